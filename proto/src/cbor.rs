@@ -1,0 +1,84 @@
+//! The one place where CBOR (RFC 8949) is decoded and encoded.
+//!
+//! Every decode first walks the bytes with [`scan`], which bounds size, depth and item count and
+//! rejects trailing bytes, duplicate map keys and reserved encodings. Only then does the archived
+//! but widely used `serde_cbor` see them (`docs/adr/0002-serde-cbor.md`). Nothing else in the
+//! workspace may call `serde_cbor` on bytes from outside.
+
+mod scan;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+pub use scan::scan;
+
+/// What a CBOR input may cost before it is refused.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Length of the whole input in bytes.
+    pub max_bytes: usize,
+    /// Nesting of arrays, maps and tags; a lone integer has depth 1.
+    pub max_depth: u8,
+    /// Data items in total, keys and values counted each.
+    pub max_items: usize,
+}
+
+/// Why bytes were refused. Carries no part of the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CborError {
+    /// More bytes than [`Bounds::max_bytes`].
+    #[error("longer than the bound")]
+    TooLong,
+    /// The input ends inside an item.
+    #[error("ends inside an item")]
+    Truncated,
+    /// Bytes follow the one expected item.
+    #[error("trailing bytes")]
+    Trailing,
+    /// Nested deeper than [`Bounds::max_depth`].
+    #[error("nested too deep")]
+    TooDeep,
+    /// More items than [`Bounds::max_items`].
+    #[error("too many items")]
+    TooManyItems,
+    /// A map names one key twice.
+    #[error("duplicate map key")]
+    DuplicateKey,
+    /// An encoding that RFC 8949 reserves or forbids.
+    #[error("malformed item")]
+    Malformed,
+    /// Well-formed CBOR of another shape than the expected type.
+    #[error("not the expected shape")]
+    Shape,
+    /// A value that cannot be written as CBOR.
+    #[error("value cannot be encoded")]
+    Encode,
+}
+
+/// Decodes exactly one item of type `T` that fills `bytes`.
+///
+/// # Errors
+/// Any [`CborError`] of the scan, or [`CborError::Shape`] when the item is not a `T`.
+pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8], bounds: Bounds) -> Result<T, CborError> {
+    scan(bytes, bounds)?;
+    serde_cbor::from_slice(bytes).map_err(|_| CborError::Shape)
+}
+
+/// Encodes deterministically: definite lengths, shortest integers, map keys in length-first order
+/// (RFC 8949 section 4.2.3). For documents that are signed or hashed.
+///
+/// # Errors
+/// [`CborError::Encode`] when `value` has no CBOR form.
+pub fn encode_canonical<T: Serialize>(value: &T) -> Result<Vec<u8>, CborError> {
+    let tree = serde_cbor::value::to_value(value).map_err(|_| CborError::Encode)?;
+    serde_cbor::to_vec(&tree).map_err(|_| CborError::Encode)
+}
+
+/// Encodes in field order without building a tree first. For messages with large byte strings.
+///
+/// # Errors
+/// [`CborError::Encode`] when `value` has no CBOR form.
+pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CborError> {
+    serde_cbor::to_vec(value).map_err(|_| CborError::Encode)
+}
