@@ -36,7 +36,8 @@ pub const MAX_SMALL_BYTES: usize = 64 * KIB;
 pub const MAX_OFFERS_PER_DOCUMENT: usize = 256;
 
 /// What a CBOR message in clear between client, host and enclave may cost.
-pub const CLEAR_CBOR: Bounds = Bounds { max_bytes: MAX_RELEASE_BYTES + 64 * KIB, max_depth: 4, max_items: 64 };
+pub const CLEAR_CBOR: Bounds =
+    Bounds { max_bytes: MAX_RELEASE_BYTES + 64 * KIB, max_depth: 4, max_items: 64 };
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;

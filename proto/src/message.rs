@@ -97,10 +97,14 @@ mod tests {
     fn headers_read_back() {
         let offer = OfferId::new([9; 16]);
         let bytes = [opening_header(offer, &[5; ENCAPSULATED_KEY_BYTES]), vec![1, 2]].concat();
-        let Some(Message::Opening { offer: read, encapsulated_key, record, .. }) = Message::parse(&bytes) else {
+        let Some(Message::Opening { offer: read, encapsulated_key, record, .. }) = Message::parse(&bytes)
+        else {
             panic!("not an opening")
         };
-        assert_eq!((read, encapsulated_key, record), (offer, &[5; ENCAPSULATED_KEY_BYTES], [1, 2].as_slice()));
+        assert_eq!(
+            (read, encapsulated_key, record),
+            (offer, &[5; ENCAPSULATED_KEY_BYTES], [1, 2].as_slice())
+        );
 
         let bytes = [request_header(offer, 77), vec![3]].concat();
         let Some(Message::Request { session, number, record, .. }) = Message::parse(&bytes) else {

@@ -1,1 +1,45 @@
-//! label
+//! Labels that keep apart what is signed, hashed or derived for different purposes.
+
+/// A purpose. Every digest, signature and derived key names one, so that bytes made for one purpose
+/// are worthless for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Label(&'static str);
+
+impl Label {
+    /// The label's text.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        self.0
+    }
+}
+
+/// The owner's charter.
+pub const CHARTER: Label = Label("strongroom/charter-v1");
+/// An owner's release.
+pub const RELEASE: Label = Label("strongroom/release-v1");
+/// The public controls of a release.
+pub const CONTROLS: Label = Label("strongroom/controls-v1");
+/// The manifest of a sealed model.
+pub const MODEL_MANIFEST: Label = Label("strongroom/model-manifest-v1");
+/// The manifest of the encrypted private part of a release.
+pub const PRIVATE_MANIFEST: Label = Label("strongroom/private-manifest-v1");
+/// Claims of an enclave.
+pub const CLAIMS: Label = Label("strongroom/claims-v1");
+/// The list of offers that share one attestation document.
+pub const OFFERS: Label = Label("strongroom/offers-v1");
+/// Evidence as a client received it.
+pub const EVIDENCE: Label = Label("strongroom/evidence-v1");
+/// HPKE `info` of a channel.
+pub const CHANNEL: Label = Label("strongroom/channel-v1");
+/// Exporter context of the key that seals requests.
+pub const REQUEST_KEY: Label = Label("strongroom/request-key-v1");
+/// Exporter context of the key that seals answers.
+pub const ANSWER_KEY: Label = Label("strongroom/answer-key-v1");
+/// A request as it was sealed.
+pub const REQUEST: Label = Label("strongroom/request-v1");
+/// An outcome as it was sealed.
+pub const OUTCOME: Label = Label("strongroom/outcome-v1");
+/// A receipt.
+pub const RECEIPT: Label = Label("strongroom/receipt-v1");
+/// `user_data` of an attestation document that is meant for KMS.
+pub const KMS: Label = Label("strongroom/kms-v1");

@@ -1,1 +1,247 @@
-//! message
+//! What stands inside sealed records: openings, requests, outcomes.
+//!
+//! ```text
+//! opening body  API key, 32 bytes | request (absent when the session is only opened)
+//! request body  request
+//! answer body   u32 length of the outcome, big endian | outcome | receipt
+//! ```
+//!
+//! Request and outcome are CBOR maps; tensors are byte strings inside them.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use strongroom_proto::cbor::{self, CborError};
+use strongroom_proto::name::Name;
+
+use crate::limits::{MAX_TENSORS, SEALED_CBOR};
+use crate::secret::SECRET_BYTES;
+use crate::tensor::Tensor;
+
+/// Bytes of a request id.
+pub const REQUEST_ID_BYTES: usize = 16;
+
+/// A client's random name for one request. A retry keeps it, so that it is not served twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RequestId(#[serde(with = "serde_bytes")] [u8; REQUEST_ID_BYTES]);
+
+impl RequestId {
+    /// Takes random bytes.
+    #[must_use]
+    pub const fn new(random: [u8; REQUEST_ID_BYTES]) -> Self {
+        Self(random)
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; REQUEST_ID_BYTES] {
+        &self.0
+    }
+}
+
+/// A request for one inference. No `Debug`: it is plaintext.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request<'a> {
+    /// The client's name for it.
+    pub id: RequestId,
+    /// Which model.
+    pub model: Name,
+    /// Which version; absent asks for the only one the release names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<Name>,
+    /// Input tensors.
+    #[serde(borrow)]
+    pub inputs: Vec<Tensor<'a>>,
+    /// Names of the outputs wanted, all of them when empty.
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<Cow<'a, str>>,
+}
+
+impl<'a> Request<'a> {
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// Any [`CborError`]; [`CborError::TooManyItems`] for more than [`MAX_TENSORS`] tensors.
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, CborError> {
+        let request: Self = cbor::decode(bytes, SEALED_CBOR)?;
+        if request.inputs.len() > MAX_TENSORS || request.outputs.len() > MAX_TENSORS {
+            return Err(CborError::TooManyItems);
+        }
+        Ok(request)
+    }
+
+    /// Writes a request.
+    ///
+    /// # Errors
+    /// [`CborError::Encode`], which these fields do not cause.
+    pub fn encode(&self) -> Result<Vec<u8>, CborError> {
+        cbor::encode(self)
+    }
+}
+
+/// How a request ended. No `Debug`: it is plaintext.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome<'a> {
+    /// The session is open; there was no request.
+    Open,
+    /// The model's answer.
+    Answer(#[serde(borrow)] Answer<'a>),
+    /// Refused, and why.
+    Refused(Refusal),
+}
+
+/// A model's answer.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answer<'a> {
+    /// Which model answered.
+    pub model: Name,
+    /// Which version of it.
+    pub version: Name,
+    /// Output tensors.
+    #[serde(borrow)]
+    pub outputs: Vec<Tensor<'a>>,
+}
+
+/// A refusal inside a sealed answer. To the host it looks like any answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// The API key is not one of the release's.
+    #[error("the API key is not accepted")]
+    Key,
+    /// The key may not use this model, or the release has no such model or version.
+    #[error("no such model or version for this API key")]
+    Model,
+    /// The record does not hold a request.
+    #[error("not a request")]
+    Malformed,
+    /// A tensor does not fit the model. The text names declared things only.
+    #[error("{0}")]
+    Input(String),
+    /// The answer would exceed the size that the owner declared.
+    #[error("the answer would be larger than the owner declared for this model")]
+    AnswerSize,
+    /// The model failed on this input.
+    #[error("the model could not process this input")]
+    Failed,
+    /// The same request is being served right now.
+    #[error("this request is being served already")]
+    InFlight,
+    /// More requests wait than the enclave queues.
+    #[error("the model is busy")]
+    Busy,
+}
+
+impl<'a> Outcome<'a> {
+    /// Reads an outcome.
+    ///
+    /// # Errors
+    /// Any [`CborError`].
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, CborError> {
+        cbor::decode(bytes, SEALED_CBOR)
+    }
+
+    /// Writes an outcome.
+    ///
+    /// # Errors
+    /// [`CborError::Encode`], which these fields do not cause.
+    pub fn encode(&self) -> Result<Vec<u8>, CborError> {
+        cbor::encode(self)
+    }
+}
+
+/// Splits the body of an opening into the API key and the request, which is empty when absent.
+#[must_use]
+pub fn split_opening(body: &[u8]) -> Option<(&[u8; SECRET_BYTES], &[u8])> {
+    body.split_first_chunk::<SECRET_BYTES>()
+}
+
+/// The body of an answer, split into the outcome's bytes and the receipt's.
+#[must_use]
+pub fn split_answer(body: &[u8]) -> Option<AnswerParts<'_>> {
+    let (length, rest) = body.split_first_chunk::<4>()?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+    let (outcome, receipt) = rest.split_at_checked(length)?;
+    Some(AnswerParts { outcome, receipt })
+}
+
+/// See [`split_answer`].
+#[derive(Clone, Copy)]
+pub struct AnswerParts<'a> {
+    /// CBOR of an [`Outcome`].
+    pub outcome: &'a [u8],
+    /// COSE_Sign1 of the receipt.
+    pub receipt: &'a [u8],
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::tensor::DType;
+
+    fn request() -> Request<'static> {
+        let x = Tensor { name: "x".into(), dtype: DType::Int8, shape: vec![2], data: vec![1, 2].into() };
+        Request {
+            id: RequestId::new([7; 16]),
+            model: "fraud".parse().unwrap(),
+            version: None,
+            inputs: vec![x],
+            outputs: vec![],
+        }
+    }
+
+    #[test]
+    fn a_request_reads_back_and_borrows_its_tensors() {
+        let bytes = request().encode().unwrap();
+        let read = Request::decode(&bytes).unwrap();
+        assert!(read == request());
+        assert!(matches!(read.inputs[0].data, Cow::Borrowed(_)), "tensor bytes are not copied");
+    }
+
+    #[test]
+    fn outcomes_read_back() {
+        let refused = Outcome::Refused(Refusal::Input("input 'x' is missing".into()));
+        let bytes = refused.encode().unwrap();
+        assert!(Outcome::decode(&bytes).unwrap() == refused);
+        let answer = Outcome::Answer(Answer {
+            model: "m".parse().unwrap(),
+            version: "1".parse().unwrap(),
+            outputs: request().inputs,
+        });
+        let bytes = answer.encode().unwrap();
+        assert!(Outcome::decode(&bytes).unwrap() == answer);
+        assert!(Outcome::decode(&Outcome::Open.encode().unwrap()).unwrap() == Outcome::Open);
+    }
+
+    #[test]
+    fn too_many_tensors_are_refused() {
+        let mut request = request();
+        request.inputs = vec![request.inputs[0].clone(); MAX_TENSORS + 1];
+        assert!(Request::decode(&request.encode().unwrap()).err() == Some(CborError::TooManyItems));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..256)) {
+            let _ = Request::decode(&bytes).is_ok();
+            let _ = Outcome::decode(&bytes).is_ok();
+            let _ = split_answer(&bytes).is_some();
+        }
+
+        #[test]
+        fn a_changed_request_never_panics(position in any::<prop::sample::Index>(), value in any::<u8>()) {
+            let mut bytes = request().encode().unwrap();
+            let position = position.index(bytes.len());
+            bytes[position] = value;
+            if let Ok(read) = Request::decode(&bytes) {
+                let _ = read.inputs.iter().all(|tensor| tensor.check().is_ok());
+            }
+        }
+    }
+}

@@ -239,7 +239,10 @@ mod tests {
         assert_eq!(tensor(DType::Fp64, &[1 << 61], &[]).check(), Err(TensorError::Length));
         assert_eq!(tensor(DType::Int8, &[1; 9], &[0]).check(), Err(TensorError::Rank));
         assert_eq!(tensor(DType::Bool, &[2], &[1, 2]).check(), Err(TensorError::Bool));
-        assert_eq!(Tensor { name: "".into(), ..tensor(DType::Int8, &[], &[0]) }.check(), Err(TensorError::Name));
+        assert_eq!(
+            Tensor { name: "".into(), ..tensor(DType::Int8, &[], &[0]) }.check(),
+            Err(TensorError::Name)
+        );
     }
 
     #[test]

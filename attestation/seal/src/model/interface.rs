@@ -235,7 +235,10 @@ mod tests {
         assert_eq!(admit(&[tensor("a", &[4, 2]), tensor("b", &[4])]), symbol("a"));
         assert_eq!(admit(&[tensor("a", &[2, 2]), tensor("b", &[1])]), symbol("b"));
         let wide = Tensor { dtype: DType::Int16, ..b.clone() };
-        assert_eq!(admit(&[a.clone(), wide]), InterfaceError::DType { input: "b".into(), expected: DType::Int8 });
+        assert_eq!(
+            admit(&[a.clone(), wide]),
+            InterfaceError::DType { input: "b".into(), expected: DType::Int8 }
+        );
         let torn = Tensor { data: vec![0; 2].into(), ..b };
         assert_eq!(admit(&[a, torn]), InterfaceError::Bytes("b".into()));
     }

@@ -1,0 +1,117 @@
+//! What an owner signs about a package.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use strongroom_proto::name::{Name, PackageId};
+
+use super::{ChunkPlan, PackageError};
+use crate::label::{self, Label};
+use crate::model::{AnswerBound, Interface};
+
+/// The plaintext of a package.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Content {
+    /// SHA-256 of the plaintext.
+    #[serde(with = "serde_bytes")]
+    pub sha256: [u8; 32],
+    /// Its length in bytes.
+    pub length: u64,
+    /// Plaintext bytes in each chunk but the last.
+    pub chunk_bytes: u32,
+}
+
+/// A kind of package: its label, its content and what its key is bound to.
+pub trait Manifest: Serialize + DeserializeOwned {
+    /// Label of signature and digest.
+    const LABEL: Label;
+
+    /// The plaintext.
+    fn content(&self) -> &Content;
+
+    /// The deployment it is sealed for.
+    fn deployment(&self) -> &Name;
+
+    /// What names the package in the encryption context of its key, beside deployment and manifest.
+    fn context(&self) -> BTreeMap<String, String>;
+
+    /// What the signature cannot say: whether the statements fit together.
+    ///
+    /// # Errors
+    /// [`PackageError::Manifest`] naming what does not.
+    fn check(&self) -> Result<(), PackageError>;
+}
+
+/// The manifest of a model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelManifest {
+    /// The deployment it is sealed for.
+    pub deployment: Name,
+    /// Name and version.
+    pub model: PackageId,
+    /// Inputs and outputs.
+    pub interface: Interface,
+    /// Size of answers.
+    pub answer: AnswerBound,
+    /// The ONNX file.
+    pub content: Content,
+}
+
+/// The manifest of the private part of a release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PrivateManifest {
+    /// The deployment it is sealed for.
+    pub deployment: Name,
+    /// The release's epoch.
+    pub epoch: u64,
+    /// The private part's CBOR.
+    pub content: Content,
+}
+
+impl Manifest for ModelManifest {
+    const LABEL: Label = label::MODEL_MANIFEST;
+
+    fn content(&self) -> &Content {
+        &self.content
+    }
+
+    fn deployment(&self) -> &Name {
+        &self.deployment
+    }
+
+    fn context(&self) -> BTreeMap<String, String> {
+        BTreeMap::from([
+            ("strongroom:model".to_owned(), self.model.name.to_string()),
+            ("strongroom:version".to_owned(), self.model.version.to_string()),
+        ])
+    }
+
+    fn check(&self) -> Result<(), PackageError> {
+        ChunkPlan::new(&self.content)?;
+        self.interface.check().map_err(|_| PackageError::Manifest("interface contradicts itself"))
+    }
+}
+
+impl Manifest for PrivateManifest {
+    const LABEL: Label = label::PRIVATE_MANIFEST;
+
+    fn content(&self) -> &Content {
+        &self.content
+    }
+
+    fn deployment(&self) -> &Name {
+        &self.deployment
+    }
+
+    fn context(&self) -> BTreeMap<String, String> {
+        BTreeMap::from([("strongroom:private-epoch".to_owned(), self.epoch.to_string())])
+    }
+
+    fn check(&self) -> Result<(), PackageError> {
+        ChunkPlan::new(&self.content).map(drop)
+    }
+}
