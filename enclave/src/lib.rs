@@ -1,1 +1,29 @@
-//! DESC
+//! The enclave: boots against a charter, loads what a release names, serves verified clients.
+//!
+//! Everything it is given from outside comes through a [`Platform`], chosen once by the binary's `main`.
+//! Nothing in here knows whether the NSM, the transport or KMS are real. It must never read the
+//! environment or the system clock, and never hand anything to the host that was not declared public.
+
+mod access;
+mod boot;
+mod clock;
+mod dedup;
+mod event;
+mod hello;
+mod host;
+mod keys;
+pub mod limits;
+mod load;
+mod message;
+mod offers;
+mod platform;
+mod run;
+mod service;
+mod serving;
+mod sessions;
+mod takeover;
+
+pub use boot::BootError;
+pub use load::LoadError;
+pub use platform::Platform;
+pub use run::{RunError, run};

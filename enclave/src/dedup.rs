@@ -1,0 +1,144 @@
+//! Requests that were served already in this boot, so that a retry is answered and not served again.
+//!
+//! A client repeats a request under its old id when the answer got lost, in the same session or in a
+//! new one. What is remembered is the outcome, by caller, request id and content.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use strongroom_seal::digest::{ModelDigest, ReleaseDigest, RequestDigest};
+use strongroom_seal::message::RequestId;
+use strongroom_seal::secret::ApiKeyDigest;
+use zeroize::Zeroizing;
+
+use crate::limits::{MAX_REMEMBERED, MAX_REMEMBERED_BYTES};
+
+/// What makes two requests the same.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Identity {
+    pub(crate) caller: ApiKeyDigest,
+    pub(crate) id: RequestId,
+    pub(crate) content: RequestDigest,
+    pub(crate) release: ReleaseDigest,
+}
+
+/// An encoded outcome and the model it came from.
+#[derive(Clone)]
+pub(crate) struct Remembered {
+    pub(crate) outcome: Arc<Zeroizing<Vec<u8>>>,
+    pub(crate) model: Option<ModelDigest>,
+}
+
+/// Whether a request is to be served.
+pub(crate) enum Claim<'a> {
+    /// Nobody serves it yet: whoever holds this does.
+    Mine(Claimed<'a>),
+    /// It is being served at this moment.
+    InFlight,
+    /// It was served.
+    Served(Remembered),
+}
+
+/// The right to serve one request. Dropped without an outcome, it lets the next one try.
+pub(crate) struct Claimed<'a> {
+    dedup: &'a Dedup,
+    identity: Identity,
+}
+
+#[derive(Default)]
+pub(crate) struct Dedup(Mutex<Table>);
+
+#[derive(Default)]
+struct Table {
+    /// `None` while the request is being served.
+    known: HashMap<Identity, Option<Remembered>>,
+    order: VecDeque<Identity>,
+    bytes: usize,
+}
+
+impl Dedup {
+    pub(crate) fn claim(&self, identity: Identity) -> Claim<'_> {
+        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match table.known.get(&identity) {
+            Some(Some(remembered)) => Claim::Served(remembered.clone()),
+            Some(None) => Claim::InFlight,
+            None => {
+                table.known.insert(identity, None);
+                Claim::Mine(Claimed { dedup: self, identity })
+            }
+        }
+    }
+}
+
+impl Claimed<'_> {
+    /// Remembers the outcome; the oldest ones make room.
+    pub(crate) fn finish(self, remembered: Remembered) {
+        let mut table = self.dedup.0.lock().unwrap_or_else(PoisonError::into_inner);
+        table.bytes += remembered.outcome.len();
+        table.known.insert(self.identity, Some(remembered));
+        table.order.push_back(self.identity);
+        while table.order.len() > MAX_REMEMBERED || table.bytes > MAX_REMEMBERED_BYTES {
+            let Some(oldest) = table.order.pop_front() else { return };
+            if let Some(Some(gone)) = table.known.remove(&oldest) {
+                table.bytes -= gone.outcome.len();
+            }
+        }
+    }
+}
+
+impl Drop for Claimed<'_> {
+    fn drop(&mut self) {
+        let mut table = self.dedup.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(None) = table.known.get(&self.identity) {
+            table.known.remove(&self.identity);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(id: u8) -> Identity {
+        Identity {
+            caller: ApiKeyDigest::new([1; 32]),
+            id: RequestId::new([id; 16]),
+            content: RequestDigest::of(b"content"),
+            release: ReleaseDigest::of(b"release"),
+        }
+    }
+
+    fn outcome(bytes: usize) -> Remembered {
+        Remembered { outcome: Arc::new(Zeroizing::new(vec![0; bytes])), model: None }
+    }
+
+    #[test]
+    fn a_request_is_served_once() {
+        let dedup = Dedup::default();
+        let Claim::Mine(claimed) = dedup.claim(identity(1)) else { panic!("not mine") };
+        assert!(matches!(dedup.claim(identity(1)), Claim::InFlight));
+        assert!(matches!(dedup.claim(identity(2)), Claim::Mine(_)));
+        claimed.finish(outcome(3));
+        let Claim::Served(remembered) = dedup.claim(identity(1)) else { panic!("not served") };
+        assert_eq!(remembered.outcome.len(), 3);
+    }
+
+    #[test]
+    fn a_failed_request_may_be_tried_again() {
+        let dedup = Dedup::default();
+        drop(dedup.claim(identity(1)));
+        assert!(matches!(dedup.claim(identity(1)), Claim::Mine(_)));
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let dedup = Dedup::default();
+        for id in 0..4 {
+            let Claim::Mine(claimed) = dedup.claim(identity(id)) else { panic!("not mine") };
+            claimed.finish(outcome(MAX_REMEMBERED_BYTES / 2));
+        }
+        assert!(matches!(dedup.claim(identity(0)), Claim::Mine(_)), "forgotten");
+        assert!(matches!(dedup.claim(identity(3)), Claim::Served(_)), "remembered");
+        assert!(dedup.0.lock().unwrap().bytes <= MAX_REMEMBERED_BYTES);
+    }
+}

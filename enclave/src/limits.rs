@@ -1,0 +1,54 @@
+//! Every bound of the enclave, with its unit.
+
+use std::time::Duration;
+
+/// Sessions held at once. Beyond it the longest unused one makes room.
+pub const MAX_SESSIONS: usize = 10_000;
+
+/// Time after which an unused session may go.
+pub const SESSION_IDLE: Duration = Duration::from_secs(15 * 60);
+
+/// Offers held at once. Beyond it the oldest goes.
+pub const MAX_OFFERS: usize = 16_384;
+
+/// Life of an offer; after it the batch's private key is zeroed.
+pub const OFFER_LIFE: Duration = Duration::from_secs(60);
+
+/// Time that the first hello of a batch waits for company.
+pub const BATCH_WINDOW: Duration = Duration::from_millis(2);
+
+/// Hellos that may wait for a document.
+pub const MAX_WAITING_HELLOS: usize = 4096;
+
+/// Messages that may wait for a core, beyond those that have one.
+pub const MAX_WAITING_MESSAGES: usize = 512;
+
+/// Requests of one connection that are read ahead or worked on.
+pub const MAX_REQUESTS_PER_CONNECTION: usize = 256;
+
+/// Connections from the host at once.
+pub const MAX_CONNECTIONS: usize = 64;
+
+/// Requests whose outcome is remembered, so that a retry is not served twice.
+pub const MAX_REMEMBERED: usize = 4096;
+
+/// Bytes of remembered outcomes.
+pub const MAX_REMEMBERED_BYTES: usize = 16 * 1024 * 1024;
+
+/// Time for the host to accept a connection.
+pub const HOST_CONNECT: Duration = Duration::from_secs(10);
+
+/// Time for the host to answer one request.
+pub const HOST_ANSWER: Duration = Duration::from_secs(30);
+
+/// Time between two attempts to reach the host at boot.
+pub const HOST_RETRY: Duration = Duration::from_millis(200);
+
+/// Attempts to reach the host at boot.
+pub const HOST_ATTEMPTS: u32 = 150;
+
+/// Time between two attempts to load the first release.
+pub const FIRST_RELEASE_RETRY: Duration = Duration::from_secs(5);
+
+/// Bytes of a signed receipt.
+pub const MAX_RECEIPT_BYTES: usize = 640;

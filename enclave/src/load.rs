@@ -1,0 +1,138 @@
+//! Loading: from an untrusted package to a model in memory, or to the private part of a release.
+//!
+//! Nothing is decrypted before the manifest is accepted, and nothing is used before the last chunk and
+//! the digest of the whole were checked.
+
+use std::sync::Arc;
+
+use strongroom_attestation::release::{Private, Release, ReleasedModel};
+use strongroom_engine::Model;
+use strongroom_proto::name::PackageId;
+use strongroom_seal::digest::ModelDigest;
+use strongroom_seal::model::AnswerBound;
+use strongroom_seal::package::{
+    Accepted, Header, Manifest, ModelManifest, Opener, PREFIX_BYTES, PackageError, Prefix, PrivateManifest,
+};
+use zeroize::Zeroizing;
+
+use crate::boot::Measured;
+use crate::host::{Host, HostError};
+use crate::keys::{KeyError, Keys};
+
+/// Why a package did not load. For the owner; no client sees it.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The package itself.
+    #[error("{0}")]
+    Package(#[from] PackageError),
+    /// Its data key.
+    #[error("{0}")]
+    Key(#[from] KeyError),
+    /// The host did not deliver it.
+    #[error("{0}")]
+    Host(#[from] HostError),
+    /// The manifest is of another model than the release says.
+    #[error("the manifest names another model than the release")]
+    OtherModel,
+    /// The private part is not one.
+    #[error("the private part does not hold the fields of one")]
+    Private,
+    /// The engine does not take the model.
+    #[error("model: {0}")]
+    Engine(#[from] strongroom_engine::LoadError),
+    /// A task of the enclave ended early.
+    #[error("loading was interrupted")]
+    Interrupted,
+}
+
+/// A model that is ready to run.
+pub(crate) struct LoadedModel {
+    pub(crate) id: PackageId,
+    pub(crate) digest: ModelDigest,
+    pub(crate) answer: AnswerBound,
+    pub(crate) model: Model,
+}
+
+/// Loads packages of one deployment.
+pub(crate) struct Loader {
+    pub(crate) measured: Arc<Measured>,
+    pub(crate) host: Host,
+    pub(crate) keys: Keys,
+}
+
+impl Loader {
+    /// Fetches, decrypts and builds a model of a release.
+    pub(crate) async fn model(&self, released: &ReleasedModel) -> Result<LoadedModel, LoadError> {
+        let (header, content_offset) = self.header(&released.id).await?;
+        let package: Accepted<ModelManifest> = self.accept(header, released.digest.as_bytes())?;
+        if package.manifest().model != released.id {
+            return Err(LoadError::OtherModel);
+        }
+        let key = self.keys.data_key(&package).await?;
+        let opener = package.opener(&key)?;
+        let onnx = self.content(&released.id, content_offset, opener).await?;
+        let manifest = package.manifest().clone();
+        let build = tokio::task::spawn_blocking(move || Model::load(onnx, &manifest.interface));
+        let model = build.await.map_err(|_| LoadError::Interrupted)??;
+        let answer = package.manifest().answer;
+        Ok(LoadedModel { id: released.id.clone(), digest: released.digest, answer, model })
+    }
+
+    /// Decrypts the private part of a release.
+    pub(crate) async fn private(&self, release: &Release, package: &[u8]) -> Result<Private, LoadError> {
+        let (header, mut chunks) = Header::split(package)?;
+        let accepted: Accepted<PrivateManifest> = self.accept(header, release.private.as_bytes())?;
+        if accepted.manifest().epoch != release.epoch {
+            return Err(LoadError::Private);
+        }
+        let key = self.keys.data_key(&accepted).await?;
+        let mut opener = accepted.opener(&key)?;
+        let mut content = Zeroizing::new(Vec::new());
+        while opener.next_bytes() > 0 {
+            let (chunk, rest) = chunks.split_at(opener.next_bytes().min(chunks.len()));
+            content.extend_from_slice(opener.open_next(&mut Zeroizing::new(chunk.to_vec()))?);
+            chunks = rest;
+        }
+        opener.finish()?;
+        if !chunks.is_empty() {
+            return Err(PackageError::Trailing.into());
+        }
+        Private::decode(&content).map_err(|_| LoadError::Private)
+    }
+
+    fn accept<M: Manifest>(&self, header: Header, expected: &[u8; 48]) -> Result<Accepted<M>, LoadError> {
+        let charter = self.measured.charter().charter();
+        Ok(Accepted::judge(header, &charter.keys, &charter.deployment, expected)?)
+    }
+
+    async fn header(&self, package: &PackageId) -> Result<(Header, u64), LoadError> {
+        let prefix = self.host.range(package, 0, PREFIX_BYTES).await?;
+        let prefix: [u8; PREFIX_BYTES] = prefix.as_ref().try_into().map_err(|_| PackageError::Header)?;
+        let prefix = Prefix::parse(prefix)?;
+        let header = self.host.range(package, PREFIX_BYTES as u64, prefix.header_bytes()).await?;
+        if header.len() != prefix.header_bytes() {
+            return Err(PackageError::Header.into());
+        }
+        Ok((Header::decode(&header)?, prefix.content_offset()))
+    }
+
+    /// Opens chunk after chunk into one buffer. A chunk beside it is all the memory this takes.
+    async fn content(
+        &self,
+        package: &PackageId,
+        offset: u64,
+        mut opener: Opener,
+    ) -> Result<Zeroizing<Vec<u8>>, LoadError> {
+        let plan = opener.plan();
+        let length: usize = (0..plan.count()).map(|index| plan.plain_bytes(index)).sum();
+        let mut content = Zeroizing::new(Vec::with_capacity(length));
+        for index in 0..plan.count() {
+            let at = offset + plan.sealed_offset(index);
+            let mut chunk = Zeroizing::new(self.host.range(package, at, opener.next_bytes()).await?.to_vec());
+            content.extend_from_slice(opener.open_next(&mut chunk)?);
+        }
+        opener.finish()?;
+        let end = self.host.range(package, offset + plan.sealed_bytes(), 1).await?;
+        if end.is_empty() { Ok(content) } else { Err(PackageError::Trailing.into()) }
+    }
+}

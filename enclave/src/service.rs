@@ -1,0 +1,186 @@
+//! What the host can ask: evidence, a message, a newer release, status.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use bytes::Bytes;
+use ring::rand::SecureRandom;
+use strongroom_attestation::Nsm;
+use strongroom_link::{Answer, Handler};
+use strongroom_proto::Code;
+use strongroom_proto::frame::Kind;
+use strongroom_proto::hello::ClientNonce;
+use strongroom_proto::relay::Status;
+use tokio::sync::Semaphore;
+
+use crate::boot::Measured;
+use crate::dedup::Dedup;
+use crate::event::Event;
+use crate::hello::Hellos;
+use crate::limits::MAX_WAITING_MESSAGES;
+use crate::load::Loader;
+use crate::offers::Offers;
+use crate::serving::Serving;
+use crate::sessions::Sessions;
+
+/// The state of a running enclave.
+pub(crate) struct Service {
+    pub(crate) measured: Arc<Measured>,
+    pub(crate) nsm: Arc<dyn Nsm>,
+    pub(crate) random: Arc<dyn SecureRandom + Send + Sync>,
+    pub(crate) offers: Offers,
+    pub(crate) sessions: Sessions,
+    pub(crate) dedup: Dedup,
+    loader: Loader,
+    hellos: Hellos,
+    serving: RwLock<Option<Arc<Serving>>>,
+    /// One release at a time is taken over.
+    takeover: tokio::sync::Mutex<()>,
+    refusal: Mutex<String>,
+    cores: Semaphore,
+    waiting: AtomicUsize,
+    answered: AtomicU64,
+}
+
+impl Service {
+    pub(crate) fn new(
+        loader: Loader,
+        nsm: Arc<dyn Nsm>,
+        random: Arc<dyn SecureRandom + Send + Sync>,
+        hellos: Hellos,
+    ) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            measured: Arc::clone(&loader.measured),
+            nsm,
+            random,
+            offers: Offers::default(),
+            sessions: Sessions::default(),
+            dedup: Dedup::default(),
+            loader,
+            hellos,
+            serving: RwLock::default(),
+            takeover: tokio::sync::Mutex::default(),
+            refusal: Mutex::default(),
+            cores: Semaphore::new(cores),
+            waiting: AtomicUsize::new(0),
+            answered: AtomicU64::new(0),
+        }
+    }
+
+    /// The release in force, if there is one at this moment.
+    pub(crate) fn serving(&self) -> Option<Arc<Serving>> {
+        let serving = self.serving.read().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let in_force = serving.release.release().in_force(self.measured.clock().now());
+        in_force.ok().map(|()| serving)
+    }
+
+    /// Takes over a release if it is acceptable; otherwise goes on with the one it has.
+    pub(crate) async fn take_over(&self, bundle: &[u8]) -> Code {
+        let _one_at_a_time = self.takeover.lock().await;
+        let current = self.serving.read().unwrap_or_else(PoisonError::into_inner).clone();
+        if current.as_ref().is_some_and(|current| current.is_bundle(bundle)) {
+            return Code::Ok;
+        }
+        match self.loader.take_over(bundle, current.as_deref()).await {
+            Ok(serving) => {
+                let epoch = serving.release.release().epoch;
+                *self.serving.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(serving));
+                self.offers.clear();
+                self.sessions.clear();
+                self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                self.loader.host.log(Event::Serving(epoch)).await;
+                Code::Ok
+            }
+            Err(error) => {
+                self.loader.host.log(Event::Refused(&error)).await;
+                *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = error.to_string();
+                Code::Malformed
+            }
+        }
+    }
+
+    fn status(&self) -> Status {
+        let serving = self.serving();
+        Status {
+            serving: serving.is_some(),
+            epoch: serving.map_or(0, |serving| serving.release.release().epoch),
+            sessions: self.sessions.len() as u64,
+            answered: self.answered.load(Ordering::Relaxed),
+            refusal: self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
+    }
+
+    async fn hello(&self, body: &[u8]) -> Result<Bytes, Code> {
+        let nonce = body.try_into().map(ClientNonce::new).map_err(|_| Code::Malformed)?;
+        if self.serving().is_none() {
+            return Err(Code::Unavailable);
+        }
+        self.hellos.evidence(nonce).await.map_err(|_| Code::Busy)
+    }
+
+    /// Waits for a core, within bounds, and handles the message there.
+    async fn on_a_core(self: Arc<Self>, message: Bytes) -> Result<Bytes, Code> {
+        let place = Place::take(&self.waiting).ok_or(Code::Busy)?;
+        let core = self.cores.acquire().await.map_err(|_| Code::Unavailable)?;
+        drop(place);
+        let service = Arc::clone(&self);
+        let handled = tokio::task::spawn_blocking(move || service.message(&message)).await;
+        drop(core);
+        match handled {
+            Ok(answer) => {
+                self.answered.fetch_add(1, Ordering::Relaxed);
+                answer.map(Bytes::from)
+            }
+            Err(_) => {
+                self.loader.host.log(Event::Panicked).await;
+                Err(Code::Unavailable)
+            }
+        }
+    }
+}
+
+/// The handler of one connection; all share the service.
+pub(crate) struct Connection(pub(crate) Arc<Service>);
+
+impl Handler for Connection {
+    fn takes(&self, kind: Kind) -> bool {
+        matches!(kind, Kind::Hello | Kind::Message | Kind::Release | Kind::Status)
+    }
+
+    async fn handle(&self, kind: Kind, body: Bytes) -> Option<Answer> {
+        let service = &self.0;
+        let reply = match kind {
+            Kind::Hello => service.hello(&body).await,
+            Kind::Message => Arc::clone(service).on_a_core(body).await,
+            Kind::Release => match service.take_over(&body).await {
+                Code::Ok => Ok(Bytes::new()),
+                code => Err(code),
+            },
+            Kind::Status => service.status().encode().map(Bytes::from).map_err(|_| Code::Unavailable),
+            _ => return None,
+        };
+        let (code, payload) = match reply {
+            Ok(payload) => (Code::Ok, payload),
+            Err(code) => (code, Bytes::new()),
+        };
+        Some(Answer { kind: Kind::Reply, parts: vec![Bytes::copy_from_slice(&[code.byte()]), payload] })
+    }
+}
+
+/// A place in the queue for a core, given back when dropped.
+struct Place<'a>(&'a AtomicUsize);
+
+impl<'a> Place<'a> {
+    fn take(waiting: &'a AtomicUsize) -> Option<Self> {
+        let place = Self(waiting);
+        let taken = waiting.fetch_add(1, Ordering::Relaxed);
+        (taken < MAX_WAITING_MESSAGES).then_some(place)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,95 @@
+//! Taking over a release: judge, decrypt, load, and only then serve.
+//!
+//! Until the last step succeeds the old release is served; after it every session and offer of the old
+//! one ends, so that clients judge the new one in full. Within a boot the epoch never goes back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use strongroom_attestation::release::{AcceptedRelease, Bundle, Release, ReleaseContext, ReleaseError};
+use strongroom_proto::name::PackageId;
+
+use crate::access::Access;
+use crate::event::Event;
+use crate::load::{LoadError, LoadedModel, Loader};
+use crate::serving::Serving;
+
+/// Why a release was not taken over. Public: it names no content.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TakeoverError {
+    /// The release itself.
+    #[error("{0}")]
+    Release(#[from] ReleaseError),
+    /// Not newer than the one in force.
+    #[error("epoch {offered} is not above {serving}, which is served")]
+    RolledBack {
+        /// Epoch of the offered release.
+        offered: u64,
+        /// Epoch in force.
+        serving: u64,
+    },
+    /// One of its packages.
+    #[error("private part: {0}")]
+    Private(LoadError),
+    /// One of its models.
+    #[error("{model}: {error}")]
+    Model {
+        /// Which model.
+        model: PackageId,
+        /// Why it did not load.
+        error: LoadError,
+    },
+}
+
+impl Loader {
+    /// Makes a release ready to be served in place of `current`.
+    pub(crate) async fn take_over(
+        &self,
+        bundle: &[u8],
+        current: Option<&Serving>,
+    ) -> Result<Serving, TakeoverError> {
+        let bundle = Bundle::decode(bundle)?;
+        let context = ReleaseContext {
+            charter: self.measured.charter(),
+            image: self.measured.image(),
+            now: self.measured.clock().now(),
+        };
+        let release = AcceptedRelease::judge(bundle.public(), context)?;
+        newer(release.release(), current)?;
+        let private =
+            self.private(release.release(), &bundle.private).await.map_err(TakeoverError::Private)?;
+        let models = self.models(release.release(), current).await?;
+        Ok(Serving { release, bundle, access: Access::new(private), models })
+    }
+
+    /// Loads the models of a release; those that are loaded already are shared, not loaded twice.
+    async fn models(
+        &self,
+        release: &Release,
+        current: Option<&Serving>,
+    ) -> Result<BTreeMap<PackageId, Arc<LoadedModel>>, TakeoverError> {
+        let mut models = BTreeMap::new();
+        for released in &release.models {
+            let held = current.and_then(|current| current.models.get(&released.id));
+            let model = match held.filter(|held| held.digest == released.digest) {
+                Some(held) => Arc::clone(held),
+                None => {
+                    let loaded = self.model(released).await;
+                    let model = released.id.clone();
+                    Arc::new(loaded.map_err(|error| TakeoverError::Model { model, error })?)
+                }
+            };
+            self.host.log(Event::Loaded(&released.id)).await;
+            models.insert(released.id.clone(), model);
+        }
+        Ok(models)
+    }
+}
+
+fn newer(release: &Release, current: Option<&Serving>) -> Result<(), TakeoverError> {
+    let serving = current.map_or(0, |current| current.release.release().epoch);
+    if release.epoch > serving {
+        return Ok(());
+    }
+    Err(TakeoverError::RolledBack { offered: release.epoch, serving })
+}
