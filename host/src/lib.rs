@@ -1,1 +1,189 @@
-//! DESC
+//! The host: an untrusted relay between clients and a Strongroom enclave.
+//!
+//! It moves sealed bytes, answers what the enclave asks for and counts what it sees. It has no type
+//! for a plaintext and no key; all it can do to a request is to lose, delay, repeat or change it,
+//! and the other two notice.
+
+mod accept;
+pub mod config;
+pub mod credentials;
+pub mod destination;
+mod edge;
+mod error;
+mod http_server;
+pub mod limits;
+pub mod logging;
+mod metrics;
+mod relay;
+mod services;
+pub mod store;
+mod tunnel;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use strongroom_link::{Endpoint, Listener, PeerRule};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+pub use config::Config;
+pub use error::HostError;
+
+use edge::{Edge, Gate};
+use http_server::HttpServer;
+use limits::{ENCLAVE_CONNECTIONS, MAX_BUFFERED_BYTES, MAX_METRICS_CONNECTIONS};
+use metrics::Metrics;
+use relay::Relay;
+use services::Services;
+use store::Store;
+
+/// A host whose listeners are bound and that serves nobody yet.
+pub struct Host {
+    config: Config,
+    edge: HttpServer,
+    metrics: HttpServer,
+    services: Listener,
+    tunnel: Listener,
+    edge_address: SocketAddr,
+    metrics_address: SocketAddr,
+}
+
+/// Binds and serves until `shutdown`, then drains.
+///
+/// # Errors
+/// Any [`HostError`].
+pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), HostError> {
+    Host::bind(config).await?.serve(shutdown).await
+}
+
+/// Looks at what can be wrong with a configuration before anything is bound.
+///
+/// # Errors
+/// [`HostError::Tls`].
+pub fn check(config: &Config) -> Result<(), HostError> {
+    acceptor(config).map(drop)
+}
+
+impl Host {
+    /// Binds every listener and says where clients may connect.
+    ///
+    /// # Errors
+    /// [`HostError::Listen`], [`HostError::Link`], [`HostError::Tls`] or [`HostError::ReadyFile`].
+    pub async fn bind(config: Config) -> Result<Self, HostError> {
+        let (tls, timing) = (acceptor(&config)?, config.timing);
+        let edge = HttpServer {
+            listener: listen(config.listen, "clients").await?,
+            tls,
+            max_connections: config.max_connections,
+            idle: timing.idle,
+        };
+        let metrics = HttpServer {
+            listener: listen(config.metrics, "metrics").await?,
+            tls: None,
+            max_connections: MAX_METRICS_CONNECTIONS,
+            idle: timing.idle,
+        };
+        let rule = config.peer_rule();
+        let services = link(&config.services, rule, "services")?;
+        let tunnel = link(&config.tunnel, rule, "tunnel")?;
+        let (edge_address, metrics_address) = (edge.address("clients")?, metrics.address("metrics")?);
+        tracing::info!(address = %edge_address, metrics = %metrics_address, tls = edge.tls.is_some(), "listening");
+        if let Some(path) = &config.ready_file {
+            write_ready_file(path, edge_address)?;
+        }
+        Ok(Self { config, edge, metrics, services, tunnel, edge_address, metrics_address })
+    }
+
+    /// Where clients connect.
+    #[must_use]
+    pub fn edge_address(&self) -> SocketAddr {
+        self.edge_address
+    }
+
+    /// Where monitoring connects.
+    #[must_use]
+    pub fn metrics_address(&self) -> SocketAddr {
+        self.metrics_address
+    }
+
+    /// Serves until `shutdown`; then says that it is not ready, stops listening, finishes what is in
+    /// flight and returns.
+    ///
+    /// # Errors
+    /// [`HostError::PartEnded`].
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), HostError> {
+        let (timing, metrics, relay) =
+            (self.config.timing, Arc::new(Metrics::default()), Arc::new(Relay::new()));
+        let edge = Arc::new(Edge {
+            relay: Arc::clone(&relay),
+            metrics: Arc::clone(&metrics),
+            gate: Gate::new(self.config.max_requests, MAX_BUFFERED_BYTES),
+            timing,
+            draining: AtomicBool::new(false),
+        });
+        let (stop, stopped) = oneshot::channel();
+        // Dropped at the end of monitoring, which ends with the last part.
+        let (_monitored, monitoring) = oneshot::channel();
+        let (routes, own) = (edge::router(Arc::clone(&edge)), edge::metrics_router(Arc::clone(&edge)));
+        let mut clients = tokio::spawn(self.edge.run(routes, Arc::clone(&metrics), stopped, timing.grace));
+        let mut parts = background(self.config, self.services, self.tunnel, &relay, &metrics);
+        let unmeasured = Arc::new(Metrics::default());
+        parts.spawn(async move {
+            self.metrics.run(own, unmeasured, monitoring, timing.grace).await;
+        });
+        tokio::select! {
+            () = shutdown => tracing::info!("draining"),
+            _ = parts.join_next() => return Err(HostError::PartEnded),
+            _ = &mut clients => return Err(HostError::PartEnded),
+        }
+        edge.draining.store(true, Ordering::Relaxed);
+        tokio::time::sleep(timing.drain_delay).await;
+        let _ = stop.send(());
+        clients.await.map_err(|_| HostError::PartEnded)
+    }
+}
+
+/// Starts everything that runs beside the edge. None of it ever ends by itself.
+fn background(
+    config: Config,
+    services: Listener,
+    tunnel: Listener,
+    relay: &Arc<Relay>,
+    metrics: &Arc<Metrics>,
+) -> JoinSet<()> {
+    let mut parts = JoinSet::new();
+    let store = Arc::new(Store::new(config.store));
+    for slot in 0..ENCLAVE_CONNECTIONS {
+        parts.spawn(relay::keep_connected(Arc::clone(relay), slot, config.enclave.clone()));
+    }
+    parts.spawn(relay::keep_status(Arc::clone(relay)));
+    parts.spawn(store::watch::run(Arc::clone(&store), Arc::clone(relay)));
+    let answers = Services { store, credentials: config.credentials, metrics: Arc::clone(metrics) };
+    parts.spawn(services::run(services, Arc::new(answers)));
+    parts.spawn(tunnel::run(tunnel, config.kms, config.timing.tunnel_idle, Arc::clone(metrics)));
+    parts
+}
+
+fn acceptor(config: &Config) -> Result<Option<TlsAcceptor>, HostError> {
+    config.tls.as_ref().map(|files| http_server::tls::acceptor(&files.cert, &files.key)).transpose()
+}
+
+async fn listen(address: SocketAddr, what: &'static str) -> Result<TcpListener, HostError> {
+    TcpListener::bind(address).await.map_err(|error| HostError::Listen { what, kind: error.kind() })
+}
+
+fn link(endpoint: &Endpoint, rule: PeerRule, what: &'static str) -> Result<Listener, HostError> {
+    Listener::bind(endpoint, rule).map_err(|error| HostError::Link { what, error })
+}
+
+/// Writes beside the file and renames, so that whoever waits for it never reads half an address.
+fn write_ready_file(path: &Path, address: SocketAddr) -> Result<(), HostError> {
+    let partial = path.with_added_extension("partial");
+    let written =
+        std::fs::write(&partial, format!("{address}\n")).and_then(|()| std::fs::rename(&partial, path));
+    written.map_err(|error| HostError::ReadyFile { path: path.to_owned(), kind: error.kind() })
+}

@@ -1,0 +1,97 @@
+//! Turns tract's form of a graph into a plan: once for all shapes where tract can, else shape by shape.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use strongroom_seal::model::{Dim, Interface, TensorSpec};
+use tract_onnx::prelude::{
+    DatumType, InferenceFact, InferenceModel, InferenceModelExt as _, SymbolScope, TDim, TractResult, TypedModel,
+    TypedSimplePlan,
+};
+
+use crate::convert::datum_type;
+use crate::error::{Detail, LoadError};
+use crate::guard::guarded;
+
+/// A compiled model. Immutable, so that parallel runs share it; each run has a state of its own.
+pub(crate) type Plan = TypedSimplePlan;
+
+/// What a symbol stands for while compiling: itself, or a number.
+pub(crate) type SymbolValues = BTreeMap<String, u64>;
+
+/// The graph with the interface's types and shapes on its inputs: symbols where `values` is `None`.
+pub(crate) fn wire(
+    mut model: InferenceModel,
+    interface: &Interface,
+    values: Option<&SymbolValues>,
+) -> Result<InferenceModel, LoadError> {
+    let scope = model.symbols.clone();
+    for (position, input) in interface.inputs.iter().enumerate() {
+        let fact = fact(input, &scope, interface, values)?;
+        model.set_input_fact(position, fact).map_err(|error| LoadError::Compile(Detail::new(&error)))?;
+    }
+    Ok(model)
+}
+
+fn fact(
+    spec: &TensorSpec,
+    scope: &SymbolScope,
+    interface: &Interface,
+    values: Option<&SymbolValues>,
+) -> Result<InferenceFact, LoadError> {
+    let shape = || LoadError::Shape { tensor: spec.name.clone() };
+    let size = |size: u64| i64::try_from(size).map(TDim::from).map_err(|_| shape());
+    let dim = |dim: &Dim| match (dim, values) {
+        (Dim::Fixed(fixed), _) => size(*fixed),
+        (Dim::Symbol(symbol), Some(values)) => size(*values.get(symbol).ok_or_else(shape)?),
+        // tract parses symbol names; a number cannot be misread as an expression.
+        (Dim::Symbol(symbol), None) => {
+            let number = interface.symbols.keys().position(|key| key == symbol).ok_or_else(shape)?;
+            Ok(TDim::from(scope.sym(&format!("strongroom_{number}"))))
+        }
+    };
+    let dims = spec.shape.iter().map(dim).collect::<Result<Vec<_>, _>>()?;
+    let dtype = datum_type(spec.dtype).ok_or_else(|| LoadError::Unpassable { tensor: spec.name.clone() })?;
+    Ok(InferenceFact::dt_shape(dtype, &dims))
+}
+
+/// The first half of compiling, in which tract works out every type and shape. Fails where symbols are too much for it.
+pub(crate) fn declutter(model: InferenceModel) -> Result<TypedModel, LoadError> {
+    attempt(|| {
+        let mut typed = model.into_typed()?;
+        typed.declutter()?;
+        Ok(typed)
+    })
+}
+
+/// The second half, in which tract packs the weights for its kernels.
+pub(crate) fn optimize(mut typed: TypedModel) -> Result<Arc<Plan>, LoadError> {
+    attempt(|| {
+        typed.optimize()?;
+        TypedSimplePlan::new(typed)
+    })
+}
+
+/// Both halves.
+pub(crate) fn plan(model: InferenceModel) -> Result<Arc<Plan>, LoadError> {
+    declutter(model).and_then(optimize)
+}
+
+/// Runs a step of tract on a model.
+pub(crate) fn attempt<T>(work: impl FnOnce() -> TractResult<T>) -> Result<T, LoadError> {
+    let done = guarded(work).map_err(|_| LoadError::Panicked)?;
+    done.map_err(|error| LoadError::Compile(Detail::new(&error)))
+}
+
+/// Holds the types tract found to those declared; a plan that would answer otherwise is not used.
+pub(crate) fn check_outputs(plan: &Plan, interface: &Interface) -> Result<(), LoadError> {
+    for (position, output) in interface.outputs.iter().enumerate() {
+        let found = plan.model().output_fact(position).map(|fact| fact.datum_type.unquantized());
+        let found = found.map_err(|error| LoadError::Compile(Detail::new(&error)))?;
+        let found = if found == DatumType::TDim { DatumType::I64 } else { found };
+        if datum_type(output.dtype) != Some(found) {
+            return Err(LoadError::DType { tensor: output.name.clone() });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! Every bound of the engine, with its unit.
+
+use strongroom_proto::limits::MAX_RECORD_BYTES;
+use strongroom_seal::limits::MAX_CONTENT_BYTES;
+
+/// Bytes of an ONNX file.
+pub const MAX_MODEL_BYTES: u64 = MAX_CONTENT_BYTES;
+
+/// Nodes of a graph and its subgraphs together: the time tract takes to compile grows with their square.
+pub const MAX_NODES: usize = 8192;
+
+/// Graphs inside graphs (`If`, `Loop`, `Scan`).
+pub const MAX_GRAPH_DEPTH: usize = 8;
+
+/// Compiled shapes that one model keeps when tract cannot compile its symbols.
+pub const MAX_PLANS_PER_MODEL: usize = 8;
+
+/// Characters of tract's explanation that an error keeps.
+pub const MAX_DETAIL_CHARS: usize = 2000;
+
+/// Bytes of a symbol's name.
+pub const MAX_SYMBOL_BYTES: usize = 64;
+
+/// Smallest value of a symbol when the owner states no range.
+pub const DEFAULT_SYMBOL_MIN: u64 = 1;
+
+/// Largest value of a symbol when the owner states no range and the model takes so many.
+pub const DEFAULT_SYMBOL_MAX: u64 = 4096;
+
+/// Symbols of a model of which every combination of smallest and largest value is tried to bound its answers.
+pub const MAX_CORNER_SYMBOLS: usize = 6;
+
+/// Values of a symbol that are tried, where its range allows, to see that a model compiles at all.
+pub const PROBE_VALUES: [u64; 4] = [1, 32, 64, 224];
+
+/// Bytes of an output's entry in an answer beside its name and elements.
+pub const OUTPUT_OVERHEAD_BYTES: u64 = 64;
+
+/// Bytes of all inputs or all outputs together that fit in a record.
+pub const MAX_TENSOR_BYTES: u64 = MAX_RECORD_BYTES as u64;

@@ -1,0 +1,114 @@
+//! A loaded model: admits inputs, runs them, gives outputs by name.
+
+use std::sync::Arc;
+
+use strongroom_seal::model::{Interface, InterfaceError};
+use strongroom_seal::tensor::Tensor;
+use tract_onnx::prelude::{IntoTValue as _, TVec, TValue, Tensor as TractTensor};
+use zeroize::Zeroizing;
+
+use crate::compile::SymbolValues;
+use crate::error::{LoadError, RunError};
+use crate::guard::guarded;
+use crate::onnx::Graph;
+use crate::plans::Plans;
+use crate::{convert, declared};
+
+/// A model in memory. Shared by threads: every run has a state of its own.
+pub struct Model {
+    interface: Interface,
+    plans: Plans,
+    /// Tells this model's [`ValidInputs`] from another's.
+    identity: Arc<()>,
+}
+
+/// Inputs that a model admitted. [`Model::admit`] alone makes it, so an unchecked run does not compile.
+pub struct ValidInputs {
+    inputs: TVec<TractTensor>,
+    symbols: SymbolValues,
+    /// Positions of the outputs to give, in the order asked for.
+    outputs: Vec<usize>,
+    identity: Arc<()>,
+}
+
+impl Model {
+    /// Builds the model of an ONNX file, held to the interface that its owner signed.
+    ///
+    /// # Security
+    /// The buffer is wiped and freed as soon as it is decoded, the decoded weights as soon as tract
+    /// has copied them. tract's own copies live as long as the model and are not wiped.
+    ///
+    /// # Errors
+    /// See [`LoadError`]: the file is damaged, needs what the engine lacks, or is not what was declared.
+    pub fn load(onnx: Zeroizing<Vec<u8>>, interface: &Interface) -> Result<Self, LoadError> {
+        let graph = Graph::decode(onnx)?;
+        declared::check(graph.proto(), interface)?;
+        let plans = Plans::compile(graph.parse()?, interface)?;
+        Ok(Self { interface: interface.clone(), plans, identity: Arc::new(()) })
+    }
+
+    /// The interface the model was loaded with.
+    #[must_use]
+    pub fn interface(&self) -> &Interface {
+        &self.interface
+    }
+
+    /// Whether one plan serves all shapes. Where not, the first request of each shape pays for compiling it.
+    #[must_use]
+    pub fn compiled_for_all_shapes(&self) -> bool {
+        matches!(self.plans, Plans::Symbolic(_))
+    }
+
+    /// Checks a request's tensors and copies them. `outputs` names those wanted, in order; empty for all.
+    ///
+    /// # Errors
+    /// [`RunError::Interface`] when inputs or outputs are not those declared, [`RunError::Text`] for
+    /// a string that is not UTF-8.
+    pub fn admit(&self, inputs: &[Tensor<'_>], outputs: &[String]) -> Result<ValidInputs, RunError> {
+        let symbols = self.interface.admit(inputs)?;
+        let outputs = self.positions(outputs)?;
+        let convert = |name: &String| {
+            let tensor = inputs.iter().find(|tensor| tensor.name == *name);
+            tensor.and_then(convert::to_tract).ok_or_else(|| RunError::Text(name.clone()))
+        };
+        let inputs = self.interface.inputs.iter().map(|spec| convert(&spec.name)).collect::<Result<_, _>>()?;
+        Ok(ValidInputs { inputs, symbols, outputs, identity: Arc::clone(&self.identity) })
+    }
+
+    fn positions(&self, outputs: &[String]) -> Result<Vec<usize>, InterfaceError> {
+        if outputs.is_empty() {
+            return Ok((0..self.interface.outputs.len()).collect());
+        }
+        let find = |(position, name): (usize, &String)| {
+            let repeated = outputs.iter().take(position).any(|earlier| earlier == name);
+            let found = self.interface.outputs.iter().position(|spec| spec.name == *name);
+            found.filter(|_| !repeated).ok_or(InterfaceError::UnknownOutput(position))
+        };
+        outputs.iter().enumerate().map(find).collect()
+    }
+
+    /// Runs the model once.
+    ///
+    /// # Errors
+    /// [`RunError::Shape`] when the model does not take these dimensions together, [`RunError::Failed`]
+    /// and [`RunError::Panicked`] when tract does, [`RunError::Output`] when an answer is of another
+    /// type than declared, [`RunError::OtherModel`] when another model admitted the inputs.
+    pub fn run(&self, valid: ValidInputs) -> Result<Vec<Tensor<'static>>, RunError> {
+        if !Arc::ptr_eq(&self.identity, &valid.identity) {
+            return Err(RunError::OtherModel);
+        }
+        let plan = self.plans.get(&valid.symbols).ok_or(RunError::Shape)?;
+        let inputs: TVec<TValue> = valid.inputs.into_iter().map(|input| input.into_tvalue()).collect();
+        let values = guarded(|| plan.run(inputs)).map_err(|_| RunError::Panicked)?;
+        let values = values.map_err(|_| RunError::Failed)?;
+        valid.outputs.iter().map(|position| self.output(*position, &values)).collect()
+    }
+
+    fn output(&self, position: usize, values: &[TValue]) -> Result<Tensor<'static>, RunError> {
+        let spec = self.interface.outputs.get(position).ok_or(RunError::Failed)?;
+        let value = values.get(position).ok_or(RunError::Failed)?;
+        let tensor = guarded(|| convert::from_tract(&spec.name, spec.dtype, value));
+        let tensor = tensor.map_err(|_| RunError::Panicked)?;
+        tensor.ok_or_else(|| RunError::Output { output: spec.name.clone(), expected: spec.dtype })
+    }
+}

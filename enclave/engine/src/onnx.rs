@@ -1,0 +1,62 @@
+//! From bytes to a graph that has passed the gates, and from that to tract's own form.
+//!
+//! Decoding is ours so that the file's buffer can be wiped before tract copies the weights, and so
+//! that nothing that tract would ignore, or compute wrongly, reaches it unseen.
+
+mod gate;
+mod trees;
+mod wipe;
+
+use bytes::Bytes;
+use prost::Message as _;
+use tract_onnx::Onnx;
+use tract_onnx::pb::ModelProto;
+use tract_onnx::prelude::InferenceModel;
+use zeroize::Zeroizing;
+
+use crate::compile;
+use crate::error::LoadError;
+use crate::limits::MAX_MODEL_BYTES;
+
+/// A decoded ONNX file that passed every gate. Its weights are wiped when it is dropped.
+pub(crate) struct Graph {
+    proto: ModelProto,
+    onnx: Onnx,
+}
+
+impl Graph {
+    /// Decodes the file, wipes and frees its buffer, applies the gates and puts right what can be.
+    pub(crate) fn decode(file: Zeroizing<Vec<u8>>) -> Result<Self, LoadError> {
+        if file.len() as u64 > MAX_MODEL_BYTES {
+            return Err(LoadError::Size);
+        }
+        // Slices of `Bytes` share the buffer; prost copies every tensor twice from a plain slice, and
+        // leaves the first copy unwiped. The last owner to go wipes the buffer.
+        let file = Bytes::from_owner(file);
+        let decoded = ModelProto::decode(file);
+        // The value info of a file repeats what tract infers, and contradicts it in quantized models.
+        let onnx = tract_onnx::onnx().with_ignore_value_info(true);
+        let mut graph = Self { proto: decoded.map_err(|_| LoadError::Format)?, onnx };
+        gate::check(&graph.proto, &graph.onnx.op_register)?;
+        trees::put_right(&mut graph.proto)?;
+        Ok(graph)
+    }
+
+    /// The file's own description of its inputs, outputs and weights.
+    pub(crate) fn proto(&self) -> &ModelProto {
+        &self.proto
+    }
+
+    /// tract's form of the graph. The decoded file is wiped before this returns.
+    pub(crate) fn parse(self) -> Result<InferenceModel, LoadError> {
+        // Without a path tract has nowhere to look for external data.
+        let parsed = compile::attempt(|| self.onnx.parse(&self.proto, None))?;
+        if parsed.unresolved_inputs.is_empty() { Ok(parsed.model) } else { Err(LoadError::Format) }
+    }
+}
+
+impl Drop for Graph {
+    fn drop(&mut self) {
+        wipe::model(&mut self.proto);
+    }
+}

@@ -1,0 +1,105 @@
+//! The compiled plans of one model: one for all shapes, or a bounded cache of plans by shape.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use strongroom_seal::model::{DimRange, Interface};
+use tract_onnx::prelude::InferenceModel;
+
+use crate::compile::{self, Plan, SymbolValues};
+use crate::error::LoadError;
+use crate::limits::{MAX_PLANS_PER_MODEL, PROBE_VALUES};
+
+/// How a model is compiled.
+pub(crate) enum Plans {
+    /// tract compiled the symbols.
+    Symbolic(Arc<Plan>),
+    /// It could not: each combination of values is compiled when it is first asked for.
+    PerShape(Box<PerShape>),
+}
+
+/// The graph to compile from, and the plans compiled last.
+pub(crate) struct PerShape {
+    graph: InferenceModel,
+    interface: Interface,
+    /// Most recently used last. Never more than [`MAX_PLANS_PER_MODEL`].
+    cache: Mutex<Vec<(SymbolValues, Slot)>>,
+}
+
+/// `None` inside means that this shape does not compile, which is worth remembering too.
+type Slot = Arc<OnceLock<Option<Arc<Plan>>>>;
+
+impl Plans {
+    /// Compiles for all shapes if tract can, and otherwise for one, to see that it compiles at all.
+    pub(crate) fn compile(graph: InferenceModel, interface: &Interface) -> Result<Self, LoadError> {
+        let typed = if interface.symbols.is_empty() {
+            compile::declutter(compile::wire(graph, interface, None)?)?
+        } else {
+            match compile::wire(graph.clone(), interface, None).and_then(compile::declutter) {
+                // The graph's own weights are freed here, before tract packs those of the plan.
+                Ok(typed) => {
+                    drop(graph);
+                    typed
+                }
+                Err(_) => return PerShape::probe(graph, interface).map(|plans| Self::PerShape(Box::new(plans))),
+            }
+        };
+        let plan = compile::optimize(typed)?;
+        compile::check_outputs(&plan, interface)?;
+        Ok(Self::Symbolic(plan))
+    }
+
+    /// The plan for these values of the symbols; `None` when the model does not take them.
+    pub(crate) fn get(&self, values: &SymbolValues) -> Option<Arc<Plan>> {
+        match self {
+            Self::Symbolic(plan) => Some(Arc::clone(plan)),
+            Self::PerShape(plans) => plans.get(values),
+        }
+    }
+}
+
+impl PerShape {
+    fn probe(graph: InferenceModel, interface: &Interface) -> Result<Self, LoadError> {
+        let mut refusal = LoadError::Panicked;
+        for value in PROBE_VALUES {
+            let within = |range: &DimRange| value.clamp(range.min, range.max);
+            let values: SymbolValues =
+                interface.symbols.iter().map(|(symbol, range)| (symbol.clone(), within(range))).collect();
+            match compile::wire(graph.clone(), interface, Some(&values)).and_then(compile::plan) {
+                Ok(plan) => {
+                    compile::check_outputs(&plan, interface)?;
+                    let slot: Slot = Arc::new(OnceLock::from(Some(plan)));
+                    let cache = Mutex::new(vec![(values, slot)]);
+                    return Ok(Self { graph, interface: interface.clone(), cache });
+                }
+                Err(error) => refusal = error,
+            }
+        }
+        Err(refusal)
+    }
+
+    fn get(&self, values: &SymbolValues) -> Option<Arc<Plan>> {
+        let slot = self.slot(values);
+        // Compiled outside the cache's lock: others wait only when they ask for the same shape.
+        slot.get_or_init(|| {
+            let wired = compile::wire(self.graph.clone(), &self.interface, Some(values));
+            let plan = wired.and_then(compile::plan).ok()?;
+            compile::check_outputs(&plan, &self.interface).ok().map(|()| plan)
+        })
+        .clone()
+    }
+
+    fn slot(&self, values: &SymbolValues) -> Slot {
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = cache.iter().position(|(key, _)| key == values);
+        let entry = match known {
+            Some(position) => cache.remove(position),
+            None => (values.clone(), Slot::default()),
+        };
+        let slot = Arc::clone(&entry.1);
+        if cache.len() >= MAX_PLANS_PER_MODEL {
+            cache.remove(0);
+        }
+        cache.push(entry);
+        slot
+    }
+}

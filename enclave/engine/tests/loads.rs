@@ -1,0 +1,223 @@
+//! What loads, what is refused and with which error.
+
+mod graphs;
+
+use graphs::{attribute, file, floats, gather, identity, interface, ints, load, matmul, model, node, options, run, value};
+use proptest::prelude::*;
+use prost::Message as _;
+use strongroom_engine::{DeriveOptions, LoadError, Model, derive, limits};
+use strongroom_seal::model::{AnswerBound, Dim, DimRange, Interface};
+use strongroom_seal::tensor::DType;
+use tract_onnx::pb::attribute_proto::AttributeType;
+use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
+use tract_onnx::pb::{FunctionProto, ModelProto, StringStringEntryProto, TensorProto};
+use zeroize::Zeroizing;
+
+fn refusal(model: &ModelProto) -> LoadError {
+    derive(file(model), &DeriveOptions::default()).err().expect("refused")
+}
+
+fn changed(change: impl FnOnce(&mut Interface)) -> LoadError {
+    let mut interface = interface(&matmul());
+    change(&mut interface);
+    Model::load(file(&matmul()), &interface).err().expect("refused")
+}
+
+#[test]
+fn the_interface_must_be_the_files() {
+    assert_eq!(changed(|i| i.inputs[0].name = "z".into()), LoadError::Names { side: "inputs" });
+    assert_eq!(changed(|i| i.outputs[0].name = "z".into()), LoadError::Names { side: "outputs" });
+    assert_eq!(changed(|i| i.inputs[0].dtype = DType::Fp64), LoadError::DType { tensor: "x".into() });
+    assert_eq!(changed(|i| i.outputs[0].dtype = DType::Int64), LoadError::DType { tensor: "y".into() });
+    assert_eq!(changed(|i| i.inputs[0].shape[1] = Dim::Fixed(3)), LoadError::Shape { tensor: "x".into() });
+    assert_eq!(changed(|i| i.outputs[0].shape[1] = Dim::Fixed(2)), LoadError::Shape { tensor: "y".into() });
+    assert_eq!(changed(|i| i.inputs[0].shape[1] = Dim::Symbol("batch".into())), LoadError::Shape { tensor: "x".into() });
+    assert_eq!(changed(|i| drop(i.inputs[0].shape.pop())), LoadError::Shape { tensor: "x".into() });
+    assert!(matches!(changed(|i| i.symbols.clear()), LoadError::Interface(_)));
+}
+
+#[test]
+fn an_owner_may_declare_less_than_the_file_allows() {
+    let mut interface = interface(&matmul());
+    interface.inputs[0].shape[0] = Dim::Fixed(2);
+    interface.symbols.clear();
+    let model = Model::load(file(&matmul()), &interface).unwrap();
+    assert_eq!(run(&model, &[graphs::f32s("x", &[2, 2], &[0.0; 4])])[0].shape, [2, 3]);
+    assert!(model.admit(&[graphs::f32s("x", &[1, 2], &[0.0; 2])], &[]).is_err());
+}
+
+#[test]
+fn no_data_outside_the_file() {
+    let location = StringStringEntryProto { key: "location".into(), value: "/etc/hostname".into() };
+    for tensor in [
+        TensorProto { data_location: Some(DataLocation::External as i32), ..floats("w", &[2, 3], &[0.0; 6]) },
+        TensorProto { external_data: vec![location], ..floats("w", &[2, 3], &[0.0; 6]) },
+    ] {
+        let mut as_weight = matmul();
+        as_weight.graph.as_mut().unwrap().initializer = vec![tensor.clone()];
+        assert_eq!(refusal(&as_weight), LoadError::ExternalData);
+        let mut as_constant = matmul();
+        let mut constant = node("Constant", &[], &["w"]);
+        constant.attribute = vec![tract_onnx::pb::AttributeProto { t: Some(tensor), ..attribute("value", AttributeType::Tensor) }];
+        let graph = as_constant.graph.as_mut().unwrap();
+        graph.initializer.clear();
+        graph.node.insert(0, constant);
+        assert_eq!(refusal(&as_constant), LoadError::ExternalData);
+        assert_eq!(Model::load(file(&as_constant), &interface(&matmul())).err(), Some(LoadError::ExternalData));
+    }
+}
+
+#[test]
+fn an_operator_that_is_missing_is_named() {
+    for operator in ["ZipMap", "Scaler", "TreeEnsembleRegressor", "Loop"] {
+        let mut graph = matmul();
+        graph.graph.as_mut().unwrap().node[0].op_type = operator.into();
+        let error = refusal(&graph);
+        assert_eq!(error, LoadError::Operator { operator: operator.into() });
+        assert!(error.to_string().contains(operator));
+    }
+    let mut foreign = matmul();
+    foreign.graph.as_mut().unwrap().node[0].domain = "other".into();
+    assert_eq!(refusal(&foreign), LoadError::Operator { operator: "other::MatMul".into() });
+}
+
+#[test]
+fn what_tract_would_leave_out_is_refused() {
+    let functions = ModelProto { functions: vec![FunctionProto::default()], ..matmul() };
+    assert!(matches!(refusal(&functions), LoadError::Feature(_)));
+    assert_eq!(refusal(&ModelProto { graph: None, ..matmul() }), LoadError::Format);
+    let mut lost = matmul();
+    lost.graph.as_mut().unwrap().node.clear();
+    assert_eq!(refusal(&lost), LoadError::Format);
+}
+
+#[test]
+fn nodes_are_counted() {
+    let name = |i: usize| format!("n{i}");
+    let nodes = (0..=limits::MAX_NODES).map(|i| node("Neg", &[&name(i)], &[&name(i + 1)])).collect();
+    let last = name(limits::MAX_NODES + 1);
+    let chain = model(vec![value("n0", DataType::Float, &["1"])], nodes, vec![value(&last, DataType::Float, &["1"])], vec![]);
+    assert_eq!(refusal(&chain), LoadError::Nodes);
+}
+
+#[test]
+fn a_tensor_that_contradicts_itself_is_refused() {
+    let contradictions: [fn(&mut TensorProto); 5] = [
+        |tensor| tensor.raw_data.truncate(23),
+        |tensor| tensor.dims = vec![2, 4],
+        |tensor| tensor.dims = vec![-2, -3],
+        |tensor| tensor.dims = vec![i64::MAX, i64::MAX],
+        |tensor| tensor.data_type = 999,
+    ];
+    for contradict in contradictions {
+        let mut graph = matmul();
+        contradict(&mut graph.graph.as_mut().unwrap().initializer[0]);
+        assert_eq!(refusal(&graph), LoadError::Tensor);
+    }
+}
+
+#[test]
+fn a_model_that_does_not_compile_is_refused_without_its_names_in_the_message() {
+    let mut graph = matmul();
+    graph.graph.as_mut().unwrap().initializer[0].dims = vec![3, 2];
+    let error = refusal(&graph);
+    let LoadError::Compile(detail) = &error else { panic!("{error:?}") };
+    assert!(!detail.reveal().is_empty());
+    assert_eq!(format!("{error} {error:?}"), "the engine cannot compile the model Compile(Detail(..))");
+}
+
+#[test]
+fn ranges_and_bounds_are_derived() {
+    let (interface, answer) = derive(file(&matmul()), &DeriveOptions::default()).unwrap();
+    assert_eq!(interface.symbols["batch"], DimRange { min: 1, max: limits::DEFAULT_SYMBOL_MAX });
+    let bound = AnswerBound { names_bytes: 65, bytes_per_request_kib: 1536, max_bytes: 12 * 4096 };
+    assert_eq!(answer, bound);
+    let (interface, answer) = derive(file(&matmul()), &options(&[("batch", 2, 10)])).unwrap();
+    assert_eq!((interface.symbols["batch"], answer.max_bytes), (DimRange { min: 2, max: 10 }, 120));
+    let stray = derive(file(&matmul()), &options(&[("rows", 1, 2)])).err();
+    assert_eq!(stray, Some(LoadError::Symbol { symbol: "rows".into() }));
+    let stated = DeriveOptions { answer: Some(bound), ..DeriveOptions::default() };
+    assert_eq!(derive(file(&matmul()), &stated).unwrap().1, bound);
+}
+
+#[test]
+fn an_open_dimension_gets_a_name() {
+    let (interface, _) = derive(file(&identity(DataType::Float, &["-", "2"])), &DeriveOptions::default()).unwrap();
+    assert_eq!(interface.inputs[0].shape, [Dim::Symbol("x.0".into()), Dim::Fixed(2)]);
+    assert_eq!(interface.outputs[0].shape, [Dim::Symbol("y.0".into()), Dim::Fixed(2)]);
+}
+
+#[test]
+fn a_range_nobody_stated_shrinks_to_what_the_model_takes() {
+    // Slices rows 0..n out of a table of 100, as position embeddings do.
+    let graph = model(
+        vec![value("ids", DataType::Int64, &["n"])],
+        vec![
+            node("Shape", &["ids"], &["shape"]),
+            node("Slice", &["table", "zero", "shape", "zero"], &["rows"]),
+            node("Cast", &["ids"], &["floats"]),
+            node("Add", &["rows", "floats"], &["y"]),
+        ],
+        vec![value("y", DataType::Float, &["n"])],
+        vec![floats("table", &[100], &[0.5; 100]), ints("zero", &[0])],
+    );
+    let mut graph = graph;
+    let cast = &mut graph.graph.as_mut().unwrap().node[2];
+    cast.attribute = vec![tract_onnx::pb::AttributeProto { i: 1, ..attribute("to", AttributeType::Int) }];
+    let (interface, _) = derive(file(&graph), &DeriveOptions::default()).unwrap();
+    assert_eq!(interface.symbols["n"], DimRange { min: 1, max: 64 });
+    let stated = derive(file(&graph), &options(&[("n", 1, 200)]));
+    assert!(matches!(stated, Err(LoadError::Compile(_))));
+}
+
+#[test]
+fn an_answer_of_unknown_size_needs_a_stated_bound() {
+    let strings = identity(DataType::String, &["n"]);
+    assert_eq!(refusal(&strings), LoadError::AnswerBound { output: "y".into() });
+    let mut counted = model(
+        vec![value("x", DataType::Float, &["n"])],
+        vec![node("NonZero", &["x"], &["y"])],
+        vec![value("y", DataType::Int64, &["1", "found"])],
+        vec![],
+    );
+    assert_eq!(refusal(&counted), LoadError::AnswerBound { output: "y".into() });
+    counted.graph.as_mut().unwrap().node[0].op_type = "Neg".into();
+    assert_eq!(refusal(&counted), LoadError::Shape { tensor: "y".into() });
+}
+
+#[test]
+fn truncated_and_stray_files_are_refused() {
+    let bytes = matmul().encode_to_vec();
+    let declared = interface(&matmul());
+    for end in 0..bytes.len() {
+        assert!(Model::load(Zeroizing::new(bytes[..end].to_vec()), &declared).is_err(), "{end} bytes");
+    }
+    assert!(Model::load(Zeroizing::new(bytes), &declared).is_ok());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes_are_refused_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..256)) {
+        let _ = derive(Zeroizing::new(bytes), &DeriveOptions::default());
+    }
+
+    #[test]
+    fn a_changed_file_never_panics(position in any::<prop::sample::Index>(), byte in any::<u8>(), which in 0..2) {
+        let model = if which == 0 { matmul() } else { gather() };
+        let declared = interface(&model);
+        let mut bytes = model.encode_to_vec();
+        let position = position.index(bytes.len());
+        bytes[position] = byte;
+        let _ = Model::load(Zeroizing::new(bytes.clone()), &declared);
+        let _ = derive(Zeroizing::new(bytes), &options(&[]));
+    }
+}
+
+#[test]
+fn loading_twice_gives_equal_models() {
+    let (one, two) = (load(&matmul()), load(&matmul()));
+    let input = || [graphs::f32s("x", &[1, 2], &[0.3, 0.7])];
+    assert!(run(&one, &input())[0].data == run(&two, &input())[0].data);
+}

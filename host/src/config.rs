@@ -1,0 +1,248 @@
+//! The configuration: what was set, checked and completed with defaults.
+
+mod settings;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use strongroom_link::{Endpoint, PeerRule};
+
+use crate::credentials::Source;
+use crate::destination::Destination;
+use crate::limits::{
+    BODY_STALL_TIMEOUT, BODY_TIMEOUT, CONNECTION_IDLE, DEFAULT_GRACE, DEFAULT_MAX_CONNECTIONS,
+    DEFAULT_MAX_REQUESTS, DEFAULT_REQUEST_DEADLINE, MAX_CONFIG_BYTES, TUNNEL_IDLE,
+};
+
+pub use settings::{Cli, LogFormat, LogLevel, Settings};
+
+/// Context id that the Nitro CLI gives to the first enclave.
+const DEFAULT_ENCLAVE_CID: u32 = 16;
+/// Ports of the enclave's service, of the host's services and of the KMS tunnel.
+const DEFAULT_PORTS: [u32; 3] = [5000, 5001, 5002];
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+const DEFAULT_METRICS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
+
+/// Everything the host needs to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where clients connect.
+    pub listen: SocketAddr,
+    /// TLS for clients, if any.
+    pub tls: Option<TlsFiles>,
+    /// Where monitoring connects; a loopback address.
+    pub metrics: SocketAddr,
+    /// The enclave's service.
+    pub enclave: Endpoint,
+    /// Where the enclave reaches the host's services.
+    pub services: Endpoint,
+    /// Where the enclave reaches the KMS tunnel.
+    pub tunnel: Endpoint,
+    /// The tunnel's one destination.
+    pub kms: Destination,
+    /// The store's directory.
+    pub store: PathBuf,
+    /// Where credentials come from.
+    pub credentials: Source,
+    /// Requests worked on at once.
+    pub max_requests: usize,
+    /// Connections of clients held at once.
+    pub max_connections: usize,
+    /// How long things may take.
+    pub timing: Timing,
+    /// Where the bound address is written once the host listens.
+    pub ready_file: Option<PathBuf>,
+}
+
+/// PEM files for TLS.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    /// Certificate chain, leaf first.
+    pub cert: PathBuf,
+    /// Private key.
+    pub key: PathBuf,
+}
+
+/// How long things may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Timing {
+    /// For the enclave's answer to a client's request.
+    pub request: Duration,
+    /// For a request's whole body.
+    pub body: Duration,
+    /// Between two pieces of a body.
+    pub stall: Duration,
+    /// Without a byte on a client's connection.
+    pub idle: Duration,
+    /// Without a byte on a tunnel connection.
+    pub tunnel_idle: Duration,
+    /// Between "not ready" and the end of listening.
+    pub drain_delay: Duration,
+    /// For requests in flight at the end.
+    pub grace: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            request: DEFAULT_REQUEST_DEADLINE,
+            body: BODY_TIMEOUT,
+            stall: BODY_STALL_TIMEOUT,
+            idle: CONNECTION_IDLE,
+            tunnel_idle: TUNNEL_IDLE,
+            drain_delay: Duration::ZERO,
+            grace: DEFAULT_GRACE,
+        }
+    }
+}
+
+/// What is wrong with the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {}: {kind}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// Why not.
+        kind: io::ErrorKind,
+    },
+    /// The file is not what it should be. It is the operator's own, so that the reason may quote it.
+    #[error("{}: {reason}", path.display())]
+    Toml {
+        /// Which file.
+        path: PathBuf,
+        /// What the parser found.
+        reason: String,
+    },
+    /// A setting without default is missing.
+    #[error("{0} must be set")]
+    Missing(&'static str),
+    /// Two settings exclude or need each other.
+    #[error("{0}")]
+    Combination(&'static str),
+    /// A directory or file that is named does not exist.
+    #[error("{name}: no such file or directory: {}", path.display())]
+    NotFound {
+        /// Which setting.
+        name: &'static str,
+        /// What it names.
+        path: PathBuf,
+    },
+}
+
+impl Config {
+    /// Reads the file that the command line names, if any, and lets flags win over it.
+    ///
+    /// # Errors
+    /// Any [`ConfigError`].
+    pub fn load(cli: Cli) -> Result<Self, ConfigError> {
+        Self::new(Settings::load(cli)?)
+    }
+
+    /// Checks settings and completes them with defaults.
+    ///
+    /// # Errors
+    /// Any [`ConfigError`] but those of a file.
+    pub fn new(settings: Settings) -> Result<Self, ConfigError> {
+        let credentials = source(&settings)?;
+        let tls = tls_files(&settings)?;
+        let [enclave_port, services_port, tunnel_port] = DEFAULT_PORTS;
+        let here = |port| Endpoint::Vsock { cid: u32::MAX, port };
+        let request = settings.deadline_s.map_or(DEFAULT_REQUEST_DEADLINE, Duration::from_secs);
+        let config = Self {
+            listen: settings.listen.unwrap_or(DEFAULT_LISTEN),
+            tls,
+            metrics: settings.metrics.unwrap_or(DEFAULT_METRICS),
+            enclave: settings
+                .enclave
+                .unwrap_or(Endpoint::Vsock { cid: DEFAULT_ENCLAVE_CID, port: enclave_port }),
+            services: settings.services.unwrap_or_else(|| here(services_port)),
+            tunnel: settings.tunnel.unwrap_or_else(|| here(tunnel_port)),
+            kms: settings.kms.ok_or(ConfigError::Missing("kms"))?,
+            store: settings.store.ok_or(ConfigError::Missing("store"))?,
+            credentials,
+            max_requests: settings.max_requests.unwrap_or(DEFAULT_MAX_REQUESTS),
+            max_connections: settings.max_connections.unwrap_or(DEFAULT_MAX_CONNECTIONS),
+            timing: Timing {
+                request,
+                // A connection that waits for an answer is not idle.
+                idle: CONNECTION_IDLE + request,
+                drain_delay: settings.drain_delay_s.map_or(Duration::ZERO, Duration::from_secs),
+                grace: settings.grace_s.map_or(DEFAULT_GRACE, Duration::from_secs),
+                ..Timing::default()
+            },
+            ready_file: settings.ready_file,
+        };
+        config.checked()
+    }
+
+    /// Who may connect to the host's listeners for the enclave: the one that is dialled, no other.
+    #[must_use]
+    pub fn peer_rule(&self) -> PeerRule {
+        PeerRule::same_as(&self.enclave)
+    }
+
+    fn checked(self) -> Result<Self, ConfigError> {
+        let unix = |endpoint: &Endpoint| matches!(endpoint, Endpoint::Unix(_));
+        if !self.metrics.ip().is_loopback() {
+            return Err(ConfigError::Combination("metrics must listen on a loopback address"));
+        }
+        if matches!(self.enclave, Endpoint::Vsock { cid: u32::MAX, .. }) {
+            return Err(ConfigError::Combination("enclave must name one context id"));
+        }
+        if [&self.services, &self.tunnel].into_iter().any(|own| unix(own) != unix(&self.enclave)) {
+            return Err(ConfigError::Combination(
+                "enclave, services and tunnel must all be vsock or all unix",
+            ));
+        }
+        if self.services == self.tunnel {
+            return Err(ConfigError::Combination("services and tunnel must differ"));
+        }
+        if self.max_requests == 0 || self.max_connections == 0 {
+            return Err(ConfigError::Combination("max-requests and max-connections must be at least 1"));
+        }
+        exists("store", &self.store)?;
+        Ok(self)
+    }
+}
+
+fn source(settings: &Settings) -> Result<Source, ConfigError> {
+    match (&settings.credentials_file, &settings.credentials_imds) {
+        (Some(file), None) => Ok(Source::File(file.clone())),
+        (None, Some(imds)) => Ok(Source::Imds(imds.clone())),
+        (None, None) => Err(ConfigError::Missing("credentials-file or credentials-imds")),
+        (Some(_), Some(_)) => {
+            Err(ConfigError::Combination("credentials-file and credentials-imds exclude each other"))
+        }
+    }
+}
+
+fn tls_files(settings: &Settings) -> Result<Option<TlsFiles>, ConfigError> {
+    match (settings.tls_cert.clone(), settings.tls_key.clone()) {
+        (None, None) => Ok(None),
+        (Some(cert), Some(key)) => {
+            exists("tls-cert", &cert)?;
+            exists("tls-key", &key)?;
+            Ok(Some(TlsFiles { cert, key }))
+        }
+        _ => Err(ConfigError::Combination("tls-cert and tls-key need each other")),
+    }
+}
+
+fn exists(name: &'static str, path: &Path) -> Result<(), ConfigError> {
+    if path.exists() { Ok(()) } else { Err(ConfigError::NotFound { name, path: path.to_owned() }) }
+}
+
+fn read_text(path: &Path) -> Result<String, ConfigError> {
+    let failed = |error: io::Error| ConfigError::File { path: path.to_owned(), kind: error.kind() };
+    let mut text = String::new();
+    File::open(path).map_err(failed)?.take(MAX_CONFIG_BYTES).read_to_string(&mut text).map_err(failed)?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests;

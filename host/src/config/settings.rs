@@ -1,0 +1,165 @@
+//! What can be set, by flag or in a TOML file.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Deserializer};
+use strongroom_link::Endpoint;
+
+use super::{ConfigError, read_text};
+use crate::credentials::Imds;
+use crate::destination::Destination;
+
+/// Untrusted relay between clients and a Strongroom enclave.
+#[derive(Debug, clap::Parser)]
+#[command(name = "strongroom-host", version, about)]
+pub struct Cli {
+    /// TOML file with the settings below, written with underscores (`tls_cert`); flags win over it.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Check the configuration, say what is wrong with it, and exit.
+    #[arg(long)]
+    pub check: bool,
+    /// The settings.
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// Settings as given; nothing is checked yet.
+#[derive(Debug, Default, clap::Args, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Address for clients, port 0 for any free one [default: 127.0.0.1:8080].
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// PEM certificate chain for clients, leaf first [default: none, plain HTTP].
+    #[arg(long, value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// PEM private key of the certificate [default: none].
+    #[arg(long, value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+    /// Loopback address for /metrics [default: 127.0.0.1:9464].
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub metrics: Option<SocketAddr>,
+    /// The enclave's service, vsock:CID:PORT or unix:PATH [default: vsock:16:5000].
+    #[arg(long, value_name = "ENDPOINT")]
+    #[serde(deserialize_with = "endpoint")]
+    pub enclave: Option<Endpoint>,
+    /// Where the enclave reaches this host's services [default: vsock:any:5001].
+    #[arg(long, value_name = "ENDPOINT")]
+    #[serde(deserialize_with = "endpoint")]
+    pub services: Option<Endpoint>,
+    /// Where the enclave reaches the KMS tunnel [default: vsock:any:5002].
+    #[arg(long, value_name = "ENDPOINT")]
+    #[serde(deserialize_with = "endpoint")]
+    pub tunnel: Option<Endpoint>,
+    /// The tunnel's one destination, such as kms.eu-central-1.amazonaws.com:443 [no default].
+    #[arg(long, value_name = "HOST:PORT")]
+    pub kms: Option<Destination>,
+    /// Directory with charter.cose, release.bundle and packages/ [no default].
+    #[arg(long, value_name = "DIR")]
+    pub store: Option<PathBuf>,
+    /// JSON file in the form of AWS's credential_process, read again for each request [no default].
+    #[arg(long, value_name = "FILE")]
+    pub credentials_file: Option<PathBuf>,
+    /// Take credentials from the instance metadata service [no default; without URL http://169.254.169.254:80].
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = crate::credentials::DEFAULT_IMDS_URL)]
+    pub credentials_imds: Option<Imds>,
+    /// Requests of clients worked on at once [default: 64].
+    #[arg(long, value_name = "N")]
+    pub max_requests: Option<usize>,
+    /// Connections of clients held at once [default: 1024].
+    #[arg(long, value_name = "N")]
+    pub max_connections: Option<usize>,
+    /// Seconds in which the enclave must answer a request [default: 60].
+    #[arg(long, value_name = "SECONDS")]
+    pub deadline_s: Option<u64>,
+    /// Seconds for which the host still listens after it said that it is not ready [default: 0].
+    #[arg(long, value_name = "SECONDS")]
+    pub drain_delay_s: Option<u64>,
+    /// Seconds for which requests in flight are waited for at the end [default: 30].
+    #[arg(long, value_name = "SECONDS")]
+    pub grace_s: Option<u64>,
+    /// File that receives the bound address once the host listens [default: none].
+    #[arg(long, value_name = "FILE")]
+    pub ready_file: Option<PathBuf>,
+    /// Form of the log on stderr [default: text].
+    #[arg(long, value_name = "FORM")]
+    pub log_format: Option<LogFormat>,
+    /// Least important level that is logged [default: info].
+    #[arg(long, value_name = "LEVEL")]
+    pub log_level: Option<LogLevel>,
+}
+
+/// Form of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Level of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// What keeps the host from working.
+    Error,
+    /// What an operator should look at.
+    Warn,
+    /// What happens to the host and the enclave as a whole.
+    #[default]
+    Info,
+    /// What happens to single connections.
+    Debug,
+}
+
+impl Settings {
+    /// Reads the file that the command line names, if any, and lets flags win over it.
+    ///
+    /// # Errors
+    /// [`ConfigError::File`] or [`ConfigError::Toml`].
+    pub fn load(cli: Cli) -> Result<Self, ConfigError> {
+        let Some(path) = cli.config else { return Ok(cli.settings) };
+        let file = toml::from_str(&read_text(&path)?)
+            .map_err(|error| ConfigError::Toml { path, reason: error.to_string() })?;
+        Ok(cli.settings.or(file))
+    }
+
+    /// Takes from `other` whatever is not set here. A source of credentials given here replaces
+    /// whichever the other has, so that a flag can change the kind of source.
+    fn or(self, other: Self) -> Self {
+        let own_source = self.credentials_file.is_some() || self.credentials_imds.is_some();
+        let (file, imds) =
+            if own_source { (None, None) } else { (other.credentials_file, other.credentials_imds) };
+        Self {
+            listen: self.listen.or(other.listen),
+            tls_cert: self.tls_cert.or(other.tls_cert),
+            tls_key: self.tls_key.or(other.tls_key),
+            metrics: self.metrics.or(other.metrics),
+            enclave: self.enclave.or(other.enclave),
+            services: self.services.or(other.services),
+            tunnel: self.tunnel.or(other.tunnel),
+            kms: self.kms.or(other.kms),
+            store: self.store.or(other.store),
+            credentials_file: self.credentials_file.or(file),
+            credentials_imds: self.credentials_imds.or(imds),
+            max_requests: self.max_requests.or(other.max_requests),
+            max_connections: self.max_connections.or(other.max_connections),
+            deadline_s: self.deadline_s.or(other.deadline_s),
+            drain_delay_s: self.drain_delay_s.or(other.drain_delay_s),
+            grace_s: self.grace_s.or(other.grace_s),
+            ready_file: self.ready_file.or(other.ready_file),
+            log_format: self.log_format.or(other.log_format),
+            log_level: self.log_level.or(other.log_level),
+        }
+    }
+}
+
+fn endpoint<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Endpoint>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map(Some).map_err(serde::de::Error::custom)
+}

@@ -1,0 +1,136 @@
+//! Where the enclave's AWS credentials come from: a file or the instance metadata service.
+//!
+//! They belong to the host's role and authorize KMS calls that only an attested enclave profits
+//! from. They are fetched anew each time and never kept or logged.
+
+mod imds;
+mod time;
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use strongroom_proto::limits::MAX_SMALL_BYTES;
+use strongroom_proto::relay::Credentials;
+
+pub(crate) use imds::DEFAULT_URL as DEFAULT_IMDS_URL;
+pub use imds::{Imds, ImdsError};
+
+/// A source of credentials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A JSON file in the form of AWS's `credential_process`, read again for every request.
+    File(PathBuf),
+    /// The instance metadata service, version 2.
+    Imds(Imds),
+}
+
+/// Why there are no credentials. Carries nothing of what was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CredentialsError {
+    /// The file could not be read.
+    #[error("i/o: {0}")]
+    Io(io::ErrorKind),
+    /// Longer than credentials ever are.
+    #[error("longer than credentials ever are")]
+    TooLong,
+    /// Not the expected JSON document.
+    #[error("not a credentials document")]
+    Malformed,
+    /// The metadata service did not answer as it should.
+    #[error(transparent)]
+    Imds(#[from] ImdsError),
+}
+
+impl Source {
+    /// Fetches the current credentials.
+    ///
+    /// # Errors
+    /// Any [`CredentialsError`].
+    pub async fn fetch(&self) -> Result<Credentials, CredentialsError> {
+        match self {
+            Self::File(path) => {
+                let path = path.clone();
+                let read = tokio::task::spawn_blocking(move || read_file(&path)).await;
+                parse(&read.map_err(|_| CredentialsError::Io(io::ErrorKind::Other))??)
+            }
+            Self::Imds(imds) => parse(&imds.fetch().await?),
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>, CredentialsError> {
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(|error| CredentialsError::Io(error.kind()))?;
+    let read = file.take(MAX_SMALL_BYTES as u64 + 1).read_to_end(&mut bytes);
+    read.map_err(|error| CredentialsError::Io(error.kind()))?;
+    if bytes.len() > MAX_SMALL_BYTES { Err(CredentialsError::TooLong) } else { Ok(bytes) }
+}
+
+/// Both forms: `credential_process` (with a version) and the metadata service (with a code, and the
+/// session token under another name). Other fields are of no interest.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Document {
+    version: Option<u32>,
+    code: Option<String>,
+    access_key_id: String,
+    secret_access_key: String,
+    #[serde(alias = "Token")]
+    session_token: String,
+    expiration: String,
+}
+
+fn parse(json: &[u8]) -> Result<Credentials, CredentialsError> {
+    let document: Document = serde_json::from_slice(json).map_err(|_| CredentialsError::Malformed)?;
+    let known_version = document.version.is_none_or(|version| version == 1);
+    let success = document.code.is_none_or(|code| code == "Success");
+    if !known_version || !success {
+        return Err(CredentialsError::Malformed);
+    }
+    Ok(Credentials {
+        access_key_id: document.access_key_id,
+        secret_access_key: document.secret_access_key,
+        session_token: document.session_token,
+        expires_ms: time::parse_rfc3339_ms(&document.expiration).ok_or(CredentialsError::Malformed)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROCESS: &str = r#"{"Version":1,"AccessKeyId":"A","SecretAccessKey":"S","SessionToken":"T",
+        "Expiration":"1970-01-01T00:00:01Z"}"#;
+
+    #[tokio::test]
+    async fn a_file_is_read_again_each_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("credentials.json");
+        let source = Source::File(path.clone());
+        assert_eq!(source.fetch().await, Err(CredentialsError::Io(io::ErrorKind::NotFound)));
+        std::fs::write(&path, PROCESS).unwrap();
+        assert_eq!(source.fetch().await.unwrap().expires_ms, 1000);
+        std::fs::write(&path, PROCESS.replace(":01Z", ":02Z")).unwrap();
+        assert_eq!(source.fetch().await.unwrap().expires_ms, 2000);
+        std::fs::write(&path, vec![b' '; MAX_SMALL_BYTES + 1]).unwrap();
+        assert_eq!(source.fetch().await, Err(CredentialsError::TooLong));
+    }
+
+    #[test]
+    fn both_forms_are_read_and_others_refused() {
+        let metadata = PROCESS.replace("\"Version\":1", "\"Code\":\"Success\",\"Type\":\"AWS-HMAC\"");
+        let metadata = metadata.replace("SessionToken", "Token");
+        assert_eq!(parse(metadata.as_bytes()), parse(PROCESS.as_bytes()));
+        for bad in [
+            PROCESS.replace("\"Version\":1", "\"Version\":2"),
+            metadata.replace("Success", "Failed"),
+            PROCESS.replace("SessionToken", "Other"),
+            PROCESS.replace("1970-01-01T", "yesterday "),
+            String::new(),
+        ] {
+            assert_eq!(parse(bad.as_bytes()), Err(CredentialsError::Malformed));
+        }
+    }
+}

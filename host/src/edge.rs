@@ -1,0 +1,146 @@
+//! The HTTP edge: opaque bytes in, opaque bytes out.
+//!
+//! Of a body it knows the length alone. What a client learns in clear is one of the codes of
+//! `strongroom_proto`, chosen by the enclave or by a bound of this host, and never a reason.
+
+mod body;
+mod gate;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
+use strongroom_proto::Code;
+use strongroom_proto::frame::Kind;
+use strongroom_proto::hello::NONCE_BYTES;
+use tokio::time::Instant;
+
+use crate::config::Timing;
+use crate::limits::RETRY_AFTER_S;
+use crate::metrics::{Held, Metrics, Route};
+use crate::relay::Relay;
+
+pub(crate) use gate::Gate;
+
+/// What the routes share.
+pub(crate) struct Edge {
+    pub(crate) relay: Arc<Relay>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) gate: Gate,
+    pub(crate) timing: Timing,
+    pub(crate) draining: AtomicBool,
+}
+
+type Shared = State<Arc<Edge>>;
+
+/// The routes for clients.
+pub(crate) fn router(edge: Arc<Edge>) -> Router {
+    Router::new()
+        .route("/v1/hello", post(hello))
+        .route("/v1/message", post(message))
+        .route("/livez", get(async || text(StatusCode::OK, "ok\n")))
+        .route("/readyz", get(readyz))
+        .fallback(async || text(StatusCode::NOT_FOUND, "not found\n"))
+        .method_not_allowed_fallback(async || text(StatusCode::METHOD_NOT_ALLOWED, "method not allowed\n"))
+        .layer(from_fn_with_state(Arc::clone(&edge), count))
+        .with_state(edge)
+}
+
+/// The routes for the operator's monitoring.
+pub(crate) fn metrics_router(edge: Arc<Edge>) -> Router {
+    let metrics = async |State(edge): Shared| {
+        let kind = HeaderValue::from_static("text/plain; version=0.0.4");
+        ([(CONTENT_TYPE, kind)], edge.metrics.render(&edge.relay))
+    };
+    Router::new().route("/metrics", get(metrics)).with_state(edge)
+}
+
+async fn hello(State(edge): Shared, request: Request) -> Response {
+    let evidence = edge.ask(Kind::Hello, request.into_body(), |bytes| bytes == NONCE_BYTES).await;
+    answer(evidence, "application/cbor")
+}
+
+async fn message(State(edge): Shared, request: Request) -> Response {
+    let sealed = edge.ask(Kind::Message, request.into_body(), |bytes| bytes > 0).await;
+    answer(sealed, "application/octet-stream")
+}
+
+async fn readyz(State(edge): Shared) -> Response {
+    if edge.relay.is_ready() && !edge.draining.load(Ordering::Relaxed) {
+        text(StatusCode::OK, "ready\n")
+    } else {
+        refusal(Code::Unavailable)
+    }
+}
+
+impl Edge {
+    /// Relays one body. The place is taken before the body is read and kept until the answer is here.
+    async fn ask(&self, kind: Kind, body: Body, fits: fn(usize) -> bool) -> Result<Bytes, Code> {
+        let _place = self.gate.enter().ok_or(Code::Busy)?;
+        let body = body::read(body, kind.max_body_bytes(), &self.gate, self.timing).await?;
+        if !fits(body.bytes.len()) {
+            return Err(Code::Malformed);
+        }
+        let received = body.bytes.len() as u64;
+        let answer = self.relay.call(kind, body.bytes, self.timing.request).await?;
+        self.metrics.request_bytes.fetch_add(received, Ordering::Relaxed);
+        self.metrics.answer_bytes.fetch_add(answer.len() as u64, Ordering::Relaxed);
+        Ok(answer)
+    }
+}
+
+async fn count(State(edge): Shared, request: Request, next: Next) -> Response {
+    let (route, started) = (Route::of_path(request.uri().path()), Instant::now());
+    let held = Held::new(&edge.metrics.in_flight);
+    let response = next.run(request).await;
+    drop(held);
+    edge.metrics.answered(route, response.status().as_u16(), started.elapsed());
+    response
+}
+
+fn answer(outcome: Result<Bytes, Code>, content_type: &'static str) -> Response {
+    match outcome {
+        Ok(bytes) => {
+            let headers = [
+                (CONTENT_TYPE, HeaderValue::from_static(content_type)),
+                (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+            ];
+            (headers, bytes).into_response()
+        }
+        Err(code) => refusal(code),
+    }
+}
+
+/// The one mapping from a code to what a client reads in clear.
+fn refusal(code: Code) -> Response {
+    let status = StatusCode::from_u16(code.http_status()).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+    let body = match code {
+        Code::Ok => "ok\n",
+        Code::Malformed => "malformed\n",
+        Code::TooLarge => "too large\n",
+        Code::Misdirected => "misdirected\n",
+        Code::Busy => "busy\n",
+        Code::Unavailable => "unavailable\n",
+    };
+    let mut response = text(status, body);
+    if matches!(code, Code::Busy | Code::Unavailable) {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_S));
+    }
+    response
+}
+
+fn text(status: StatusCode, body: &'static str) -> Response {
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8")),
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    (status, headers, body).into_response()
+}

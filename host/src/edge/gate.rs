@@ -1,0 +1,76 @@
+//! How many requests are worked on and how many bytes of them are held.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Bytes for which one permit stands.
+const PERMIT_BYTES: usize = 1024;
+
+/// Places for requests and memory for their bodies. Nobody queues here: who does not fit is told so.
+pub(crate) struct Gate {
+    places: Arc<Semaphore>,
+    memory: Arc<Semaphore>,
+}
+
+/// A share of the memory for bodies; given back when dropped.
+pub(crate) struct Share {
+    memory: Arc<Semaphore>,
+    held: Option<OwnedSemaphorePermit>,
+}
+
+impl Gate {
+    pub(crate) fn new(max_requests: usize, max_buffered_bytes: usize) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(max_requests)),
+            memory: Arc::new(Semaphore::new(max_buffered_bytes / PERMIT_BYTES)),
+        }
+    }
+
+    /// A place, if one is free.
+    pub(crate) fn enter(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.places).try_acquire_owned().ok()
+    }
+
+    /// An empty share.
+    pub(crate) fn share(&self) -> Share {
+        Share { memory: Arc::clone(&self.memory), held: None }
+    }
+}
+
+impl Share {
+    /// Grows the share to `bytes`, if as much is free.
+    #[must_use]
+    pub(crate) fn grow_to(&mut self, bytes: usize) -> bool {
+        let held = self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let missing = bytes.div_ceil(PERMIT_BYTES).saturating_sub(held);
+        let Ok(missing) = u32::try_from(missing) else { return false };
+        let Ok(more) = Arc::clone(&self.memory).try_acquire_many_owned(missing) else { return false };
+        match &mut self.held {
+            Some(held) => held.merge(more),
+            None => self.held = Some(more),
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_and_memory_are_given_back() {
+        let gate = Gate::new(1, 4 * PERMIT_BYTES);
+        let place = gate.enter().unwrap();
+        assert!(gate.enter().is_none());
+        drop(place);
+        assert!(gate.enter().is_some());
+
+        let (mut one, mut two) = (gate.share(), gate.share());
+        assert!(one.grow_to(1) && one.grow_to(3 * PERMIT_BYTES));
+        assert!(two.grow_to(PERMIT_BYTES));
+        assert!(!two.grow_to(PERMIT_BYTES + 1));
+        drop(one);
+        assert!(two.grow_to(4 * PERMIT_BYTES));
+    }
+}

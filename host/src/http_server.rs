@@ -1,0 +1,145 @@
+//! Serves a router over TCP, with or without TLS, as HTTP/1.1 or HTTP/2.
+//!
+//! TLS proves nothing about the enclave: it hides sizes and times from the network between client
+//! and host, no more.
+
+mod idle;
+pub(crate) mod tls;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+use crate::error::HostError;
+use crate::limits::{
+    ACCEPT_PAUSE, CONNECTION_WINDOW_BYTES, HANDSHAKE_TIMEOUT, HEADER_TIMEOUT, MAX_HEADER_BYTES, MAX_HEADERS,
+    MAX_READ_AHEAD_BYTES, MAX_STREAMS, STREAM_WINDOW_BYTES,
+};
+use crate::metrics::{Held, Metrics, bump};
+use idle::Idle;
+
+/// A bound TCP listener and how its connections are served.
+pub(crate) struct HttpServer {
+    pub(crate) listener: TcpListener,
+    pub(crate) tls: Option<TlsAcceptor>,
+    pub(crate) max_connections: usize,
+    pub(crate) idle: Duration,
+}
+
+impl HttpServer {
+    /// The bound address.
+    pub(crate) fn address(&self, what: &'static str) -> Result<SocketAddr, HostError> {
+        self.listener.local_addr().map_err(|error| HostError::Listen { what, kind: error.kind() })
+    }
+
+    /// Serves until `stop`, then waits at most `grace` for what is in flight.
+    pub(crate) async fn run(
+        self,
+        router: Router,
+        metrics: Arc<Metrics>,
+        stop: oneshot::Receiver<()>,
+        grace: Duration,
+    ) {
+        let (graceful, mut tasks) = (GracefulShutdown::new(), JoinSet::new());
+        let slots = Arc::new(Semaphore::new(self.max_connections));
+        let connection = Arc::new(Connection { router, metrics, tls: self.tls.clone(), idle: self.idle });
+        tokio::select! {
+            () = accept_all(&self.listener, &slots, &connection, &graceful, &mut tasks) => {}
+            // A stop that was dropped is a stop.
+            _ = stop => {}
+        }
+        drop(self.listener);
+        if timeout(grace, graceful.shutdown()).await.is_err() {
+            tracing::warn!("requests were cut off at the end of the grace period");
+        }
+    }
+}
+
+async fn accept_all(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+    connection: &Arc<Connection>,
+    graceful: &GracefulShutdown,
+    tasks: &mut JoinSet<()>,
+) {
+    loop {
+        let Ok((tcp, _)) = listener.accept().await else {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        while tasks.try_join_next().is_some() {}
+        match Arc::clone(slots).try_acquire_owned() {
+            Ok(slot) => {
+                tasks.spawn(Arc::clone(connection).serve(tcp, slot, graceful.watcher()));
+            }
+            Err(_) => bump(&connection.metrics.refused_connections),
+        }
+    }
+}
+
+struct Connection {
+    router: Router,
+    metrics: Arc<Metrics>,
+    tls: Option<TlsAcceptor>,
+    idle: Duration,
+}
+
+impl Connection {
+    async fn serve(self: Arc<Self>, tcp: TcpStream, slot: OwnedSemaphorePermit, watcher: Watcher) {
+        let _held = Held::new(&self.metrics.connections);
+        // Answers are written whole, so that waiting for more to send only delays them.
+        let _ = tcp.set_nodelay(true);
+        let stream = Idle::new(tcp, self.idle);
+        match &self.tls {
+            None => self.speak_http(stream, watcher).await,
+            Some(tls) => {
+                if let Ok(Ok(stream)) = timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
+                    self.speak_http(stream, watcher).await;
+                }
+            }
+        }
+        drop(slot);
+    }
+
+    async fn speak_http<S>(&self, stream: S, watcher: Watcher)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let http = http_builder();
+        let service = TowerToHyperService::new(self.router.clone());
+        let connection = http.serve_connection(TokioIo::new(stream), service);
+        if let Err(error) = watcher.watch(connection).await {
+            tracing::debug!(%error, "connection of a client ended");
+        }
+    }
+}
+
+fn http_builder() -> Builder<TokioExecutor> {
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_READ_AHEAD_BYTES);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(MAX_HEADER_BYTES)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES);
+    builder
+}

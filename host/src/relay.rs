@@ -1,0 +1,102 @@
+//! Carries opaque bytes to the enclave and back: one frame out, one frame in.
+//!
+//! Nothing is ever sent twice: a request that was lost may have been carried out, and only the
+//! client can tell whether to repeat it.
+
+mod link;
+mod status;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use strongroom_link::{LinkError, Mux};
+use strongroom_proto::Code;
+use strongroom_proto::frame::{FrameError, Kind};
+use strongroom_proto::relay::Status;
+use tokio::sync::watch;
+
+use crate::limits::ENCLAVE_CONNECTIONS;
+
+pub(crate) use link::keep_connected;
+pub(crate) use status::keep_status;
+
+/// The connections to the enclave and what is known of it.
+pub(crate) struct Relay {
+    slots: [Mutex<Option<Mux>>; ENCLAVE_CONNECTIONS],
+    turn: AtomicUsize,
+    up: watch::Sender<Up>,
+    status: watch::Sender<Option<Status>>,
+}
+
+/// How many connections stand, and how often the first of them was made.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Up {
+    connections: usize,
+    generation: u64,
+}
+
+impl Relay {
+    pub(crate) fn new() -> Self {
+        Self {
+            slots: std::array::from_fn(|_| Mutex::new(None)),
+            turn: AtomicUsize::new(0),
+            up: watch::Sender::new(Up::default()),
+            status: watch::Sender::new(None),
+        }
+    }
+
+    /// Asks the enclave. A code other than [`Code::Ok`] is an error, whoever gave it.
+    pub(crate) async fn call(&self, kind: Kind, body: Bytes, limit: Duration) -> Result<Bytes, Code> {
+        let mux = self.pick().ok_or(Code::Unavailable)?;
+        let reply = mux.call(kind, body, limit).await.and_then(strongroom_link::Reply::into_coded);
+        match reply {
+            Ok((Code::Ok, payload)) => Ok(payload),
+            Ok((code, _)) => Err(code),
+            Err(error) => {
+                tracing::debug!(?kind, %error, "no reply of the enclave");
+                Err(code_of(error))
+            }
+        }
+    }
+
+    /// Whether the enclave is reached and says that it serves.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.is_up() && self.status.borrow().as_ref().is_some_and(|status| status.serving)
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.up.borrow().connections > 0
+    }
+
+    /// What the enclave said last, if it can be reached.
+    pub(crate) fn status(&self) -> Option<Status> {
+        self.is_up().then(|| self.status.borrow().clone()).flatten()
+    }
+
+    /// Which life of the connection this is; it counts up whenever the enclave was gone altogether.
+    pub(crate) fn generation(&self) -> Option<u64> {
+        let up = *self.up.borrow();
+        (up.connections > 0).then_some(up.generation)
+    }
+
+    fn pick(&self) -> Option<Mux> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % ENCLAVE_CONNECTIONS;
+        let in_turn = self.slots.iter().cycle().skip(turn).take(ENCLAVE_CONNECTIONS);
+        in_turn.filter_map(lock).find(|mux| !mux.is_closed())
+    }
+}
+
+fn lock(slot: &Mutex<Option<Mux>>) -> Option<Mux> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// The one mapping from a failed link to what a client is told.
+fn code_of(error: LinkError) -> Code {
+    match error {
+        LinkError::Busy => Code::Busy,
+        LinkError::Frame(FrameError::TooLong) => Code::TooLarge,
+        _ => Code::Unavailable,
+    }
+}

@@ -1,0 +1,41 @@
+//! Asks the enclave for its status from time to time.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use strongroom_proto::frame::Kind;
+use strongroom_proto::relay::Status;
+use tokio::time::timeout;
+
+use super::Relay;
+use crate::limits::{STATUS_DEADLINE, STATUS_PERIOD};
+use crate::services::printable;
+
+/// Keeps the status fresh. Never returns.
+pub(crate) async fn keep_status(relay: Arc<Relay>) {
+    let mut up = relay.up.subscribe();
+    loop {
+        let status = relay.ask_status().await;
+        tell_change(relay.status.borrow().as_ref(), status.as_ref());
+        relay.status.send_replace(status);
+        // A new connection is asked at once; otherwise the period passes.
+        let _ = timeout(STATUS_PERIOD, up.changed()).await;
+    }
+}
+
+impl Relay {
+    async fn ask_status(&self) -> Option<Status> {
+        let reply = self.call(Kind::Status, Bytes::new(), STATUS_DEADLINE).await.ok()?;
+        Status::decode(&reply).ok()
+    }
+}
+
+fn tell_change(before: Option<&Status>, now: Option<&Status>) {
+    let Some(now) = now else { return };
+    if before.is_none_or(|before| (before.serving, before.epoch) != (now.serving, now.epoch)) {
+        tracing::info!(serving = now.serving, epoch = now.epoch, "status of the enclave");
+    }
+    if !now.refusal.is_empty() && before.is_none_or(|before| before.refusal != now.refusal) {
+        tracing::warn!(refusal = %printable(now.refusal.as_bytes()), "the enclave refuses a release");
+    }
+}

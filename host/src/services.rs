@@ -1,0 +1,116 @@
+//! Answers what the enclave asks of its host: boot documents, credentials, packages, a log.
+//!
+//! Nothing handed out here is trusted by the enclave, and nothing it asks can name a path.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use strongroom_link::{Answer, Handler, Listener, serve};
+use strongroom_proto::frame::Kind;
+use strongroom_proto::limits::MAX_LOG_LINE_BYTES;
+use strongroom_proto::relay::Range;
+
+use crate::accept::accept_all;
+use crate::credentials::Source;
+use crate::limits::{MAX_SERVICE_CONNECTIONS, SERVICE_CONCURRENCY};
+use crate::metrics::Metrics;
+use crate::store::Store;
+
+/// What the enclave may ask for.
+pub(crate) struct Services {
+    pub(crate) store: Arc<Store>,
+    pub(crate) credentials: Source,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+/// Serves the enclave. Never returns.
+pub(crate) async fn run(listener: Listener, services: Arc<Services>) {
+    accept_all(listener, MAX_SERVICE_CONNECTIONS, "services", |stream| {
+        let services = Arc::clone(&services);
+        async move {
+            let (reader, writer) = stream.into_split();
+            let ended = serve(reader, writer, services, SERVICE_CONCURRENCY).await;
+            tracing::debug!(%ended, "a service connection of the enclave ended");
+        }
+    })
+    .await;
+}
+
+impl Handler for Services {
+    fn takes(&self, kind: Kind) -> bool {
+        matches!(kind, Kind::Boot | Kind::Credentials | Kind::Range | Kind::Log)
+    }
+
+    async fn handle(&self, kind: Kind, body: Bytes) -> Option<Answer> {
+        let found = match kind {
+            Kind::Boot => self.boot().await,
+            Kind::Credentials => self.credentials().await,
+            Kind::Range => self.range(&body).await,
+            _ => {
+                tracing::info!(target: "enclave", "{}", printable(&body));
+                return None;
+            }
+        };
+        Some(match found {
+            Some(bytes) => Answer { kind: Kind::HostReply, parts: vec![bytes.into()] },
+            None => Answer { kind: Kind::Absent, parts: Vec::new() },
+        })
+    }
+}
+
+impl Services {
+    async fn boot(&self) -> Option<Vec<u8>> {
+        match self.store.boot_documents().await {
+            Ok(documents) => documents.encode().ok(),
+            Err(error) => {
+                tracing::warn!(%error, "no boot documents for the enclave");
+                None
+            }
+        }
+    }
+
+    async fn credentials(&self) -> Option<Vec<u8>> {
+        match self.credentials.fetch().await {
+            Ok(credentials) => credentials.encode().ok(),
+            Err(error) => {
+                tracing::warn!(%error, "no credentials for the enclave");
+                None
+            }
+        }
+    }
+
+    async fn range(&self, body: &[u8]) -> Option<Vec<u8>> {
+        let Ok(range) = Range::decode(body) else {
+            tracing::warn!("the enclave asked for a malformed range");
+            return None;
+        };
+        match self.store.read(&range).await {
+            Ok(bytes) => {
+                self.metrics.package_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                Some(bytes)
+            }
+            Err(error) => {
+                tracing::warn!(package = %range.package, %error, "package not readable");
+                None
+            }
+        }
+    }
+}
+
+/// The text without control characters, so that a line stays a line and a terminal a terminal.
+pub(crate) fn printable(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    text.chars().filter(|c| !c.is_control()).take(MAX_LOG_LINE_BYTES).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_line_is_one_short_printable_line() {
+        assert_eq!(printable(b"a\nb\x1b[31mc\x00d\xff"), "ab[31mcd\u{fffd}");
+        assert_eq!(printable(&[b'x'; 5000]).len(), MAX_LOG_LINE_BYTES);
+    }
+}

@@ -1,0 +1,63 @@
+use std::os::unix::fs::symlink;
+
+use super::*;
+
+struct Folder {
+    _root: tempfile::TempDir,
+    outside: PathBuf,
+    packages: PathBuf,
+    store: Store,
+}
+
+fn folder() -> Folder {
+    let root = tempfile::tempdir().unwrap();
+    let packages = root.path().join("store").join(PACKAGES_FOLDER);
+    fs::create_dir_all(&packages).unwrap();
+    fs::write(packages.join("fraud@1.sealed"), b"0123456789").unwrap();
+    let outside = root.path().join("outside");
+    fs::write(&outside, b"not for the enclave").unwrap();
+    Folder { outside, packages, store: Store::new(root.path().join("store")), _root: root }
+}
+
+fn range(package: &str, offset: u64, length: u32) -> Range {
+    Range { package: package.parse().unwrap(), offset, length }
+}
+
+#[tokio::test]
+async fn ranges_are_cut_at_the_end_of_the_file() {
+    let folder = folder();
+    for (offset, length, expected) in
+        [(0, 4, b"0123".as_slice()), (8, 4, b"89"), (10, 4, b""), (u64::MAX, 4, b""), (0, 0, b"")]
+    {
+        assert_eq!(folder.store.read(&range("fraud@1", offset, length)).await.unwrap(), expected);
+    }
+    let long = u32::try_from(MAX_RANGE_BYTES).unwrap() + 1;
+    assert_eq!(folder.store.read(&range("fraud@1", 0, long)).await, Err(StoreError::RangeTooLong));
+    let missing = folder.store.read(&range("fraud@2", 0, 1)).await;
+    assert_eq!(missing, Err(StoreError::Io(io::ErrorKind::NotFound)));
+}
+
+#[tokio::test]
+async fn a_symlink_may_stay_inside_and_never_leave() {
+    let folder = folder();
+    symlink(&folder.outside, folder.packages.join("out@1.sealed")).unwrap();
+    symlink("../../outside", folder.packages.join("up@1.sealed")).unwrap();
+    symlink("fraud@1.sealed", folder.packages.join("same@1.sealed")).unwrap();
+    fs::create_dir(folder.packages.join("folder@1.sealed")).unwrap();
+    for package in ["out@1", "up@1", "folder@1"] {
+        assert_eq!(folder.store.read(&range(package, 0, 4)).await, Err(StoreError::Outside), "{package}");
+    }
+    assert_eq!(folder.store.read(&range("same@1", 0, 4)).await.unwrap(), b"0123");
+}
+
+#[tokio::test]
+async fn boot_documents_are_complete_and_bounded() {
+    let folder = folder();
+    assert_eq!(folder.store.boot_documents().await.err(), Some(StoreError::Io(io::ErrorKind::NotFound)));
+    fs::write(folder.store.root.join(CHARTER_FILE), b"charter").unwrap();
+    fs::write(folder.store.root.join(RELEASE_FILE), b"release").unwrap();
+    let documents = folder.store.boot_documents().await.unwrap();
+    assert_eq!((documents.charter, documents.release), (b"charter".to_vec(), b"release".to_vec()));
+    fs::write(folder.store.root.join(CHARTER_FILE), vec![0; MAX_CHARTER_BYTES + 1]).unwrap();
+    assert_eq!(folder.store.boot_documents().await.err(), Some(StoreError::TooLong));
+}

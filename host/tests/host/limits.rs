@@ -1,0 +1,133 @@
+use std::time::Duration;
+
+use strongroom_proto::limits::MAX_FRAME_BYTES;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+
+use crate::common::{ECHO, RunningHost, SLEEP, SOON, Setup, h2, h2_post, until};
+
+/// Sends bytes as they are and reads the first line of what comes back.
+async fn raw(host: &RunningHost, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(host.edge).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n") {
+        match timeout(SOON, stream.read_u8()).await.unwrap() {
+            Ok(byte) => answer.push(byte),
+            Err(_) => break,
+        }
+    }
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn a_nonce_has_exactly_its_length_and_a_message_is_not_empty() {
+    let setup = Setup::new();
+    let (host, _enclave) = setup.start().await;
+    assert_eq!(host.post("/v1/hello", vec![0; 31]).await.refusal(), (400, "malformed\n"));
+    assert_eq!(host.post("/v1/hello", vec![0; 33]).await.refusal(), (413, "too large\n"));
+    assert_eq!(host.post("/v1/message", "").await.refusal(), (400, "malformed\n"));
+}
+
+#[tokio::test]
+async fn an_announced_length_beyond_the_bound_is_refused_before_the_body() {
+    let setup = Setup::new();
+    let (host, _enclave) = setup.start().await;
+    let announce = |length: usize| {
+        format!("POST /v1/message HTTP/1.1\r\nhost: test\r\ncontent-length: {length}\r\n\r\n").into_bytes()
+    };
+    assert_eq!(raw(&host, &announce(MAX_FRAME_BYTES + 1)).await, "HTTP/1.1 413 Payload Too Large\r\n");
+    // Without an announcement the bytes are counted.
+    let chunked = b"POST /v1/hello HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n\
+        21\r\n012345678901234567890123456789012\r\n0\r\n\r\n";
+    assert_eq!(raw(&host, chunked).await, "HTTP/1.1 413 Payload Too Large\r\n");
+}
+
+#[tokio::test]
+async fn too_large_headers_are_refused() {
+    let setup = Setup::new();
+    let (host, _enclave) = setup.start().await;
+    let long = format!("GET /livez HTTP/1.1\r\nhost: test\r\nx: {}\r\n\r\n", "a".repeat(200_000));
+    assert!(raw(&host, long.as_bytes()).await.starts_with("HTTP/1.1 431 "));
+    let many = format!("GET /livez HTTP/1.1\r\nhost: test\r\n{}\r\n", "x: y\r\n".repeat(100));
+    assert!(raw(&host, many.as_bytes()).await.starts_with("HTTP/1.1 431 "));
+}
+
+#[tokio::test]
+async fn a_slow_body_is_given_up() {
+    let mut setup = Setup::new();
+    setup.config.timing.stall = Duration::from_millis(200);
+    let (host, _enclave) = setup.start().await;
+    let half = b"POST /v1/message HTTP/1.1\r\nhost: test\r\ncontent-length: 10\r\n\r\nhalf";
+    assert_eq!(raw(&host, half).await, "HTTP/1.1 400 Bad Request\r\n");
+
+    // One byte at a time is never a stall, but the whole takes too long.
+    setup.config.timing.body = Duration::from_millis(400);
+    setup.config.services = strongroom_link::Endpoint::Unix(setup.path("services2.sock"));
+    setup.config.tunnel = strongroom_link::Endpoint::Unix(setup.path("tunnel2.sock"));
+    let host = setup.start_host().await;
+    let (mut reader, mut writer) = TcpStream::connect(host.edge).await.unwrap().into_split();
+    let drip = tokio::spawn(async move {
+        let head = b"POST /v1/message HTTP/1.1\r\nhost: test\r\ncontent-length: 1000\r\n\r\n";
+        writer.write_all(head).await.unwrap();
+        while writer.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    let mut line = [0; 12];
+    timeout(SOON, reader.read_exact(&mut line)).await.unwrap().unwrap();
+    assert_eq!(&line, b"HTTP/1.1 400");
+    drip.abort();
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed() {
+    let mut setup = Setup::new();
+    setup.config.timing.idle = Duration::from_millis(200);
+    let (host, _enclave) = setup.start().await;
+    let started = Instant::now();
+    let mut stream = TcpStream::connect(host.edge).await.unwrap();
+    let mut answer = Vec::new();
+    let _ = timeout(SOON, stream.read_to_end(&mut answer)).await.unwrap();
+    assert!(started.elapsed() >= Duration::from_millis(150) && answer.is_empty());
+}
+
+#[tokio::test]
+async fn one_request_too_many_is_told_to_wait_at_once() {
+    let mut setup = Setup::new();
+    setup.config.max_requests = 1;
+    let (host, _enclave) = setup.start().await;
+    let mut sender = h2(host.edge).await;
+    let mut other = sender.clone();
+    let slow = tokio::spawn(async move { h2_post(&mut other, "/v1/message", vec![SLEEP]).await });
+    until(async || host.metric("requests_in_flight").await == Some(1)).await;
+    let started = Instant::now();
+    let refused = h2_post(&mut sender, "/v1/message", vec![ECHO]).await;
+    assert_eq!((refused.refusal(), refused.header("retry-after")), ((429, "busy\n"), "1"));
+    assert!(started.elapsed() < Duration::from_millis(300));
+    assert_eq!(slow.await.unwrap().body, "slept");
+    assert_eq!(h2_post(&mut sender, "/v1/message", vec![ECHO]).await.status, 200);
+}
+
+#[tokio::test]
+async fn one_connection_too_many_is_closed_at_once() {
+    let mut setup = Setup::new();
+    setup.config.max_connections = 1;
+    let (host, _enclave) = setup.start().await;
+    until(async || host.metric("connections").await == Some(0)).await;
+    let mut first = h2(host.edge).await;
+    assert_eq!(h2_post(&mut first, "/v1/message", vec![ECHO]).await.status, 200);
+    assert_eq!(raw(&host, b"GET /livez HTTP/1.1\r\nhost: test\r\n\r\n").await, "");
+    assert_eq!(host.metric("connections_refused_total").await, Some(1));
+    assert_eq!(h2_post(&mut first, "/v1/message", vec![ECHO]).await.status, 200);
+}
+
+#[tokio::test]
+async fn an_enclave_that_does_not_answer_in_time_is_unavailable() {
+    let mut setup = Setup::new();
+    setup.config.timing.request = Duration::from_millis(100);
+    let (host, _enclave) = setup.start().await;
+    assert_eq!(host.post("/v1/message", vec![SLEEP]).await.refusal(), (503, "unavailable\n"));
+    assert_eq!(host.post("/v1/message", vec![ECHO]).await.status, 200);
+}

@@ -1,0 +1,16 @@
+//! The host from outside: a real client on one side, a pretended enclave on a unix socket on the other.
+
+#[cfg(test)]
+mod common;
+#[cfg(test)]
+mod edge;
+#[cfg(test)]
+mod enclave_side;
+#[cfg(test)]
+mod lifecycle;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod process;
+#[cfg(test)]
+mod tls;
