@@ -1,6 +1,11 @@
 //! Everything that is pretended: the NSM, the Nitro PKI, KMS. The simulator passes through the same verifier
 //! and the same enclave code as the real thing, with a root of its own.
 
+pub mod attack;
+pub mod command;
+pub mod intercept;
 pub mod kms;
 pub mod nsm;
 pub mod pki;
+pub mod score;
+pub mod world;

@@ -4,6 +4,7 @@
 //! Owner and operator act through the shipped binaries, which lie beside this one. Only the KMS, the
 //! NSM and the PKI are pretended, all under roots made anew for each directory.
 
+mod bundled;
 mod ground;
 mod layout;
 mod owner;
@@ -15,9 +16,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use bundled::{bundled_folder, bundled_model};
 pub use ground::{ACCOUNT, Ground, REGION};
+pub(crate) use ground::{dial, region};
 pub use layout::Layout;
-pub use owner::{ModelSource, Owner, ReleasePlan};
+pub use owner::{ModelSource, Owner, ReleasePlan, measurements};
 pub use parts::{EnclaveOptions, EnclaveProcess, HostOptions, HostProcess};
 pub use process::{Binaries, Output, wait_for};
 pub use sockets::Sockets;

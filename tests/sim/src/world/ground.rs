@@ -142,7 +142,7 @@ fn rfc3339(time: SystemTime) -> String {
     format!("{}T{}Z", day.join("-"), time.join(":"))
 }
 
-pub(super) fn region() -> Result<Region, WorldError> {
+pub(crate) fn region() -> Result<Region, WorldError> {
     REGION.parse().map_err(|_| WorldError::NotReady("region".into()))
 }
 
@@ -161,7 +161,8 @@ pub(crate) fn dial(
 /// A certificate in PEM (RFC 7468).
 pub(super) fn pem(der: &[u8]) -> String {
     let text = STANDARD.encode(der);
-    let lines: Vec<&str> = text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
+    let lines: Vec<&str> =
+        text.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
     format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
 }
 

@@ -4,12 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use strongroom_attestation::charter::SignedCharter;
 use strongroom_attestation::ImagePcrs;
+use strongroom_attestation::charter::SignedCharter;
 use strongroom_kms::policy::shut_policy;
-use strongroom_kms::{
-    AwsCredentials, Clock, HostCredentials, KeyArn, Kms, KmsConfig, PolicyText, TlsRoots,
-};
+use strongroom_kms::{AwsCredentials, Clock, HostCredentials, KeyArn, Kms, KmsConfig, PolicyText, TlsRoots};
 use strongroom_proto::name::PackageId;
 use zeroize::Zeroizing;
 
@@ -19,7 +17,7 @@ use crate::kms::SimCredential;
 use crate::nsm::measure;
 
 /// Deployment id of every simulation.
-pub const DEPLOYMENT: &str = "simulation";
+const DEPLOYMENT: &str = "simulation";
 
 /// A model to be sealed.
 #[derive(Clone, Debug)]
@@ -185,13 +183,7 @@ impl Owner {
     /// Writes the measurements of the enclave's executable in the form that nitro-cli prints.
     fn measure_image(&self, executable: &Path) -> Result<(), WorldError> {
         let image = self.image(executable)?;
-        let json = serde_json::json!({ "Measurements": {
-            "HashAlgorithm": "Sha384 { ... }",
-            "PCR0": image.pcr0.to_string(),
-            "PCR1": image.pcr1.to_string(),
-            "PCR2": image.pcr2.to_string(),
-        }});
-        write(&self.layout.owner("image.json"), json.to_string().as_bytes())
+        write(&self.layout.owner("image.json"), measurements(&image).as_bytes())
     }
 
     fn image(&self, executable: &Path) -> Result<ImagePcrs, WorldError> {
@@ -260,6 +252,18 @@ impl Owner {
             code => Err(WorldError::Command { command, code, stderr: output.stderr }),
         }
     }
+}
+
+/// Measurements in the form that nitro-cli prints.
+#[must_use]
+pub fn measurements(image: &ImagePcrs) -> String {
+    let measurements = serde_json::json!({ "Measurements": {
+        "HashAlgorithm": "Sha384 { ... }",
+        "PCR0": image.pcr0.to_string(),
+        "PCR1": image.pcr1.to_string(),
+        "PCR2": image.pcr2.to_string(),
+    }});
+    measurements.to_string()
 }
 
 fn path_arg(flag: &str, path: &Path) -> String {

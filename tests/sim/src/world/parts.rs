@@ -138,7 +138,8 @@ impl HostProcess {
             .arg(&ready_file);
         command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
         let mut child = command.spawn().map_err(WorldError::io("strongroom-host"))?;
-        let listening = async || std::fs::read_to_string(&ready_file).is_ok_and(|text| !text.trim().is_empty());
+        let listening =
+            async || std::fs::read_to_string(&ready_file).is_ok_and(|text| !text.trim().is_empty());
         wait_for(super::READY, listening).await;
         let text = std::fs::read_to_string(&ready_file).unwrap_or_default();
         match text.trim().parse() {

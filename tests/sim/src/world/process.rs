@@ -56,7 +56,8 @@ impl Binaries {
         let mut command = Command::new(self.path("strongroom"));
         command.args(args.into_iter().map(Into::into)).stdin(Stdio::null()).kill_on_drop(true);
         // Nothing of the caller's own AWS configuration may reach a simulation.
-        for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "STRONGROOM_API_KEY"] {
+        for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "STRONGROOM_API_KEY"]
+        {
             command.env_remove(name);
         }
         command.envs(env.iter().copied());
