@@ -1,4 +1,4 @@
-//! From a document's signature to the pinned root: steps 18 to 23 of [`crate::verify`].
+//! From a document's signature to the pinned root: steps 18 to 23 of [`mod@crate::verify`].
 //!
 //! Each step consumes the last, so that a signature cannot be judged under a leaf whose path or usage
 //! was not. The root that a document carries is never trusted: only the [`TrustRoot`] that is given.

@@ -1,6 +1,6 @@
-//! Attestation documents: untrusted bytes read into fields, steps 1 to 17 of [`crate::verify`].
+//! Attestation documents: untrusted bytes read into fields, steps 1 to 17 of [`mod@crate::verify`].
 //!
-//! A [`Document`] proves nothing: anyone can write one. Only [`crate::verify`] turns it into an
+//! A [`Document`] proves nothing: anyone can write one. Only [`crate::verify()`] turns it into an
 //! [`crate::Attested`], and nothing else in this crate may treat its fields as true.
 
 mod envelope;

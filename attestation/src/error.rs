@@ -8,7 +8,7 @@ use strongroom_proto::cbor::CborError;
 
 use crate::pcr::PcrIndex;
 
-/// Why an attestation document was refused. The numbers are the steps of [`crate::verify`].
+/// Why an attestation document was refused. The numbers are the steps of [`mod@crate::verify`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyError {
     /// Steps 1 to 17: not a document.

@@ -4,18 +4,45 @@
 //! negative test of its name in `tests/sim/tests/verifier.rs`. What a step may never do is pass because
 //! nothing was demanded: a waived demand is a [`Status::Skip`] in the transcript.
 //!
-//! | check | steps |
-//! |---|---|
-//! | `format` | 1 size of the document · 2 one COSE_Sign1 array, tagged 18 or untagged, shortest encoding, nothing after it · 3 protected header exactly ES384 · 4 unprotected header empty · 5 payload 1 B to 16 KiB · 6 signature 96 B · 7 payload one map, definite or indefinite, no key twice, nothing after it · 8 known fields only, the required ones present, never `nitrotpm_pcrs` · 9 `module_id` not empty · 10 `digest` SHA384 · 11 `timestamp` above 0 · 12 `pcrs` 1 to 32, index 0 to 31, 32/48/64 B · 13 `certificate` 1 to 1024 B · 14 `cabundle` not empty, each 1 to 1024 B · 15 `public_key` absent, null or 1 to 1024 B · 16 `user_data` absent, null or at most 512 B · 17 `nonce` likewise |
-//! | `chain` | 18 a signed path through the whole bundle to the pinned root · 19 every certificate valid at the given time, the root too · 20 no path length exceeded |
-//! | `key-usage` | 21 leaf: no authority, no path length, digitalSignature · 22 issuers: authority, keyCertSign |
-//! | `signature` | 23 ES384 under the leaf's key over the protected bytes and payload as received |
-//! | `debug-image` | 24 none of PCR0, PCR1, PCR2 is zero or absent |
-//! | `pcrs` | 25 one demanded set of registers is met in full |
-//! | `time` | 26 not older than demanded · 27 not from the future |
-//! | `nonce` | 28 as demanded |
-//! | `user-data` | 29 as demanded |
-//! | `public-key` | 30 as demanded |
+//! `format`
+//!  1. size of the document
+//!  2. one COSE_Sign1 array, tagged 18 or untagged, in its shortest encoding, nothing after it
+//!  3. protected header exactly ES384
+//!  4. unprotected header empty
+//!  5. payload 1 B to 16 KiB
+//!  6. signature 96 B
+//!  7. payload one map, definite or indefinite, no key twice, nothing after it
+//!  8. known fields only, the required ones present, never `nitrotpm_pcrs`
+//!  9. `module_id` not empty
+//! 10. `digest` is SHA384
+//! 11. `timestamp` above 0
+//! 12. `pcrs` 1 to 32, each of index 0 to 31 and of 32, 48 or 64 B
+//! 13. `certificate` 1 to 1024 B
+//! 14. `cabundle` not empty, each 1 to 1024 B
+//! 15. `public_key` absent, null or 1 to 1024 B
+//! 16. `user_data` absent, null or at most 512 B
+//! 17. `nonce` absent, null or at most 512 B
+//!
+//! `chain`
+//! 18. a signed path through the whole bundle to the pinned root
+//! 19. every certificate valid at the given time, the root too
+//! 20. no path length exceeded
+//!
+//! `key-usage`
+//! 21. leaf: no authority, no path length, digitalSignature
+//! 22. issuers: authority, keyCertSign
+//!
+//! `signature`
+//! 23. ES384 under the leaf's key over the protected bytes and the payload as received
+//!
+//! `debug-image`, `pcrs`, `time`, `nonce`, `user-data`, `public-key`
+//! 24. none of PCR0, PCR1 and PCR2 is zero or absent
+//! 25. one demanded set of registers is met in full
+//! 26. not older than demanded
+//! 27. not from the future
+//! 28. nonce as demanded
+//! 29. user data as demanded
+//! 30. public key as demanded
 
 mod attested;
 mod checks;

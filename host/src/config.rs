@@ -47,7 +47,7 @@ pub struct Config {
     pub store: PathBuf,
     /// Where credentials come from.
     pub credentials: Source,
-    /// Requests worked on at once.
+    /// Messages worked on at once.
     pub max_requests: usize,
     /// Connections of clients held at once.
     pub max_connections: usize,

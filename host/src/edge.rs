@@ -3,6 +3,7 @@
 //! Of a body it knows the length alone. What a client learns in clear is one of the codes of
 //! `strongroom_proto`, chosen by the enclave or by a bound of this host, and never a reason.
 
+mod answer;
 mod body;
 mod gate;
 
@@ -15,7 +16,6 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use strongroom_proto::Code;
@@ -28,6 +28,7 @@ use crate::limits::RETRY_AFTER_S;
 use crate::metrics::{Held, Metrics, Route};
 use crate::relay::Relay;
 
+use answer::Answer;
 pub(crate) use gate::Gate;
 
 /// What the routes share.
@@ -65,12 +66,12 @@ pub(crate) fn metrics_router(edge: Arc<Edge>) -> Router {
 
 async fn hello(State(edge): Shared, request: Request) -> Response {
     let evidence = edge.ask(Kind::Hello, request.into_body(), |bytes| bytes == NONCE_BYTES).await;
-    answer(evidence, "application/cbor")
+    respond(evidence, "application/cbor")
 }
 
 async fn message(State(edge): Shared, request: Request) -> Response {
     let sealed = edge.ask(Kind::Message, request.into_body(), |bytes| bytes > 0).await;
-    answer(sealed, "application/octet-stream")
+    respond(sealed, "application/octet-stream")
 }
 
 async fn readyz(State(edge): Shared) -> Response {
@@ -83,14 +84,15 @@ async fn readyz(State(edge): Shared) -> Response {
 
 impl Edge {
     /// Relays one body. The place is taken before the body is read and kept until the answer is here.
-    async fn ask(&self, kind: Kind, body: Body, fits: fn(usize) -> bool) -> Result<Bytes, Code> {
-        let _place = self.gate.enter().ok_or(Code::Busy)?;
+    async fn ask(&self, kind: Kind, body: Body, fits: fn(usize) -> bool) -> Result<Answer, Code> {
+        let _place = self.gate.enter(kind).ok_or(Code::Busy)?;
         let body = body::read(body, kind.max_body_bytes(), &self.gate, self.timing).await?;
         if !fits(body.bytes.len()) {
             return Err(Code::Malformed);
         }
         let received = body.bytes.len() as u64;
         let answer = self.relay.call(kind, body.bytes, self.timing.request).await?;
+        let answer = Answer::new(answer, &self.gate)?;
         self.metrics.request_bytes.fetch_add(received, Ordering::Relaxed);
         self.metrics.answer_bytes.fetch_add(answer.len() as u64, Ordering::Relaxed);
         Ok(answer)
@@ -106,14 +108,14 @@ async fn count(State(edge): Shared, request: Request, next: Next) -> Response {
     response
 }
 
-fn answer(outcome: Result<Bytes, Code>, content_type: &'static str) -> Response {
+fn respond(outcome: Result<Answer, Code>, content_type: &'static str) -> Response {
     match outcome {
-        Ok(bytes) => {
+        Ok(answer) => {
             let headers = [
                 (CONTENT_TYPE, HeaderValue::from_static(content_type)),
                 (CACHE_CONTROL, HeaderValue::from_static("no-store")),
             ];
-            (headers, bytes).into_response()
+            (headers, Body::new(answer)).into_response()
         }
         Err(code) => refusal(code),
     }

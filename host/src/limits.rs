@@ -2,17 +2,27 @@
 
 use std::time::Duration;
 
-/// Requests of clients worked on at once, by default. One more is told to wait.
-pub const DEFAULT_MAX_REQUESTS: usize = 64;
+use strongroom_proto::limits::MAX_OFFERS_PER_DOCUMENT;
+
+/// Messages of clients worked on at once, by default. One more is told to wait.
+pub const DEFAULT_MAX_REQUESTS: usize = 256;
+
+/// Hellos worked on at once: as many as one attestation document serves. They have places of their
+/// own, so that long answers keep nobody from attesting.
+pub const MAX_HELLOS: usize = MAX_OFFERS_PER_DOCUMENT;
 
 /// Connections of clients held at once, by default. One more is closed at once.
 pub const DEFAULT_MAX_CONNECTIONS: usize = 1024;
 
-/// Bytes of request bodies held at once.
+/// Bytes of messages and answers held at once.
 pub const MAX_BUFFERED_BYTES: usize = 1024 * 1024 * 1024;
 
 /// Bytes of a body buffer before the client has sent as much; from there it doubles.
 pub const FIRST_BODY_BYTES: usize = 64 * 1024;
+
+/// Bytes of an answer that are handed to a connection at once. What has not been handed over counts
+/// as held.
+pub const ANSWER_PIECE_BYTES: usize = 64 * 1024;
 
 /// Bytes of all headers of one request.
 pub const MAX_HEADER_BYTES: u32 = 16 * 1024;

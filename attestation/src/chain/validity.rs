@@ -52,7 +52,7 @@ fn two_digits(tens: u8, ones: u8) -> Option<u64> {
 /// Days from 1970-01-01 in the Gregorian calendar; `None` before it and for dates that do not exist.
 fn days_since_epoch(year: u64, month: u64, day: u64) -> Option<u64> {
     const COMMON_YEAR: [u64; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let length = |month: usize, days: u64| days + u64::from(leap && month == 1);
     let index = usize::try_from(month.checked_sub(1)?).ok()?;
     let this_month = length(index, *COMMON_YEAR.get(index)?);

@@ -8,7 +8,7 @@ use crate::pcr::{ImagePcrs, Pcr, PcrIndex};
 use crate::root::RootKind;
 use crate::time::UnixMillis;
 
-/// A document that [`crate::verify`] accepted: the only way to get one.
+/// A document that [`crate::verify()`] accepted: the only way to get one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attested {
     document: Document,

@@ -39,7 +39,13 @@ pub(crate) fn fits(interface: &Interface, graph: &InferenceModel, values: &Symbo
     small(input_bytes(interface, values))
         && output_shapes(interface, graph, values).is_ok_and(|shapes| {
             // Outputs have no types yet; eight bytes is the widest.
-            small(shapes.iter().flatten().map(|shape| product(shape).saturating_mul(8)).fold(0, u64::saturating_add))
+            small(
+                shapes
+                    .iter()
+                    .flatten()
+                    .map(|shape| product(shape).saturating_mul(8))
+                    .fold(0, u64::saturating_add),
+            )
         })
 }
 

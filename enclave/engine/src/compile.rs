@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use strongroom_seal::model::{Dim, Interface, TensorSpec};
 use tract_onnx::prelude::{
-    DatumType, InferenceFact, InferenceModel, InferenceModelExt as _, SymbolScope, TDim, TractResult, TypedModel,
+    DatumType, InferenceFact, InferenceModel, InferenceModelExt as _, SymbolScope, TDim, TractResult,
     TypedSimplePlan,
 };
 
@@ -55,26 +55,9 @@ fn fact(
     Ok(InferenceFact::dt_shape(dtype, &dims))
 }
 
-/// The first half of compiling, in which tract works out every type and shape. Fails where symbols are too much for it.
-pub(crate) fn declutter(model: InferenceModel) -> Result<TypedModel, LoadError> {
-    attempt(|| {
-        let mut typed = model.into_typed()?;
-        typed.declutter()?;
-        Ok(typed)
-    })
-}
-
-/// The second half, in which tract packs the weights for its kernels.
-pub(crate) fn optimize(mut typed: TypedModel) -> Result<Arc<Plan>, LoadError> {
-    attempt(|| {
-        typed.optimize()?;
-        TypedSimplePlan::new(typed)
-    })
-}
-
-/// Both halves.
+/// Compiles a wired graph.
 pub(crate) fn plan(model: InferenceModel) -> Result<Arc<Plan>, LoadError> {
-    declutter(model).and_then(optimize)
+    attempt(|| TypedSimplePlan::new(model.into_optimized()?))
 }
 
 /// Runs a step of tract on a model.

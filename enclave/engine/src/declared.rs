@@ -28,7 +28,8 @@ pub(crate) enum DeclaredDim {
 pub(crate) fn read(model: &ModelProto) -> Result<(Vec<Declared>, Vec<Declared>), LoadError> {
     let graph = model.graph.as_ref().ok_or(LoadError::Format)?;
     let weight = |name: &str| graph.initializer.iter().any(|tensor| tensor.name == name);
-    let inputs = graph.input.iter().filter(|input| !weight(&input.name)).map(one).collect::<Result<_, _>>()?;
+    let inputs =
+        graph.input.iter().filter(|input| !weight(&input.name)).map(one).collect::<Result<_, _>>()?;
     let outputs = graph.output.iter().map(one).collect::<Result<_, _>>()?;
     check_outputs_exist(graph)?;
     Ok((inputs, outputs))
@@ -50,13 +51,18 @@ fn one(value: &ValueInfoProto) -> Result<Declared, LoadError> {
         return Err(unpassable());
     };
     let dtype = dtype(tensor.elem_type).ok_or_else(unpassable)?;
-    let shape = tensor.shape.as_ref().map(|shape| shape.dim.iter().map(|dim| dimension(dim.value.as_ref())).collect());
+    let shape = tensor
+        .shape
+        .as_ref()
+        .map(|shape| shape.dim.iter().map(|dim| dimension(dim.value.as_ref())).collect());
     Ok(Declared { name: value.name.clone(), dtype, shape })
 }
 
 fn dimension(value: Option<&DimValue>) -> DeclaredDim {
     match value {
-        Some(DimValue::DimValue(fixed)) => u64::try_from(*fixed).map_or(DeclaredDim::Open, DeclaredDim::Fixed),
+        Some(DimValue::DimValue(fixed)) => {
+            u64::try_from(*fixed).map_or(DeclaredDim::Open, DeclaredDim::Fixed)
+        }
         Some(DimValue::DimParam(name)) if !name.is_empty() && name != "?" => DeclaredDim::Named(name.clone()),
         _ => DeclaredDim::Open,
     }

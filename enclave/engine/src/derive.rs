@@ -30,7 +30,10 @@ pub struct DeriveOptions {
 ///
 /// # Errors
 /// See [`LoadError`]; [`LoadError::AnswerBound`] when the owner has to state the bound himself.
-pub fn derive(onnx: Zeroizing<Vec<u8>>, options: &DeriveOptions) -> Result<(Interface, AnswerBound), LoadError> {
+pub fn derive(
+    onnx: Zeroizing<Vec<u8>>,
+    options: &DeriveOptions,
+) -> Result<(Interface, AnswerBound), LoadError> {
     let graph = Graph::decode(onnx)?;
     let (inputs, outputs) = declared::read(graph.proto())?;
     let mut interface = Interface {
@@ -61,7 +64,9 @@ fn spec(tensor: &Declared) -> Result<TensorSpec, LoadError> {
 fn dimension(tensor: &Declared, axis: usize, dim: &DeclaredDim) -> Dim {
     match dim {
         DeclaredDim::Fixed(fixed) => Dim::Fixed(*fixed),
-        DeclaredDim::Named(name) if name.len() <= MAX_SYMBOL_BYTES && name.bytes().all(|b| b.is_ascii_graphic()) => {
+        DeclaredDim::Named(name)
+            if name.len() <= MAX_SYMBOL_BYTES && name.bytes().all(|b| b.is_ascii_graphic()) =>
+        {
             Dim::Symbol(name.clone())
         }
         DeclaredDim::Named(_) | DeclaredDim::Open => Dim::Symbol(format!("{}.{axis}", tensor.name)),
@@ -91,7 +96,8 @@ fn fit_ranges(
 ) -> Result<(), LoadError> {
     let open: Vec<String> =
         interface.symbols.keys().filter(|symbol| !options.symbols.contains_key(*symbol)).cloned().collect();
-    let mut base: SymbolValues = interface.symbols.iter().map(|(symbol, range)| (symbol.clone(), range.min)).collect();
+    let mut base: SymbolValues =
+        interface.symbols.iter().map(|(symbol, range)| (symbol.clone(), range.min)).collect();
     let mut refusal = Ok(());
     for probe in PROBE_VALUES {
         base.extend(open.iter().map(|symbol| (symbol.clone(), probe)));

@@ -76,7 +76,9 @@ pub enum LoadError {
         symbol: String,
     },
     /// The size of the answer does not follow from the model.
-    #[error("how large '{output}' gets cannot be told from the model: state an answer bound, or symbol ranges")]
+    #[error(
+        "how large '{output}' gets cannot be told from the model: state an answer bound, or symbol ranges"
+    )]
     AnswerBound {
         /// Which output.
         output: String,

@@ -11,8 +11,28 @@ pub(crate) struct Panicked;
 /// state of a run dies with it.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
-        // A payload may panic again when it is dropped, outside any guard.
-        std::mem::forget(payload);
+        // Dropped under a guard too: a payload's own destructor may panic.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
         Panicked
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("dropped");
+        }
+    }
+
+    #[test]
+    fn panics_end_here() {
+        assert!(matches!(guarded(|| 1), Ok(1)));
+        assert!(guarded(|| panic!("said")).is_err());
+        assert!(guarded(|| std::panic::panic_any(Bomb)).is_err());
+    }
 }

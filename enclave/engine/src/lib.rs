@@ -23,6 +23,7 @@ mod model;
 mod onnx;
 mod plans;
 mod samples;
+mod trial;
 
 pub use derive::{DeriveOptions, derive};
 pub use error::{Detail, LoadError, Mismatch, RunError};

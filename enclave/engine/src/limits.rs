@@ -38,3 +38,6 @@ pub const OUTPUT_OVERHEAD_BYTES: u64 = 64;
 
 /// Bytes of all inputs or all outputs together that fit in a record.
 pub const MAX_TENSOR_BYTES: u64 = MAX_RECORD_BYTES as u64;
+
+/// Value of the first symbol when a plan is tried on zeros; each further symbol gets one more.
+pub const TRIAL_VALUE: u64 = 2;

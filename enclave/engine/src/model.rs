@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use strongroom_seal::model::{Interface, InterfaceError};
 use strongroom_seal::tensor::Tensor;
-use tract_onnx::prelude::{IntoTValue as _, TVec, TValue, Tensor as TractTensor};
+use tract_onnx::prelude::{IntoTValue as _, TValue, TVec, Tensor as TractTensor};
 use zeroize::Zeroizing;
 
 use crate::compile::SymbolValues;
@@ -71,7 +71,8 @@ impl Model {
             let tensor = inputs.iter().find(|tensor| tensor.name == *name);
             tensor.and_then(convert::to_tract).ok_or_else(|| RunError::Text(name.clone()))
         };
-        let inputs = self.interface.inputs.iter().map(|spec| convert(&spec.name)).collect::<Result<_, _>>()?;
+        let inputs =
+            self.interface.inputs.iter().map(|spec| convert(&spec.name)).collect::<Result<_, _>>()?;
         Ok(ValidInputs { inputs, symbols, outputs, identity: Arc::clone(&self.identity) })
     }
 

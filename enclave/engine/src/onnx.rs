@@ -4,6 +4,7 @@
 //! that nothing that tract would ignore, or compute wrongly, reaches it unseen.
 
 mod gate;
+mod names;
 mod trees;
 mod wipe;
 
@@ -39,6 +40,7 @@ impl Graph {
         let mut graph = Self { proto: decoded.map_err(|_| LoadError::Format)?, onnx };
         gate::check(&graph.proto, &graph.onnx.op_register)?;
         trees::put_right(&mut graph.proto)?;
+        names::make_unique(&mut graph.proto);
         Ok(graph)
     }
 

@@ -8,6 +8,7 @@ use tract_onnx::prelude::InferenceModel;
 use crate::compile::{self, Plan, SymbolValues};
 use crate::error::LoadError;
 use crate::limits::{MAX_PLANS_PER_MODEL, PROBE_VALUES};
+use crate::trial;
 
 /// How a model is compiled.
 pub(crate) enum Plans {
@@ -31,21 +32,20 @@ type Slot = Arc<OnceLock<Option<Arc<Plan>>>>;
 impl Plans {
     /// Compiles for all shapes if tract can, and otherwise for one, to see that it compiles at all.
     pub(crate) fn compile(graph: InferenceModel, interface: &Interface) -> Result<Self, LoadError> {
-        let typed = if interface.symbols.is_empty() {
-            compile::declutter(compile::wire(graph, interface, None)?)?
-        } else {
-            match compile::wire(graph.clone(), interface, None).and_then(compile::declutter) {
-                // The graph's own weights are freed here, before tract packs those of the plan.
-                Ok(typed) => {
-                    drop(graph);
-                    typed
-                }
-                Err(_) => return PerShape::probe(graph, interface).map(|plans| Self::PerShape(Box::new(plans))),
+        if interface.symbols.is_empty() {
+            let plan = compile::plan(compile::wire(graph, interface, None)?)?;
+            compile::check_outputs(&plan, interface)?;
+            return Ok(Self::Symbolic(plan));
+        }
+        // The graph stays until the plan has run: some symbolic plans compile and then fail.
+        let symbolic = compile::wire(graph.clone(), interface, None).and_then(compile::plan);
+        match symbolic.ok().filter(|plan| trial::runs(plan, interface)) {
+            Some(plan) => {
+                compile::check_outputs(&plan, interface)?;
+                Ok(Self::Symbolic(plan))
             }
-        };
-        let plan = compile::optimize(typed)?;
-        compile::check_outputs(&plan, interface)?;
-        Ok(Self::Symbolic(plan))
+            None => PerShape::probe(graph, interface).map(|plans| Self::PerShape(Box::new(plans))),
+        }
     }
 
     /// The plan for these values of the symbols; `None` when the model does not take them.

@@ -103,7 +103,12 @@ fn numbers<'a>(tensor: &'a Tensor<'_>) -> Box<dyn Iterator<Item = Element<'a>> +
         return Box::new(strings(&tensor.data).map(|string| Element::Exact(string.unwrap_or_default())));
     };
     let dtype = tensor.dtype;
-    Box::new(tensor.data.chunks_exact(width).map(move |bytes| float(dtype, bytes).map_or(Element::Exact(bytes), Element::Float)))
+    Box::new(
+        tensor
+            .data
+            .chunks_exact(width)
+            .map(move |bytes| float(dtype, bytes).map_or(Element::Exact(bytes), Element::Float)),
+    )
 }
 
 fn float(dtype: DType, bytes: &[u8]) -> Option<f64> {

@@ -1,5 +1,15 @@
 //! The bundled fraud model answers as onnxruntime did when it was made.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "helpers of tests fail with the test, and measurements are shown"
+)]
+
 mod graphs;
 
 use std::fs;
@@ -44,6 +54,7 @@ fn answers_equal_the_reference() {
         assert!((probabilities[2 * row + 1] - wanted[2]).abs() <= 1e-5, "row {row}");
     }
     let card: serde_json::Value = serde_json::from_slice(&read("card.json")).unwrap();
-    let right = labels.iter().zip(csv("labels.csv")).filter(|(label, truth)| **label as f32 == truth[0]).count();
+    let right =
+        labels.iter().zip(csv("labels.csv")).filter(|(label, truth)| **label as f32 == truth[0]).count();
     assert_eq!(card["test"]["right"], right);
 }

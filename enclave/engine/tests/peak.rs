@@ -2,21 +2,33 @@
 //!
 //! Each measurement is a process of its own: this test's executable, started again for one load.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "helpers of tests fail with the test, and measurements are shown"
+)]
+
 mod graphs;
+mod references;
 
 use std::fs;
-use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use graphs::{file, floats, interface, model, node, value};
-use strongroom_engine::Model;
+use graphs::{file, floats, model, node, options, value};
+use strongroom_engine::{Model, derive};
+use strongroom_seal::model::Interface;
 use tract_onnx::pb::ModelProto;
 use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::prelude::{Framework as _, InferenceModelExt as _, IntoRunnable as _};
+use tract_onnx::prelude::{Framework as _, InferenceModelExt as _, IntoRunnable as _, onnx};
+use zeroize::Zeroizing;
 
 const WIDTH: usize = 1536;
 const LAYERS: usize = 8;
-const WEIGHT_KIB: u64 = (WIDTH * WIDTH * 4 * LAYERS / 1024) as u64;
 
 /// Eight square layers, 72 MiB of weights.
 fn large() -> ModelProto {
@@ -41,32 +53,21 @@ fn status_kib(key: &str) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// The started-again half: reads the file named in the environment, loads it, prints the peak.
+/// The started-again half: loads the file named in the environment and prints the peak.
 #[test]
-#[ignore = "started by loading_stays_near_the_engines_own_peak"]
+#[ignore = "started by the other tests of this file"]
 fn load_once() {
     let Ok(path) = std::env::var("STRONGROOM_PEAK_FILE") else { return };
-    if std::env::var("STRONGROOM_PEAK_PLAIN").is_ok() {
-        let mut plain = tract_onnx::onnx().model_for_read(&mut fs::File::open(&path).unwrap()).unwrap();
-        let scope = plain.symbols.clone();
-        let dims = [tract_onnx::prelude::TDim::from(scope.sym("batch")), (WIDTH as i64).into()];
-        let fact = tract_onnx::prelude::InferenceFact::dt_shape(tract_onnx::prelude::DatumType::F32, dims);
-        plain.set_input_fact(0, fact).unwrap();
-        let plan = plain.into_optimized().unwrap().into_runnable().unwrap();
-        report(&plan);
-    } else {
-        let interface = small_interface();
-        let bytes = zeroize::Zeroizing::new(fs::read(&path).unwrap());
-        let model = Model::load(bytes, &interface).unwrap();
-        report(&model);
+    match std::env::var("STRONGROOM_PEAK_INTERFACE") {
+        Ok(interface) => {
+            let interface = serde_json::from_str(&interface).unwrap();
+            report(&Model::load(Zeroizing::new(fs::read(&path).unwrap()), &interface).unwrap());
+        }
+        Err(_) => {
+            let plain = onnx().model_for_read(&mut fs::File::open(&path).unwrap()).unwrap();
+            report(&plain.into_optimized().unwrap().into_runnable().unwrap());
+        }
     }
-}
-
-fn small_interface() -> strongroom_seal::model::Interface {
-    let width = WIDTH.to_string();
-    let mut interface = interface(&graphs::identity(DataType::Float, &["batch", &width]));
-    interface.outputs[0].name = format!("h{LAYERS}");
-    interface
 }
 
 fn report<T>(kept: &T) {
@@ -74,11 +75,12 @@ fn report<T>(kept: &T) {
     std::hint::black_box(kept);
 }
 
-fn measure(path: &str, plain: bool) -> u64 {
+/// Peak of a process that loads the file, in KiB: with an interface by this crate, without by tract alone.
+fn measure(path: &Path, interface: Option<&Interface>) -> u64 {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--ignored", "--exact", "load_once", "--nocapture"]).env("STRONGROOM_PEAK_FILE", path);
-    if plain {
-        command.env("STRONGROOM_PEAK_PLAIN", "1");
+    if let Some(interface) = interface {
+        command.env("STRONGROOM_PEAK_INTERFACE", serde_json::to_string(interface).unwrap());
     }
     let output = command.stdin(Stdio::null()).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
@@ -86,13 +88,26 @@ fn measure(path: &str, plain: bool) -> u64 {
     peak.split_whitespace().next().unwrap().parse().unwrap()
 }
 
+fn compare(path: &Path, interface: &Interface) {
+    let weights = fs::metadata(path).unwrap().len() / 1024;
+    let (plain, ours) = (measure(path, None), measure(path, Some(interface)));
+    eprintln!("peak for {} MiB: tract alone {} MiB, ours {} MiB", weights >> 10, plain >> 10, ours >> 10);
+    assert!(ours <= plain + weights * 3 / 10, "ours {ours} KiB, tract alone {plain} KiB");
+}
+
 #[test]
 fn loading_stays_near_the_engines_own_peak() {
     let path = std::env::temp_dir().join(format!("strongroom-peak-{}.onnx", std::process::id()));
-    fs::File::create(&path).unwrap().write_all(&file(&large())).unwrap();
-    let text = path.to_str().unwrap();
-    let (plain, ours) = (measure(text, true), measure(text, false));
+    let bytes = file(&large());
+    fs::write(&path, &bytes).unwrap();
+    compare(&path, &derive(bytes, &options(&[("batch", 1, 8)])).unwrap().0);
     fs::remove_file(&path).unwrap();
-    eprintln!("peak for {} MiB of weights: tract alone {} MiB, ours {} MiB", WEIGHT_KIB >> 10, plain >> 10, ours >> 10);
-    assert!(ours <= plain + WEIGHT_KIB * 3 / 10, "ours {ours} KiB, tract alone {plain} KiB");
+}
+
+#[test]
+#[ignore = "needs scripts/fetch-models"]
+fn loading_a_real_model_stays_near_the_engines_own_peak() {
+    let reference = references::read("minilm");
+    let bytes = Zeroizing::new(fs::read(&reference.model).expect("run scripts/fetch-models first"));
+    compare(&reference.model, &derive(bytes, &reference.options).unwrap().0);
 }

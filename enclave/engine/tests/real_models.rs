@@ -1,10 +1,21 @@
 //! Real models answer as onnxruntime does, on stored inputs.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "helpers of tests fail with the test, and measurements are shown"
+)]
+
 mod references;
 
 use std::time::Instant;
 
-use strongroom_engine::{LoadError, Model, check_samples, derive};
+use strongroom_engine::{DeriveOptions, LoadError, Model, RunError, check_samples, derive, limits};
+use strongroom_seal::tensor::{DType, Tensor};
 use zeroize::Zeroizing;
 
 /// Derives, loads and runs a model, compares, and tells what it took.
@@ -17,8 +28,12 @@ fn answers_as_the_reference(name: &str) -> Model {
         LoadError::Compile(detail) => format!("{error}: {}", detail.reveal()),
         other => other.to_string(),
     };
+    // A model is served as well when its owner states nothing.
+    let (unstated, _) =
+        derive(Zeroizing::new(file.clone()), &DeriveOptions::default()).map_err(reveal).unwrap();
     let start = Instant::now();
-    let (interface, answer) = derive(Zeroizing::new(file.clone()), &reference.options).map_err(reveal).unwrap();
+    let (interface, answer) =
+        derive(Zeroizing::new(file.clone()), &reference.options).map_err(reveal).unwrap();
     let derived = start.elapsed();
     let start = Instant::now();
     let model = Model::load(Zeroizing::new(file), &interface).map_err(reveal).unwrap();
@@ -27,10 +42,11 @@ fn answers_as_the_reference(name: &str) -> Model {
     let start = Instant::now();
     drop(model.run(model.admit(&reference.inputs, &[]).unwrap()).unwrap());
     eprintln!(
-        "{name}: derive {derived:?}, load {loaded:?}, run {:?}, all shapes at once {}, {answer:?}, {:?}",
+        "{name}: derive {derived:?}, load {loaded:?}, run {:?}, all shapes at once {}, {answer:?}, {:?}, unstated {:?}",
         start.elapsed(),
         model.compiled_for_all_shapes(),
         report.outputs,
+        unstated.symbols,
     );
     model
 }
@@ -74,6 +90,21 @@ fn voice_activity() {
 
 #[test]
 #[ignore = "needs scripts/fetch-models"]
-fn text_detector() {
-    answers_as_the_reference("ocr-detector");
+fn text_detector_takes_any_size_it_was_made_for() {
+    let model = answers_as_the_reference("ocr-detector");
+    let page = |height: u64, width: u64| {
+        let data = vec![0; usize::try_from(3 * height * width * 4).unwrap()];
+        [Tensor { name: "x".into(), dtype: DType::Fp32, shape: vec![1, 3, height, width], data: data.into() }]
+    };
+    // More shapes than are kept compiled, the first of them again at the end.
+    let widths = (1..=limits::MAX_PLANS_PER_MODEL as u64 + 2).chain([1]).map(|step| 32 * step);
+    for width in widths {
+        let answers = model.run(model.admit(&page(64, width), &[]).unwrap()).unwrap();
+        assert_eq!(answers[0].shape, [1, 1, 64, width]);
+    }
+    // Sides that are no multiples of 32 do not meet again after scaling down and up.
+    for _ in 0..2 {
+        let refused = model.run(model.admit(&page(64, 33), &[]).unwrap());
+        assert_eq!(refused.err(), Some(RunError::Shape));
+    }
 }

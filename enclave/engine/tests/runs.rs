@@ -1,5 +1,15 @@
 //! What a loaded model does with requests: good ones, wrong ones, and ones that break tract.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "helpers of tests fail with the test, and measurements are shown"
+)]
+
 mod graphs;
 
 use std::sync::Arc;
@@ -57,7 +67,11 @@ fn every_type_passes_through_unchanged() {
 #[test]
 fn strings_pass_and_must_be_text() {
     let graph = identity(DataType::String, &["n"]);
-    let stated = strongroom_seal::model::AnswerBound { names_bytes: 65, bytes_per_request_kib: 1024, max_bytes: 1 << 20 };
+    let stated = strongroom_seal::model::AnswerBound {
+        names_bytes: 65,
+        bytes_per_request_kib: 1024,
+        max_bytes: 1 << 20,
+    };
     let options = strongroom_engine::DeriveOptions { answer: Some(stated), ..Default::default() };
     let (interface, _) = strongroom_engine::derive(graphs::file(&graph), &options).unwrap();
     let model = Model::load(graphs::file(&graph), &interface).unwrap();
@@ -136,7 +150,10 @@ fn samples_are_compared_within_the_tolerance() {
     assert!(report.outputs[0].largest_difference < 2e-5);
     let wrong = check(f32s("y", &[1, 3], &[5.0, 7.5, 9.0]));
     assert_eq!(wrong, Err(Mismatch::Values { output: "y".into(), elements: 1, largest: 0.5 }));
-    assert!(matches!(check(f32s("y", &[1, 3], &[5.0, f32::NAN, 9.0])), Err(Mismatch::Values { elements: 1, .. })));
+    assert!(matches!(
+        check(f32s("y", &[1, 3], &[5.0, f32::NAN, 9.0])),
+        Err(Mismatch::Values { elements: 1, .. })
+    ));
     assert_eq!(check(f32s("y", &[3], &[5.0, 7.0, 9.0])), Err(Mismatch::Shape { output: "y".into() }));
     assert_eq!(check(i64s("y", &[1, 3], &[5, 7, 9])), Err(Mismatch::Shape { output: "y".into() }));
     assert_eq!(check(f32s("x", &[1, 2], &[1.0, 1.0])), Err(Mismatch::Names));

@@ -1,5 +1,15 @@
 //! Tree ensembles of two classes answer as onnxruntime does, or are refused.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "helpers of tests fail with the test, and measurements are shown"
+)]
+
 mod graphs;
 
 use graphs::{as_f32s, as_i64s, attribute, file, load, model, node, run, value};
@@ -63,9 +73,21 @@ fn input() -> [strongroom_seal::tensor::Tensor<'static>; 1] {
 #[test]
 fn labels_and_probabilities_are_onnxruntimes() {
     let cases: [(ModelProto, [i64; 2], [f32; 4]); 5] = [
-        (binary([-0.7, 0.4], "LOGISTIC", &[]), [0, 1], [0.668_187_7, 0.331_812_26, 0.401_312_35, 0.598_687_65]),
-        (binary([0.7, -0.4], "LOGISTIC", &[]), [1, 0], [0.331_812_26, 0.668_187_7, 0.598_687_65, 0.401_312_35]),
-        (binary([-0.7, 0.4], "LOGISTIC", &[0.5]), [0, 1], [0.549_833_95, 0.450_166_05, 0.289_050_52, 0.710_949_5]),
+        (
+            binary([-0.7, 0.4], "LOGISTIC", &[]),
+            [0, 1],
+            [0.668_187_7, 0.331_812_26, 0.401_312_35, 0.598_687_65],
+        ),
+        (
+            binary([0.7, -0.4], "LOGISTIC", &[]),
+            [1, 0],
+            [0.331_812_26, 0.668_187_7, 0.598_687_65, 0.401_312_35],
+        ),
+        (
+            binary([-0.7, 0.4], "LOGISTIC", &[0.5]),
+            [0, 1],
+            [0.549_833_95, 0.450_166_05, 0.289_050_52, 0.710_949_5],
+        ),
         (binary([0.2, 0.7], "NONE", &[]), [0, 1], [0.8, 0.2, 0.3, 0.7]),
         (binary([0.7, 0.2], "NONE", &[]), [1, 0], [0.3, 0.7, 0.8, 0.2]),
     ];

@@ -65,7 +65,7 @@ pub struct Settings {
     /// Take credentials from the instance metadata service [no default; without URL http://169.254.169.254:80].
     #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = crate::credentials::DEFAULT_IMDS_URL)]
     pub credentials_imds: Option<Imds>,
-    /// Requests of clients worked on at once [default: 64].
+    /// Messages of clients worked on at once [default: 256].
     #[arg(long, value_name = "N")]
     pub max_requests: Option<usize>,
     /// Connections of clients held at once [default: 1024].

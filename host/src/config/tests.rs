@@ -25,7 +25,7 @@ fn defaults_are_those_of_the_help() {
     assert!(
         matches!(&config.credentials, Source::Imds(imds) if imds.to_string() == "http://169.254.169.254:80")
     );
-    assert_eq!((config.max_requests, config.max_connections), (64, 1024));
+    assert_eq!((config.max_requests, config.max_connections), (256, 1024));
     assert_eq!((config.timing.request.as_secs(), config.timing.grace.as_secs()), (60, 30));
 }
 

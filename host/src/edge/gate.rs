@@ -1,35 +1,41 @@
-//! How many requests are worked on and how many bytes of them are held.
+//! How many requests are worked on and how many bytes of them and their answers are held.
 
 use std::sync::Arc;
 
+use strongroom_proto::frame::Kind;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::limits::MAX_HELLOS;
 
 /// Bytes for which one permit stands.
 const PERMIT_BYTES: usize = 1024;
 
-/// Places for requests and memory for their bodies. Nobody queues here: who does not fit is told so.
+/// Places for hellos and messages, and memory. Nobody queues here: who does not fit is told so.
 pub(crate) struct Gate {
-    places: Arc<Semaphore>,
+    hellos: Arc<Semaphore>,
+    messages: Arc<Semaphore>,
     memory: Arc<Semaphore>,
 }
 
-/// A share of the memory for bodies; given back when dropped.
+/// A share of the memory; given back when dropped.
 pub(crate) struct Share {
     memory: Arc<Semaphore>,
     held: Option<OwnedSemaphorePermit>,
 }
 
 impl Gate {
-    pub(crate) fn new(max_requests: usize, max_buffered_bytes: usize) -> Self {
+    pub(crate) fn new(max_messages: usize, max_buffered_bytes: usize) -> Self {
         Self {
-            places: Arc::new(Semaphore::new(max_requests)),
+            hellos: Arc::new(Semaphore::new(MAX_HELLOS)),
+            messages: Arc::new(Semaphore::new(max_messages)),
             memory: Arc::new(Semaphore::new(max_buffered_bytes / PERMIT_BYTES)),
         }
     }
 
-    /// A place, if one is free.
-    pub(crate) fn enter(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.places).try_acquire_owned().ok()
+    /// A place for a request of this kind, if one is free.
+    pub(crate) fn enter(&self, kind: Kind) -> Option<OwnedSemaphorePermit> {
+        let places = if kind == Kind::Hello { &self.hellos } else { &self.messages };
+        Arc::clone(places).try_acquire_owned().ok()
     }
 
     /// An empty share.
@@ -61,10 +67,11 @@ mod tests {
     #[test]
     fn places_and_memory_are_given_back() {
         let gate = Gate::new(1, 4 * PERMIT_BYTES);
-        let place = gate.enter().unwrap();
-        assert!(gate.enter().is_none());
+        let place = gate.enter(Kind::Message).unwrap();
+        assert!(gate.enter(Kind::Message).is_none());
+        assert!(gate.enter(Kind::Hello).is_some(), "hellos have places of their own");
         drop(place);
-        assert!(gate.enter().is_some());
+        assert!(gate.enter(Kind::Message).is_some());
 
         let (mut one, mut two) = (gate.share(), gate.share());
         assert!(one.grow_to(1) && one.grow_to(3 * PERMIT_BYTES));

@@ -28,7 +28,7 @@ pub(crate) const SOON: Duration = Duration::from_secs(10);
 pub(crate) const ECHO: u8 = b'e';
 /// The second byte is the code to answer with.
 pub(crate) const ANSWER_CODE: u8 = b'c';
-/// Answers after half a second.
+/// Answers after a second.
 pub(crate) const SLEEP: u8 = b's';
 
 pub(crate) struct FakeEnclave {
@@ -46,7 +46,7 @@ impl FakeEnclave {
         match body.first() {
             Some(&ANSWER_CODE) => Self::reply(Code::from_byte(body[1]).unwrap(), "inner words".into()),
             Some(&SLEEP) => {
-                tokio::time::sleep(Duration::from_millis(500)).await;
+                tokio::time::sleep(Duration::from_secs(1)).await;
                 Self::reply(Code::Ok, "slept".into())
             }
             _ => Self::reply(Code::Ok, body),

@@ -84,13 +84,13 @@ async fn a_slow_body_is_given_up() {
 #[tokio::test]
 async fn an_idle_connection_is_closed() {
     let mut setup = Setup::new();
-    setup.config.timing.idle = Duration::from_millis(200);
+    setup.config.timing.idle = Duration::from_millis(500);
     let (host, _enclave) = setup.start().await;
     let started = Instant::now();
     let mut stream = TcpStream::connect(host.edge).await.unwrap();
     let mut answer = Vec::new();
     let _ = timeout(SOON, stream.read_to_end(&mut answer)).await.unwrap();
-    assert!(started.elapsed() >= Duration::from_millis(150) && answer.is_empty());
+    assert!(started.elapsed() >= Duration::from_millis(400) && answer.is_empty());
 }
 
 #[tokio::test]
@@ -102,10 +102,9 @@ async fn one_request_too_many_is_told_to_wait_at_once() {
     let mut other = sender.clone();
     let slow = tokio::spawn(async move { h2_post(&mut other, "/v1/message", vec![SLEEP]).await });
     until(async || host.metric("requests_in_flight").await == Some(1)).await;
-    let started = Instant::now();
     let refused = h2_post(&mut sender, "/v1/message", vec![ECHO]).await;
     assert_eq!((refused.refusal(), refused.header("retry-after")), ((429, "busy\n"), "1"));
-    assert!(started.elapsed() < Duration::from_millis(300));
+    assert_eq!(host.metric("requests_in_flight").await, Some(1), "it did not wait for the slow one");
     assert_eq!(slow.await.unwrap().body, "slept");
     assert_eq!(h2_post(&mut sender, "/v1/message", vec![ECHO]).await.status, 200);
 }

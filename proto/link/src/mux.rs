@@ -23,7 +23,7 @@ use tokio::time::timeout;
 use crate::frames::{read_body, read_header, skip_body, write_frame};
 use crate::limits::{BODY_TIMEOUT, IDLE_CHECK, MAX_IN_FLIGHT};
 use crate::{LinkError, Stream};
-use pending::{Due, Pending};
+use pending::{Due, Frame, Pending};
 
 /// A reply as it arrived.
 #[derive(Clone, PartialEq, Eq)]
@@ -54,10 +54,11 @@ pub struct Mux {
     _tasks: Arc<Tasks>,
 }
 
-struct Outgoing {
-    kind: Kind,
-    id: u32,
-    body: Bytes,
+/// What the writer sends next. The body of a request stays with its caller until it is sent, so
+/// that a caller who gives up leaves nothing behind.
+enum Outgoing {
+    Request(u32),
+    Note(Kind, Bytes),
 }
 
 /// Ends both tasks, and with them the connection, when the last [`Mux`] goes.
@@ -85,7 +86,7 @@ impl Mux {
         W: AsyncWrite + Unpin + Send + 'static,
     {
         let pending = Arc::new(Pending::new());
-        // Two places a request: a frame whose caller gave up may still be queued.
+        // Two places a request: the id of a caller who gave up may still be queued.
         let (queue, outgoing) = mpsc::channel(2 * MAX_IN_FLIGHT);
         let tasks = [
             tokio::spawn(write_requests(writer, outgoing, Arc::clone(&pending))),
@@ -102,8 +103,8 @@ impl Mux {
     pub async fn call(&self, kind: Kind, body: Bytes, limit: Duration) -> Result<Reply, LinkError> {
         let due = Due::after(kind).ok_or(LinkError::UnexpectedKind)?;
         Header::new(kind, 0, body.len())?;
-        let mut ticket = self.pending.enrol(due)?;
-        self.queue.try_send(Outgoing { kind, id: ticket.id(), body }).map_err(refused)?;
+        let mut ticket = self.pending.enrol(due, Frame { kind, body })?;
+        self.queue.try_send(Outgoing::Request(ticket.id())).map_err(refused)?;
         match timeout(limit, ticket.reply()).await {
             Ok(reply) => reply.ok_or(LinkError::Lost),
             Err(_) => Err(LinkError::Deadline),
@@ -122,7 +123,7 @@ impl Mux {
         if self.is_closed() {
             return Err(LinkError::Lost);
         }
-        self.queue.try_send(Outgoing { kind, id: 0, body }).map_err(refused)
+        self.queue.try_send(Outgoing::Note(kind, body)).map_err(refused)
     }
 
     /// Whether the connection has ended.
@@ -148,11 +149,15 @@ async fn write_requests<W>(mut writer: W, mut queue: mpsc::Receiver<Outgoing>, p
 where
     W: AsyncWrite + Unpin,
 {
-    while let Some(Outgoing { kind, id, body }) = queue.recv().await {
-        // Whoever gave up before the frame was sent has not asked at all.
-        if kind != Kind::Log && !pending.waits_for(id) {
-            continue;
-        }
+    while let Some(outgoing) = queue.recv().await {
+        let (id, Frame { kind, body }) = match outgoing {
+            Outgoing::Note(kind, body) => (0, Frame { kind, body }),
+            Outgoing::Request(id) => match pending.take_frame(id) {
+                Some(frame) => (id, frame),
+                // Whoever gave up before the frame was sent has not asked at all.
+                None => continue,
+            },
+        };
         if let Err(error) = write_frame(&mut writer, kind, id, &[&body]).await {
             return pending.end(error);
         }

@@ -1,1 +1,8 @@
-//! DESC
+//! Support for the end-to-end tests: a stage whose every part a test may replace, and a client that
+//! speaks the wire protocol by hand, so that it can also misbehave.
+
+mod raw;
+mod stage;
+
+pub use raw::{Opened, RawClient, Reply, now, outcome, random, request};
+pub use stage::{Stage, StageOptions, honest};

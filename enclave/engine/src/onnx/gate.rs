@@ -109,5 +109,5 @@ fn stored(tensor: &TensorProto) -> Result<Option<usize>, LoadError> {
         _ => return Err(LoadError::Feature("weights of a type like BF16, FP8 or INT4")),
     };
     let raw = tensor.raw_data.len();
-    Ok(if raw > 0 { (raw % width == 0).then_some(raw / width) } else { Some(typed) })
+    Ok(if raw > 0 { raw.is_multiple_of(width).then_some(raw / width) } else { Some(typed) })
 }

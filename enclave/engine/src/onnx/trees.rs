@@ -20,6 +20,9 @@ use crate::error::LoadError;
 
 const OPERATOR: &str = "TreeEnsembleClassifier";
 
+/// Attributes whose work the operators after the node take over.
+const REPLACED: [&str; 4] = ["base_values", "post_transform", "classlabels_int64s", "classlabels_strings"];
+
 /// Rewrites the two-class tree ensembles of the main graph.
 pub(super) fn put_right(model: &mut ModelProto) -> Result<(), LoadError> {
     let Some(graph) = &mut model.graph else { return Ok(()) };
@@ -60,7 +63,12 @@ impl Binary {
         }
         let labels = labels(node);
         if labels.dims.first().is_some_and(|classes| *classes > 2) {
-            return Ok(None);
+            let text = !labels.string_data.is_empty();
+            return if text {
+                Err(LoadError::Feature("more than two classes with text labels"))
+            } else {
+                Ok(None)
+            };
         }
         if labels.dims != [2] || node.output.len() != 2 {
             return Err(wrong("it has fewer than two classes or outputs"));
@@ -86,27 +94,39 @@ impl Binary {
     fn write(self, mut node: NodeProto, prefix: &str, graph: &mut GraphProto) -> Result<(), LoadError> {
         let name = |part: &str| format!("{prefix}.{part}");
         let outputs = [name("tract_label"), name("scores")];
-        let [label, probabilities]: [String; 2] =
-            std::mem::replace(&mut node.output, outputs.to_vec()).try_into().map_err(|_| LoadError::Format)?;
-        node.attribute.retain(|attribute| !matches!(&*attribute.name, "base_values" | "post_transform"));
+        let [label, probabilities]: [String; 2] = std::mem::replace(&mut node.output, outputs.to_vec())
+            .try_into()
+            .map_err(|_| LoadError::Format)?;
+        node.attribute.retain(|attribute| !REPLACED.contains(&attribute.name.as_str()));
+        // tract has no table of text labels; its own labels are not used in any case.
+        let ints = vec![0, 1];
+        node.attribute.push(AttributeProto { ints, ..named("classlabels_int64s", AttributeType::Ints) });
         graph.node.push(node);
 
         let threshold = if self.logistic { 0.0 } else { 0.5 };
         graph.initializer.extend([
-            ints(name("one_index"), &[1]),
-            ints(name("flat"), &[-1]),
+            longs(name("one_index"), &[1]),
+            longs(name("flat"), &[-1]),
             float(name("base"), self.base),
             float(name("one"), 1.0),
             float(name("threshold"), threshold),
             TensorProto { name: name("labels"), ..self.labels },
         ]);
-        let mut step = |operator: &str, inputs: &[&str], output: String, attribute: Option<AttributeProto>| {
-            let input = inputs.iter().map(|input| name(input)).collect();
-            let attribute = attribute.into_iter().collect();
-            let op_type = operator.to_owned();
-            let name = format!("{output}.{operator}");
-            graph.node.push(NodeProto { input, output: vec![output], name, op_type, attribute, ..NodeProto::default() });
-        };
+        let mut step =
+            |operator: &str, inputs: &[&str], output: String, attribute: Option<AttributeProto>| {
+                let input = inputs.iter().map(|input| name(input)).collect();
+                let attribute = attribute.into_iter().collect();
+                let op_type = operator.to_owned();
+                let name = format!("{output}.{operator}");
+                graph.node.push(NodeProto {
+                    input,
+                    output: vec![output],
+                    name,
+                    op_type,
+                    attribute,
+                    ..NodeProto::default()
+                });
+            };
         step("Gather", &["scores", "one_index"], name("leaves"), Some(int("axis", 1)));
         step("Add", &["leaves", "base"], name("sum"), None);
         step(if self.logistic { "Sigmoid" } else { "Identity" }, &["sum"], name("second"), None);
@@ -128,7 +148,7 @@ fn attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a AttributeProto> 
 fn labels(node: &NodeProto) -> TensorProto {
     let numbers = attribute(node, "classlabels_int64s").map(|labels| labels.ints.as_slice());
     match numbers.filter(|numbers| !numbers.is_empty()) {
-        Some(numbers) => ints(String::new(), numbers),
+        Some(numbers) => longs(String::new(), numbers),
         None => {
             let strings = attribute(node, "classlabels_strings").map(|labels| labels.strings.clone());
             let string_data = strings.unwrap_or_default();
@@ -138,7 +158,7 @@ fn labels(node: &NodeProto) -> TensorProto {
     }
 }
 
-fn ints(name: String, values: &[i64]) -> TensorProto {
+fn longs(name: String, values: &[i64]) -> TensorProto {
     let dims = vec![i64::try_from(values.len()).unwrap_or(i64::MAX)];
     let int64_data = values.to_vec();
     TensorProto { name, dims, data_type: DataType::Int64 as i32, int64_data, ..TensorProto::default() }
@@ -150,5 +170,9 @@ fn float(name: String, value: f32) -> TensorProto {
 }
 
 fn int(name: &str, i: i64) -> AttributeProto {
-    AttributeProto { name: name.to_owned(), r#type: AttributeType::Int as i32, i, ..AttributeProto::default() }
+    AttributeProto { i, ..named(name, AttributeType::Int) }
+}
+
+fn named(name: &str, r#type: AttributeType) -> AttributeProto {
+    AttributeProto { name: name.to_owned(), r#type: r#type as i32, ..AttributeProto::default() }
 }

@@ -8,7 +8,8 @@ pub(super) fn model(model: &mut ModelProto) {
     if let Some(main) = &mut model.graph {
         graph(main);
     }
-    for attribute in model.functions.iter_mut().flat_map(|function| &mut function.node).flat_map(|n| &mut n.attribute)
+    for attribute in
+        model.functions.iter_mut().flat_map(|function| &mut function.node).flat_map(|n| &mut n.attribute)
     {
         self::attribute(attribute);
     }

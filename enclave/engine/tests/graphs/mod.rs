@@ -1,6 +1,12 @@
 //! Small ONNX graphs, built field by field, and tensors to feed them.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests fail with the test"
+)]
 
 use std::collections::BTreeMap;
 
@@ -37,7 +43,12 @@ pub fn value(name: &str, dtype: DataType, dims: &[&str]) -> ValueInfoProto {
 
 pub fn node(operator: &str, inputs: &[&str], outputs: &[&str]) -> NodeProto {
     let own = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-    NodeProto { op_type: operator.to_owned(), input: own(inputs), output: own(outputs), ..NodeProto::default() }
+    NodeProto {
+        op_type: operator.to_owned(),
+        input: own(inputs),
+        output: own(outputs),
+        ..NodeProto::default()
+    }
 }
 
 pub fn floats(name: &str, dims: &[i64], values: &[f32]) -> TensorProto {
@@ -88,7 +99,12 @@ pub fn model(
 
 /// `y = x`, of any type.
 pub fn identity(dtype: DataType, dims: &[&str]) -> ModelProto {
-    model(vec![value("x", dtype, dims)], vec![node("Identity", &["x"], &["y"])], vec![value("y", dtype, dims)], vec![])
+    model(
+        vec![value("x", dtype, dims)],
+        vec![node("Identity", &["x"], &["y"])],
+        vec![value("y", dtype, dims)],
+        vec![],
+    )
 }
 
 /// `y = x · w` with a symbolic batch: rows of two to rows of three.

@@ -1,6 +1,12 @@
 //! Reads `tests/models/NAME`: manifest, inputs and reference answers.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests fail with the test"
+)]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -27,7 +33,10 @@ pub fn read(name: &str) -> Reference {
     let manifest = fs::read(here.join(name).join("manifest.json")).unwrap();
     let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
     let folder = if manifest["here"] == true { here.clone() } else { fetched() };
-    let range = |range: &serde_json::Value| DimRange { min: range["min"].as_u64().unwrap(), max: range["max"].as_u64().unwrap() };
+    let range = |range: &serde_json::Value| DimRange {
+        min: range["min"].as_u64().unwrap(),
+        max: range["max"].as_u64().unwrap(),
+    };
     let symbols = manifest["symbols"].as_object().unwrap().iter();
     let symbols: BTreeMap<_, _> = symbols.map(|(symbol, stated)| (symbol.clone(), range(stated))).collect();
     let tolerance = |key: &str| manifest["tolerance"][key].as_f64().unwrap();

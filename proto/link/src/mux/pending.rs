@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use strongroom_proto::frame::Kind;
 use tokio::sync::{oneshot, watch};
 
@@ -49,7 +50,21 @@ pub(super) struct Pending {
 struct Table {
     ended: bool,
     last_id: u32,
-    waiting: HashMap<u32, (Due, oneshot::Sender<Reply>)>,
+    waiting: HashMap<u32, Waiting>,
+}
+
+/// A request that has no reply yet.
+struct Waiting {
+    due: Due,
+    /// What is to be sent, until it is.
+    frame: Option<Frame>,
+    reply: oneshot::Sender<Reply>,
+}
+
+/// A request's kind and body.
+pub(super) struct Frame {
+    pub(super) kind: Kind,
+    pub(super) body: Bytes,
 }
 
 /// The right to one reply. Gives its id back when dropped.
@@ -82,7 +97,7 @@ impl Pending {
     }
 
     /// Takes a free id.
-    pub(super) fn enrol(self: &Arc<Self>, due: Due) -> Result<Ticket, LinkError> {
+    pub(super) fn enrol(self: &Arc<Self>, due: Due, frame: Frame) -> Result<Ticket, LinkError> {
         let mut table = self.lock();
         if table.ended {
             return Err(LinkError::Lost);
@@ -92,7 +107,7 @@ impl Pending {
         }
         let id = table.free_id();
         let (sender, reply) = oneshot::channel();
-        table.waiting.insert(id, (due, sender));
+        table.waiting.insert(id, Waiting { due, frame: Some(frame), reply: sender });
         Ok(Ticket { pending: Arc::clone(self), id, reply })
     }
 
@@ -100,14 +115,19 @@ impl Pending {
         self.lock().waiting.contains_key(&id)
     }
 
+    /// What the caller of this id wants sent, if it still waits.
+    pub(super) fn take_frame(&self, id: u32) -> Option<Frame> {
+        self.lock().waiting.get_mut(&id)?.frame.take()
+    }
+
     /// Hands a reply to its caller. A caller that has gone meanwhile is no error.
     pub(super) fn deliver(&self, id: u32, reply: Reply) -> Result<(), LinkError> {
         let mut table = self.lock();
         let Entry::Occupied(entry) = table.waiting.entry(id) else { return Ok(()) };
-        if !entry.get().0.allows(reply.kind) {
+        if !entry.get().due.allows(reply.kind) {
             return Err(LinkError::UnexpectedKind);
         }
-        let _ = entry.remove().1.send(reply);
+        let _ = entry.remove().reply.send(reply);
         Ok(())
     }
 

@@ -145,3 +145,26 @@ async fn the_last_mux_takes_the_connection_with_it() {
     drop(other);
     assert_eq!(read_header(&mut far, LIMIT).await, Err(LinkError::Closed));
 }
+
+#[tokio::test]
+async fn a_request_that_was_given_up_in_the_queue_is_never_sent() {
+    let (mux, mut far) = pair();
+    let large = Bytes::from(vec![1; 1 << 20]);
+    let first = tokio::spawn({
+        let (mux, large) = (mux.clone(), large.clone());
+        async move { mux.call(Kind::Message, large, LIMIT).await }
+    });
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let second = Bytes::from(vec![2; 100]);
+    let given_up = mux.call(Kind::Message, second.clone(), Duration::from_millis(20)).await;
+    assert_eq!(given_up.err(), Some(LinkError::Deadline));
+    assert!(second.is_unique(), "the queue holds no body");
+    let third = tokio::spawn({
+        let mux = mux.clone();
+        async move { lost(&mux).await }
+    });
+    assert!(next(&mut far).await.1 == large);
+    assert_eq!(next(&mut far).await.0.kind(), Kind::Status);
+    first.abort();
+    third.abort();
+}
