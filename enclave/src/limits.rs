@@ -52,3 +52,6 @@ pub const FIRST_RELEASE_RETRY: Duration = Duration::from_secs(5);
 
 /// Bytes of a signed receipt.
 pub const MAX_RECEIPT_BYTES: usize = 640;
+
+/// KiB of message bodies held at once; further ones wait on their connection.
+pub const MAX_BODY_KIB: usize = 512 * 1024;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use strongroom_attestation::release::{Private, Release, ReleasedModel};
 use strongroom_engine::Model;
+use strongroom_kms::{KmsError, Refusal};
 use strongroom_proto::name::PackageId;
 use strongroom_seal::digest::ModelDigest;
 use strongroom_seal::model::AnswerBound;
@@ -43,6 +44,27 @@ pub enum LoadError {
     /// A task of the enclave ended early.
     #[error("loading was interrupted")]
     Interrupted,
+}
+
+impl LoadError {
+    /// Whether it may load later: somebody was not there, rather than wrong.
+    pub(crate) fn may_pass(&self) -> bool {
+        let kms = |error: &KmsError| {
+            matches!(
+                error,
+                KmsError::Unreachable
+                    | KmsError::TimedOut
+                    | KmsError::CredentialsExpired
+                    | KmsError::NoCredentials
+                    | KmsError::Refused(Refusal::Throttled | Refusal::Internal | Refusal::ExpiredToken)
+            )
+        };
+        match self {
+            Self::Host(_) | Self::Interrupted | Self::Key(KeyError::Credentials(_)) => true,
+            Self::Key(KeyError::Kms(error)) => kms(error),
+            _ => false,
+        }
+    }
 }
 
 /// A model that is ready to run.

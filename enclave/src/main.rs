@@ -2,6 +2,7 @@
 //!
 //! Settings are files of the measured image. There are no arguments, and the environment is not read.
 
+use std::alloc::System;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,6 +11,11 @@ use strongroom_enclave::{Platform, run};
 use strongroom_kms::TlsRoots;
 use strongroom_link::{Endpoint, PeerRule};
 use strongroom_nsm::DeviceNsm;
+use zeroizing_alloc::ZeroAlloc;
+
+/// Zeroes memory when it is freed: the engine's own copies of weights and inputs know no `Zeroize`.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 /// Context id of the parent instance, as every enclave sees it.
 const PARENT_CID_FILE: &str = "/etc/strongroom/parent-cid";

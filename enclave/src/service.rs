@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Instant;
 
 use bytes::Bytes;
 use ring::rand::SecureRandom;
@@ -10,6 +11,7 @@ use strongroom_link::{Answer, Handler};
 use strongroom_proto::Code;
 use strongroom_proto::frame::Kind;
 use strongroom_proto::hello::ClientNonce;
+use strongroom_proto::message::Message;
 use strongroom_proto::relay::Status;
 use tokio::sync::Semaphore;
 
@@ -17,7 +19,7 @@ use crate::boot::Measured;
 use crate::dedup::Dedup;
 use crate::event::Event;
 use crate::hello::Hellos;
-use crate::limits::MAX_WAITING_MESSAGES;
+use crate::limits::{MAX_BODY_KIB, MAX_WAITING_MESSAGES};
 use crate::load::Loader;
 use crate::offers::Offers;
 use crate::serving::Serving;
@@ -38,6 +40,8 @@ pub(crate) struct Service {
     takeover: tokio::sync::Mutex<()>,
     refusal: Mutex<String>,
     cores: Semaphore,
+    /// KiB of message bodies held at once.
+    memory: Arc<Semaphore>,
     waiting: AtomicUsize,
     answered: AtomicU64,
 }
@@ -63,6 +67,7 @@ impl Service {
             takeover: tokio::sync::Mutex::default(),
             refusal: Mutex::default(),
             cores: Semaphore::new(cores),
+            memory: Arc::new(Semaphore::new(MAX_BODY_KIB)),
             waiting: AtomicUsize::new(0),
             answered: AtomicU64::new(0),
         }
@@ -95,7 +100,8 @@ impl Service {
             Err(error) => {
                 self.loader.host.log(Event::Refused(&error)).await;
                 *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = error.to_string();
-                Code::Malformed
+                // The host tries again what may succeed later, and nothing else.
+                if error.may_pass() { Code::Unavailable } else { Code::Malformed }
             }
         }
     }
@@ -148,9 +154,29 @@ impl Handler for Connection {
         matches!(kind, Kind::Hello | Kind::Message | Kind::Release | Kind::Status)
     }
 
+    /// Authentication precedes anything large: only an open session may send it.
+    fn refuse_early(&self, kind: Kind, first: &[u8]) -> Option<Answer> {
+        let refused = |code: Code| Some(reply(code, Bytes::new()));
+        match (kind, Message::parse(first)) {
+            (Kind::Message, Some(Message::Request { session, .. })) => {
+                if self.0.sessions.get(session, Instant::now()).is_some() {
+                    None
+                } else {
+                    refused(Code::Misdirected)
+                }
+            }
+            (Kind::Message, _) => refused(Code::TooLarge),
+            _ => None,
+        }
+    }
+
+    fn memory(&self) -> Option<Arc<Semaphore>> {
+        Some(Arc::clone(&self.0.memory))
+    }
+
     async fn handle(&self, kind: Kind, body: Bytes) -> Option<Answer> {
         let service = &self.0;
-        let reply = match kind {
+        let answered = match kind {
             Kind::Hello => service.hello(&body).await,
             Kind::Message => Arc::clone(service).on_a_core(body).await,
             Kind::Release => match service.take_over(&body).await {
@@ -160,12 +186,15 @@ impl Handler for Connection {
             Kind::Status => service.status().encode().map(Bytes::from).map_err(|_| Code::Unavailable),
             _ => return None,
         };
-        let (code, payload) = match reply {
-            Ok(payload) => (Code::Ok, payload),
-            Err(code) => (code, Bytes::new()),
-        };
-        Some(Answer { kind: Kind::Reply, parts: vec![Bytes::copy_from_slice(&[code.byte()]), payload] })
+        Some(match answered {
+            Ok(payload) => reply(Code::Ok, payload),
+            Err(code) => reply(code, Bytes::new()),
+        })
     }
+}
+
+fn reply(code: Code, payload: Bytes) -> Answer {
+    Answer { kind: Kind::Reply, parts: vec![Bytes::copy_from_slice(&[code.byte()]), payload] }
 }
 
 /// A place in the queue for a core, given back when dropped.

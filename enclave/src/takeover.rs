@@ -41,6 +41,17 @@ pub(crate) enum TakeoverError {
     },
 }
 
+impl TakeoverError {
+    /// Whether the same release may be taken over later: KMS or the host were not there.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Release(error) => *error == ReleaseError::NotYet,
+            Self::RolledBack { .. } => false,
+            Self::Private(error) | Self::Model { error, .. } => error.may_pass(),
+        }
+    }
+}
+
 impl Loader {
     /// Makes a release ready to be served in place of `current`.
     pub(crate) async fn take_over(

@@ -43,7 +43,25 @@ pub async fn read_body<R>(reader: &mut R, header: Header, limit: Duration) -> Re
 where
     R: AsyncRead + Unpin,
 {
-    within(limit, LinkError::ReadTimeout, read_growing(reader, header.body_bytes())).await
+    read_after(reader, Vec::new(), header, limit).await
+}
+
+/// Reads the body that `header` announces behind the bytes that were read before it.
+///
+/// # Errors
+/// As [`read_body`].
+pub async fn read_after<R>(
+    reader: &mut R,
+    mut first: Vec<u8>,
+    header: Header,
+    limit: Duration,
+) -> Result<Vec<u8>, LinkError>
+where
+    R: AsyncRead + Unpin,
+{
+    let length = first.len() + header.body_bytes();
+    within(limit, LinkError::ReadTimeout, read_growing(reader, &mut first, length)).await?;
+    Ok(first)
 }
 
 /// Reads the body that `header` announces and keeps none of it.
@@ -93,22 +111,21 @@ where
     Ok(())
 }
 
-/// Reads exactly `length` bytes. The buffer at most doubles, so that a peer pays for what it claims.
-async fn read_growing<R>(reader: &mut R, length: usize) -> io::Result<Vec<u8>>
+/// Reads until `body` has `length` bytes. It at most doubles, so that a peer pays for what it claims.
+async fn read_growing<R>(reader: &mut R, body: &mut Vec<u8>, length: usize) -> io::Result<()>
 where
     R: AsyncRead + Unpin,
 {
-    let mut body = Vec::new();
     while body.len() < length {
         let missing = length - body.len();
         if body.len() == body.capacity() {
             body.reserve_exact(missing.min(body.len().max(FIRST_READ_BYTES)));
         }
-        if reader.read_buf(&mut (&mut body).limit(missing)).await? == 0 {
+        if reader.read_buf(&mut (&mut *body).limit(missing)).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
     }
-    Ok(body)
+    Ok(())
 }
 
 async fn within<T>(

@@ -26,3 +26,9 @@ pub const IDLE_CHECK: Duration = Duration::from_secs(60);
 
 /// Requests in flight on one [`crate::Mux`].
 pub const MAX_IN_FLIGHT: usize = 1024;
+
+/// Bytes of a body from which on it is let in by its first bytes, before the rest is read.
+pub const LARGE_BODY_BYTES: usize = 1024 * 1024;
+
+/// How many first bytes decide.
+pub const FIRST_BYTES: usize = 32;

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use strongroom_proto::frame::Kind;
-use tokio::io::{AsyncRead, AsyncWrite};
+use strongroom_proto::frame::{Header, Kind};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use crate::LinkError;
-use crate::frames::{read_body, read_header, write_frame};
-use crate::limits::{BODY_TIMEOUT, IDLE_CHECK};
+use crate::frames::{read_after, read_body, read_header, skip_body, write_frame};
+use crate::limits::{BODY_TIMEOUT, FIRST_BYTES, IDLE_CHECK, LARGE_BODY_BYTES};
 
 /// What a request is answered with.
 #[derive(Clone, PartialEq, Eq)]
@@ -25,6 +25,16 @@ pub struct Answer {
 pub trait Handler: Send + Sync + 'static {
     /// Whether frames of this kind are requests here. The body of any other is never read.
     fn takes(&self, kind: Kind) -> bool;
+
+    /// Refuses a large body by its first bytes, before the rest is read. `None` lets it in.
+    fn refuse_early(&self, _kind: Kind, _first: &[u8]) -> Option<Answer> {
+        None
+    }
+
+    /// Memory that bodies may take together, as permits of one KiB. `None` sets no bound.
+    fn memory(&self) -> Option<Arc<Semaphore>> {
+        None
+    }
 
     /// Answers one request, or takes note of a frame that has no reply.
     fn handle(&self, kind: Kind, body: Bytes) -> impl Future<Output = Option<Answer>> + Send;
@@ -90,13 +100,49 @@ where
         }
         // The slot comes before the body, so that waiting requests hold no memory here.
         let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|_| LinkError::Lost)?;
-        let body = Bytes::from(read_body(reader, header, BODY_TIMEOUT).await?);
+        let memory = self.reserve(header).await?;
+        let body = match self.read_large(reader, header).await? {
+            Body::Refused(answer) => return self.write(header.id(), &answer).await,
+            Body::Read(body) => Bytes::from(body),
+        };
         if header.kind() == Kind::Log {
             self.handler.handle(header.kind(), body).await;
         } else {
-            tasks.spawn(self.answer(header.kind(), header.id(), body, slot));
+            tasks.spawn(self.answer(header.kind(), header.id(), body, (slot, memory)));
         }
         Ok(())
+    }
+
+    /// Waits until the body may take memory.
+    async fn reserve(&self, header: Header) -> Result<Option<OwnedSemaphorePermit>, LinkError> {
+        let Some(memory) = self.handler.memory() else { return Ok(None) };
+        let kib = u32::try_from(header.body_bytes().div_ceil(1024)).map_err(|_| LinkError::Busy)?;
+        memory.acquire_many_owned(kib).await.map(Some).map_err(|_| LinkError::Lost)
+    }
+
+    /// Reads a body; a large one only after its first bytes were let in.
+    async fn read_large<R>(&self, reader: &mut R, header: Header) -> Result<Body, LinkError>
+    where
+        R: AsyncRead + Unpin,
+    {
+        if header.body_bytes() <= LARGE_BODY_BYTES {
+            return Ok(Body::Read(read_body(reader, header, BODY_TIMEOUT).await?));
+        }
+        let mut first = [0; FIRST_BYTES];
+        tokio::time::timeout(BODY_TIMEOUT, reader.read_exact(&mut first))
+            .await
+            .map_err(|_| LinkError::ReadTimeout)??;
+        let rest = Header::new(header.kind(), header.id(), header.body_bytes() - FIRST_BYTES)?;
+        if let Some(answer) = self.handler.refuse_early(header.kind(), &first) {
+            skip_body(reader, rest, BODY_TIMEOUT).await?;
+            return Ok(Body::Refused(answer));
+        }
+        read_after(reader, first.to_vec(), rest, BODY_TIMEOUT).await.map(Body::Read)
+    }
+
+    async fn write(&self, id: u32, answer: &Answer) -> Result<(), LinkError> {
+        let parts: Vec<&[u8]> = answer.parts.iter().map(AsRef::as_ref).collect();
+        write_frame(&mut *self.writer.lock().await, answer.kind, id, &parts).await
     }
 
     fn answer(
@@ -104,7 +150,7 @@ where
         kind: Kind,
         id: u32,
         body: Bytes,
-        slot: OwnedSemaphorePermit,
+        held: (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>),
     ) -> impl Future<Output = ()> + Send + 'static {
         let (handler, writer, failed) =
             (Arc::clone(&self.handler), Arc::clone(&self.writer), self.failed.clone());
@@ -116,9 +162,15 @@ where
                     let _ = failed.try_send(error);
                 }
             }
-            drop(slot);
+            drop(held);
         }
     }
+}
+
+/// What became of a body.
+enum Body {
+    Read(Vec<u8>),
+    Refused(Answer),
 }
 
 #[cfg(test)]
@@ -171,6 +223,49 @@ mod tests {
         assert_eq!(*echo.0.lock().unwrap(), [b"1", b"2", b"3"].map(|line| Bytes::from_static(line)));
         drop(mux);
         assert_eq!(server.await.unwrap(), LinkError::Closed);
+    }
+
+    /// Lets in large bodies that begin with 1.
+    struct Choosy;
+
+    impl Handler for Choosy {
+        fn takes(&self, kind: Kind) -> bool {
+            kind == Kind::Message
+        }
+
+        fn refuse_early(&self, _: Kind, first: &[u8]) -> Option<Answer> {
+            let refused = Answer { kind: Kind::Reply, parts: vec![Bytes::from_static(&[3])] };
+            (first.first() != Some(&1)).then_some(refused)
+        }
+
+        fn memory(&self) -> Option<Arc<Semaphore>> {
+            Some(Arc::new(Semaphore::new(4096)))
+        }
+
+        async fn handle(&self, _: Kind, body: Bytes) -> Option<Answer> {
+            let length = u32::try_from(body.len()).unwrap().to_be_bytes();
+            let whole = body.first() == Some(&1) && body.last() == Some(&9);
+            let parts = vec![Bytes::from(vec![u8::from(!whole)]), Bytes::copy_from_slice(&length)];
+            Some(Answer { kind: Kind::Reply, parts })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_large_body_is_refused_by_its_first_bytes_and_the_stream_goes_on() {
+        let (near, far) = duplex(4096);
+        let (reader, writer) = split(far);
+        tokio::spawn(serve(reader, writer, Arc::new(Choosy), 4));
+        let (reader, writer) = split(near);
+        let mux = Mux::over(reader, writer);
+        let limit = Duration::from_secs(5);
+        let mut large = vec![0; LARGE_BODY_BYTES + 1];
+        *large.last_mut().unwrap() = 9;
+        let reply = mux.call(Kind::Message, large.clone().into(), limit).await.unwrap();
+        assert_eq!(reply.body.as_ref(), [3]);
+        large[0] = 1;
+        let length = u32::try_from(large.len()).unwrap().to_be_bytes();
+        let reply = mux.call(Kind::Message, large.into(), limit).await.unwrap();
+        assert_eq!(reply.body.as_ref(), [&[0], length.as_slice()].concat());
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! The simulated enclave: the same service as the measured binary, on a pretended NSM that measures
 //! this executable's own bytes, and on unix sockets.
 
+use std::alloc::System;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,6 +13,11 @@ use strongroom_kms::TlsRoots;
 use strongroom_link::{Endpoint, PeerRule};
 use strongroom_sim::nsm::{SimIdentity, SimNsm, system_clock};
 use strongroom_sim::pki::NitroPki;
+use zeroizing_alloc::ZeroAlloc;
+
+/// As in the measured binary.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 /// SIMULATED enclave. It proves nothing about real hardware.
 #[derive(Parser)]

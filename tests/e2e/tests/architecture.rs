@@ -1,0 +1,9 @@
+//! The rules of the tree, held against what cargo resolves and what the sources say.
+//!
+//! `docs/architecture.md` states them; each sentence with a "never" in it is a test here.
+
+mod edges;
+mod features;
+mod nevers;
+mod sources;
+mod workspace;

@@ -1,0 +1,108 @@
+//! Real models through the whole path: equal to the engine run directly, and to stored references of
+//! another engine.
+
+#[path = "../../../enclave/engine/tests/references/mod.rs"]
+mod references;
+
+use std::time::Instant;
+
+use references::Reference;
+use strongroom_e2e::{RawClient, Stage, StageOptions, outcome, random};
+use strongroom_engine::{Model, Tolerance, derive};
+use strongroom_proto::limits::MAX_OPENING_BYTES;
+use strongroom_seal::message::{Outcome, Request, RequestId};
+use strongroom_seal::tensor::{DType, Tensor};
+use strongroom_sim::world::{ModelSource, READY};
+use zeroize::Zeroizing;
+
+fn source(name: &str, reference: &Reference) -> ModelSource {
+    let dim = |(symbol, range): (&String, &strongroom_seal::model::DimRange)| {
+        format!("--dim={symbol}={}..{}", range.min, range.max)
+    };
+    ModelSource {
+        id: format!("{name}@1").parse().unwrap(),
+        onnx: reference.model.clone(),
+        arguments: reference.options.symbols.iter().map(dim).collect(),
+    }
+}
+
+async fn serve_and_compare(names: &[&str]) {
+    let references: Vec<(&str, Reference)> = names.iter().map(|name| (*name, references::read(name))).collect();
+    let models = references.iter().map(|(name, reference)| source(name, reference)).collect();
+    let options = StageOptions { models: Some(models), ..StageOptions::default() };
+    let stage = Stage::set(options).await.unwrap();
+    stage.host.wait_until_serving(READY).await.unwrap();
+    let client = stage.client().unwrap();
+    for (name, reference) in references {
+        let start = Instant::now();
+        let sealed = ask(&client, name, &reference.inputs).await;
+        println!("{name}: {:.2?} through the whole path, first request", start.elapsed());
+        let direct = direct(&reference);
+        assert!(direct.len() == sealed.len(), "{name}");
+        for (ours, plain) in sealed.iter().zip(&direct) {
+            assert!(ours == plain, "{name}: '{}' differs from the engine run directly", plain.name);
+        }
+        for expected in &reference.outputs {
+            let ours = sealed.iter().find(|output| output.name == expected.name).unwrap();
+            compare(name, ours, expected, reference.tolerance);
+        }
+    }
+}
+
+/// The same engine without anything around it.
+fn direct(reference: &Reference) -> Vec<Tensor<'static>> {
+    let file = std::fs::read(&reference.model).unwrap();
+    let (interface, _) = derive(Zeroizing::new(file.clone()), &reference.options).unwrap();
+    let model = Model::load(Zeroizing::new(file), &interface).unwrap();
+    model.run(model.admit(&reference.inputs, &[]).unwrap()).unwrap()
+}
+
+async fn ask(client: &RawClient, name: &str, inputs: &[Tensor<'static>]) -> Vec<Tensor<'static>> {
+    let request = Request {
+        id: RequestId::new(random()),
+        model: name.parse().unwrap(),
+        version: None,
+        inputs: inputs.to_vec(),
+        outputs: vec![],
+    };
+    let request = request.encode().unwrap();
+    assert!(request.len() < MAX_OPENING_BYTES, "{name} fits an opening");
+    let session = client.session().await.unwrap();
+    let (message, pending) = session.seal(&request).unwrap();
+    let reply = client.send(&message).await;
+    assert_eq!(reply.status, 200, "{name}");
+    let outcome = outcome(&session, &pending, &reply).unwrap();
+    match Outcome::decode(&outcome).ok().unwrap() {
+        Outcome::Answer(answer) => answer.outputs.into_iter().map(Tensor::into_owned).collect(),
+        Outcome::Refused(refusal) => panic!("{name}: {refusal}"),
+        Outcome::Open => panic!("{name}: no answer"),
+    }
+}
+
+fn compare(name: &str, ours: &Tensor<'_>, expected: &Tensor<'_>, tolerance: Tolerance) {
+    assert_eq!((ours.dtype, &ours.shape), (expected.dtype, &expected.shape), "{name}: '{}'", expected.name);
+    if ours.dtype != DType::Fp32 {
+        assert!(ours.data == expected.data, "{name}: '{}' differs", expected.name);
+        return;
+    }
+    let (mine, theirs) = (floats(&ours.data), floats(&expected.data));
+    for (position, (a, b)) in mine.zip(theirs).enumerate() {
+        let allowed = tolerance.absolute + tolerance.relative * b.abs();
+        assert!((a - b).abs() <= allowed, "{name}: '{}'[{position}] is {a}, expected {b}", expected.name);
+    }
+}
+
+fn floats(data: &[u8]) -> impl Iterator<Item = f64> {
+    data.as_chunks::<4>().0.iter().map(|bytes| f64::from(f32::from_le_bytes(*bytes)))
+}
+
+#[tokio::test]
+async fn tree_ensembles_keep_their_labels() {
+    serve_and_compare(&["boosted-trees", "forest"]).await;
+}
+
+#[tokio::test]
+#[ignore = "needs the files of scripts/fetch-models; scripts/test --models runs it"]
+async fn fetched_models_are_served_together() {
+    serve_and_compare(&["magika", "opennsfw", "silero", "ocr-detector", "minilm", "minilm-int8"]).await;
+}

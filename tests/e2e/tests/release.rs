@@ -1,0 +1,68 @@
+//! Releases: a newer one is swapped in, an older one never, and every session ends with its release.
+
+use std::time::Duration;
+
+use strongroom_e2e::{Stage, outcome, request};
+use strongroom_sim::world::{ReleasePlan, bundled_model, wait_for};
+
+const SWAP: Duration = Duration::from_secs(30);
+
+async fn swap(stage: &Stage, epoch: u64) {
+    let plan = ReleasePlan { epoch, models: vec![bundled_model().unwrap()], policy: None };
+    stage.owner.release(&plan).await.unwrap();
+    let swapped = async || stage.status().await.is_some_and(|status| status.epoch == epoch);
+    assert!(wait_for(SWAP, swapped).await, "epoch {epoch} is not served: {:?}", stage.status().await);
+}
+
+#[tokio::test]
+async fn a_newer_release_is_swapped_in_and_ends_every_session() {
+    let stage = Stage::serving().await.unwrap();
+    let client = stage.client().unwrap();
+    let session = client.session().await.unwrap();
+    let pending_offer = client.verify().await.unwrap();
+    assert_eq!(session.verified().claims().epoch, 1);
+    swap(&stage, 2).await;
+    let (message, _) = session.seal(&request(1)).unwrap();
+    assert_eq!(client.send(&message).await.status, 421, "the session ended");
+    let opened = client.open(pending_offer, &[]).unwrap();
+    assert_eq!(client.send(&opened.message).await.status, 421, "and so did offers of the old release");
+    let session = client.session().await.unwrap();
+    assert_eq!(session.verified().claims().epoch, 2);
+    let (message, pending) = session.seal(&request(1)).unwrap();
+    let reply = client.send(&message).await;
+    assert!(outcome(&session, &pending, &reply).is_some());
+}
+
+#[tokio::test]
+async fn an_older_release_is_refused_and_the_newer_one_stays() {
+    let stage = Stage::serving().await.unwrap();
+    let old = std::fs::read(stage.ground.layout.store().join("release.bundle")).unwrap();
+    swap(&stage, 3).await;
+    std::fs::write(stage.ground.layout.store().join("release.bundle"), old).unwrap();
+    let refused = async || stage.status().await.is_some_and(|status| !status.refusal.is_empty());
+    assert!(wait_for(SWAP, refused).await, "the enclave did not judge the old release");
+    let status = stage.status().await.unwrap();
+    assert_eq!((status.serving, status.epoch), (true, 3));
+    assert!(status.refusal.contains("not above 3"), "{}", status.refusal);
+}
+
+/// A client that has seen epoch 2 does not accept epoch 1, although an honest enclave serves it.
+#[tokio::test]
+async fn a_client_that_saw_a_newer_release_refuses_an_older_one() {
+    let stage = Stage::serving().await.unwrap();
+    let trust = stage.trust().unwrap().with_least_epoch(2);
+    let client = stage.client().unwrap().with_trust(trust);
+    let refused = client.verify().await.unwrap_err();
+    assert_eq!(refused, strongroom_attestation::evidence::EvidenceError::RolledBack);
+}
+
+#[tokio::test]
+async fn the_shipped_client_attests_anew_by_itself() {
+    let stage = Stage::serving().await.unwrap();
+    assert_eq!(stage.infer().await.unwrap().code, 0);
+    swap(&stage, 2).await;
+    assert_eq!(stage.infer().await.unwrap().code, 0);
+    let text = std::fs::read_to_string(stage.ground.layout.trust()).unwrap();
+    std::fs::write(stage.ground.layout.trust(), text.replace("least_epoch = 1", "least_epoch = 3")).unwrap();
+    assert_eq!(stage.infer().await.unwrap().code, 12, "below the demanded epoch");
+}

@@ -1,0 +1,119 @@
+//! The main job: a verified client gets the plain model's answers.
+
+use strongroom_e2e::{Stage, outcome, request};
+use strongroom_proto::limits::MAX_OPENING_BYTES;
+use strongroom_seal::message::{Outcome, Refusal};
+
+#[tokio::test]
+async fn a_verified_client_gets_an_answer_in_two_round_trips() {
+    let stage = Stage::serving().await.unwrap();
+    let client = stage.client().unwrap();
+    let request = request(3);
+    let opened = client.open(client.verify().await.unwrap(), &request).unwrap();
+    let reply = client.send(&opened.message).await;
+    let outcome = outcome(&opened.session, &opened.pending, &reply).expect("an answer with a good receipt");
+    let Ok(Outcome::Answer(answer)) = Outcome::decode(&outcome) else { panic!("not an answer") };
+    assert_eq!(answer.model.as_str(), "fraud");
+    let label = answer.outputs.iter().find(|output| output.name == "label").unwrap();
+    assert_eq!((label.shape.as_slice(), label.data.len()), ([3].as_slice(), 24));
+}
+
+#[tokio::test]
+async fn the_shipped_command_prints_an_open_inference_response_alone() {
+    let stage = Stage::serving().await.unwrap();
+    let output = stage.infer().await.unwrap();
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    let response: serde_json::Value = serde_json::from_str(&output.stdout).expect("JSON alone on stdout");
+    assert_eq!(response["model_name"], "fraud");
+    assert_eq!(response["id"], "four-payments");
+    assert_eq!(response["outputs"][0]["shape"][0], 4);
+    assert!(output.stderr.contains("SIMULATION"), "{}", output.stderr);
+}
+
+#[tokio::test]
+async fn the_transcript_passes_every_check_and_skips_only_what_was_waived() {
+    let stage = Stage::serving().await.unwrap();
+    let output = stage.command("verify", &["--json".to_owned()]).await.unwrap();
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    let report: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    let checks = report["checks"].as_array().unwrap();
+    let skipped: Vec<_> = checks.iter().filter(|c| c["status"] == "SKIP").map(|c| c["id"].clone()).collect();
+    assert_eq!(skipped, ["models", "controls"]);
+    let passed = checks.iter().filter(|c| c["status"] == "PASS").count();
+    assert_eq!(passed + skipped.len(), checks.len());
+    assert_eq!(checks.len(), 18);
+}
+
+#[tokio::test]
+async fn an_unknown_api_key_gets_a_sealed_refusal_of_ordinary_size_and_no_session() {
+    let stage = Stage::serving().await.unwrap();
+    let good = stage.client().unwrap();
+    let opened = good.open(good.verify().await.unwrap(), &request(1)).unwrap();
+    let ordinary = good.send(&opened.message).await;
+    let bad = stage.client().unwrap().with_key([7; 32]);
+    let opened = bad.open(bad.verify().await.unwrap(), &request(1)).unwrap();
+    let reply = bad.send(&opened.message).await;
+    assert_eq!((reply.status, reply.body.len()), (200, ordinary.body.len()));
+    let refused = outcome(&opened.session, &opened.pending, &reply).unwrap();
+    assert!(Outcome::decode(&refused).unwrap() == Outcome::Refused(Refusal::Key));
+    let (message, _) = opened.session.seal(&request(1)).unwrap();
+    assert_eq!(bad.send(&message).await.status, 421, "there is no session");
+}
+
+#[tokio::test]
+async fn refusals_have_the_size_of_answers_and_name_only_declared_things() {
+    let stage = Stage::serving().await.unwrap();
+    let client = stage.client().unwrap();
+    let session = client.session().await.unwrap();
+    let ask = async |request: &[u8]| {
+        let (message, pending) = session.seal(request).unwrap();
+        let reply = client.send(&message).await;
+        (reply.body.len(), outcome(&session, &pending, &reply).unwrap())
+    };
+    let (ordinary, answer) = ask(&request(1)).await;
+    assert!(matches!(Outcome::decode(&answer), Ok(Outcome::Answer(_))));
+    let (size, refused) = ask(b"not a request").await;
+    assert!(Outcome::decode(&refused).unwrap() == Outcome::Refused(Refusal::Malformed));
+    assert_eq!(size, ordinary);
+    let mut wrong = request(1);
+    let at = wrong.windows(5).position(|window| window == b"fraud").unwrap();
+    wrong[at] = b'x';
+    let (size, refused) = ask(&wrong).await;
+    assert!(Outcome::decode(&refused).unwrap() == Outcome::Refused(Refusal::Model));
+    assert_eq!(size, ordinary);
+    let mut wrong = request(1);
+    let at = wrong.windows(4).position(|window| window == b"FP32").unwrap();
+    wrong[at + 2..at + 4].copy_from_slice(b"64");
+    let (size, refused) = ask(&wrong).await;
+    let expected = Refusal::Input("input 'X' must be FP32".into());
+    assert!(Outcome::decode(&refused).unwrap() == Outcome::Refused(expected));
+    assert_eq!(size, ordinary);
+}
+
+#[tokio::test]
+async fn a_retry_of_a_served_request_gets_the_same_answer_even_in_a_new_session() {
+    let stage = Stage::serving().await.unwrap();
+    let client = stage.client().unwrap();
+    let request = request(2);
+    let mut answers = Vec::new();
+    for _ in 0..2 {
+        let session = client.session().await.unwrap();
+        let (message, pending) = session.seal(&request).unwrap();
+        let reply = client.send(&message).await;
+        answers.push(outcome(&session, &pending, &reply).unwrap());
+    }
+    assert!(answers[0] == answers[1]);
+}
+
+#[tokio::test]
+async fn what_is_too_large_before_authentication_is_refused_in_clear() {
+    let stage = Stage::serving().await.unwrap();
+    let client = stage.client().unwrap();
+    let rows = MAX_OPENING_BYTES / (30 * 4) + 1;
+    let opened = client.open(client.verify().await.unwrap(), &request(rows)).unwrap();
+    assert_eq!(client.send(&opened.message).await.status, 413);
+    let session = client.session().await.unwrap();
+    let (message, pending) = session.seal(&request(4096)).unwrap();
+    let reply = client.send(&message).await;
+    assert!(outcome(&session, &pending, &reply).is_some(), "the same size is fine in a session");
+}
