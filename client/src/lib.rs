@@ -1,1 +1,21 @@
-//! DESC
+//! Verifies a Strongroom enclave and asks it for inferences over a sealed channel.
+//!
+//! A [`Client`] sends nothing but a nonce before the enclave's evidence has met every demand of a
+//! [`TrustFile`]; what it then sends is sealed for that enclave alone, and no answer is given out whose
+//! receipt does not name what was verified. A session that is lost, or whose release was swapped, costs a
+//! new attestation and a full new judgement, never a weaker one.
+//!
+//! This crate is the client's edge: it opens connections and reads the clock. It never runs a model, never
+//! speaks to AWS and never writes a file.
+
+pub mod api_key;
+mod client;
+mod error;
+pub mod limits;
+pub mod oip;
+mod transport;
+mod trust_file;
+
+pub use client::{Client, InferAnswer, InferRequest, Judged, Options};
+pub use error::{ClientError, ErrorClass, TransportError};
+pub use trust_file::{Demands, TrustFile, TrustFileError};

@@ -38,8 +38,9 @@ pub enum LoadError {
     /// The private part is not one.
     #[error("the private part does not hold the fields of one")]
     Private,
-    /// The engine does not take the model.
-    #[error("model: {0}")]
+    /// The engine does not take the model. Why names parts of the model, which the host must not learn;
+    /// the owner learns it from `strongroom seal`, which loads the model first.
+    #[error("the engine does not take the model")]
     Engine(#[from] strongroom_engine::LoadError),
     /// A task of the enclave ended early.
     #[error("loading was interrupted")]

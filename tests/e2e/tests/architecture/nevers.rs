@@ -4,8 +4,8 @@ use super::workspace::{Tree, linked_into, packages, tree};
 
 /// Async runtimes and sockets. A name stands for itself and for everything that starts with it and a dash.
 const IO: &[&str] = &[
-    "tokio", "mio", "socket2", "async", "smol", "futures", "vsock", "hyper", "h2", "reqwest", "ureq", "rustls",
-    "nix", "rustix", "quinn", "tungstenite",
+    "tokio", "mio", "socket2", "async", "smol", "futures", "vsock", "hyper", "h2", "reqwest", "ureq", "nix",
+     "rustix", "quinn", "tungstenite",
 ];
 const CRYPTOGRAPHY: &[&str] = &[
     "ring", "aws-lc", "openssl", "rustls", "coset", "hpke", "sha1", "sha2", "sha3", "aes", "hmac", "hkdf", "rsa",
@@ -37,8 +37,9 @@ fn assert_never(package: &str, families: &[&[&str]]) {
 
 /// Manifests of ours that name a package of these families, for tests or not.
 fn direct_users(families: &[&str]) -> Vec<&'static str> {
-    let uses = |names: &mut dyn Iterator<Item = &str>| names.any(|name| is_one_of(name, families));
-    let users = packages().iter().filter(|package| uses(&mut package.dependencies.iter().map(|d| d.name.as_str())));
+    let users = packages().iter().filter(|package| {
+        package.dependencies.iter().any(|dependency| is_one_of(&dependency.name, families))
+    });
     users.map(|package| package.name.as_str()).collect()
 }
 
@@ -46,6 +47,22 @@ fn direct_users(families: &[&str]) -> Vec<&'static str> {
 fn families_of_names_are_told_apart() {
     assert!(is_one_of("tract-onnx", TRACT) && is_one_of("aws-sdk-kms", AWS) && is_one_of("time", CLOCKS));
     assert!(!is_one_of("tracing", TRACT) && !is_one_of("awsome", AWS) && !is_one_of("timeless", CLOCKS));
+}
+
+#[test]
+fn what_is_linked_would_be_seen() {
+    for (package, families) in [
+        ("strongroom-enclave", TRACT),
+        ("strongroom-enclave", AWS),
+        ("strongroom-nsm", NSM),
+        ("strongroom-host", HTTP_SERVERS),
+        ("strongroom-cli", COMMAND_LINES),
+        ("strongroom-link", IO),
+        ("strongroom-seal", CRYPTOGRAPHY),
+        ("strongroom-kms", CLOCKS),
+    ] {
+        assert!(!found(&linked_into(package), families).is_empty(), "{package} has none of {families:?}");
+    }
 }
 
 #[test]

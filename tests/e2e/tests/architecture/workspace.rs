@@ -20,11 +20,10 @@ pub(super) struct Package {
     pub(super) features: Vec<String>,
 }
 
-/// A dependency that a manifest of ours declares, for any target and whether optional or not.
+/// A dependency that a manifest of ours declares: for any target, optional or not, for tests or not.
 #[derive(Debug)]
 pub(super) struct Dependency {
     pub(super) name: String,
-    pub(super) for_tests: bool,
     pub(super) default_features: bool,
     pub(super) features: Vec<String>,
 }
@@ -84,7 +83,6 @@ fn package(value: &Value) -> Package {
 fn dependency(value: &Value) -> Dependency {
     Dependency {
         name: text(&value["name"]),
-        for_tests: value["kind"] == "dev",
         default_features: value["uses_default_features"] == true,
         features: value["features"].as_array().unwrap().iter().map(text).collect(),
     }

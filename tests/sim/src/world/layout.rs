@@ -15,7 +15,7 @@ impl Layout {
     /// [`WorldError::Io`].
     pub fn create(directory: &Path) -> Result<Self, WorldError> {
         let packages = directory.join("store").join("packages");
-        for folder in [&packages, &directory.join("owner")] {
+        for folder in [&packages, &directory.join("owner"), &directory.join("kms")] {
             std::fs::create_dir_all(folder).map_err(WorldError::io(folder.display().to_string()))?;
         }
         let absolute = directory.canonicalize();

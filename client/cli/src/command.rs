@@ -1,0 +1,54 @@
+//! The commands, one file each.
+
+mod api_key;
+mod charter;
+mod infer;
+mod inspect;
+mod keygen;
+mod kms_policy;
+mod release;
+mod seal;
+mod verify;
+
+use clap::Subcommand;
+
+use crate::error::Result;
+
+/// What to do.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Owner: make a signing key
+    Keygen(keygen::Args),
+    /// Owner: make an API key for a client
+    ApiKey(api_key::Args),
+    /// Owner: fix a deployment: signing keys, KMS keys, lowest epoch
+    Charter(charter::Args),
+    /// Owner: print the policy under which only the given enclaves can use the KMS key
+    KmsPolicy(kms_policy::Args),
+    /// Owner: check, encrypt and sign an ONNX model
+    Seal(Box<seal::Args>),
+    /// Owner: say which sealed models an enclave serves, to whom, and until when
+    Release(Box<release::Args>),
+    /// Anyone: explain a charter, release, sealed model, attestation document or trust file
+    Inspect(inspect::Args),
+    /// Client or auditor: judge an enclave, or a stored attestation document
+    Verify(Box<verify::Args>),
+    /// Client: verify an enclave and run one inference in it
+    Infer(infer::Args),
+}
+
+impl Command {
+    pub(crate) async fn run(self) -> Result<()> {
+        match self {
+            Self::Keygen(args) => keygen::run(&args),
+            Self::ApiKey(args) => api_key::run(&args),
+            Self::Charter(args) => charter::run(args),
+            Self::KmsPolicy(args) => kms_policy::run(args),
+            Self::Seal(args) => seal::run(&args).await,
+            Self::Release(args) => release::run(&args).await,
+            Self::Inspect(args) => inspect::run(&args),
+            Self::Verify(args) => verify::run(&args).await,
+            Self::Infer(args) => infer::run(args).await,
+        }
+    }
+}

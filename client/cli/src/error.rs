@@ -1,0 +1,110 @@
+//! What a command can fail with, in the words it is reported in.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use miette::Diagnostic;
+use strongroom_attestation::VerifyError;
+use strongroom_attestation::charter::CharterError;
+use strongroom_attestation::evidence::EvidenceError;
+use strongroom_attestation::release::ReleaseError;
+use strongroom_client::oip::OipError;
+use strongroom_client::{ClientError, TrustFileError};
+use strongroom_engine::{LoadError, Mismatch};
+use strongroom_kms::KmsError;
+use strongroom_seal::package::PackageError;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+pub(crate) enum CliError {
+    /// What the caller gave cannot be used.
+    #[error("{0}")]
+    #[diagnostic(help("`strongroom COMMAND --help` lists what a command takes"))]
+    Usage(String),
+    /// A file could not be read or written.
+    #[error("{path}: {kind}")]
+    File { path: PathBuf, kind: ErrorKind },
+    /// A file that may not be replaced exists.
+    #[error("{0} exists")]
+    #[diagnostic(help("a key is never overwritten: choose another name, or move the old key away"))]
+    Exists(PathBuf),
+    /// stdout could not be written.
+    #[error("stdout: {0}")]
+    Stdout(ErrorKind),
+    /// The async runtime could not be started.
+    #[error("the runtime cannot be started: {0}")]
+    Runtime(ErrorKind),
+    /// No randomness.
+    #[error("no randomness")]
+    Random,
+    /// A trust file.
+    #[error("{path}: {error}")]
+    #[diagnostic(help("docs/cli.md has an annotated trust file"))]
+    Trust { path: PathBuf, error: TrustFileError },
+    /// The JSON of an infer request.
+    #[error("the request is not one of the Open Inference Protocol: {0}")]
+    Request(OipError),
+    /// An answer that has no JSON form.
+    #[error("the answer cannot be printed: {0}")]
+    Unprintable(OipError),
+    /// What the client library reports.
+    #[error("{0}")]
+    Client(#[from] ClientError),
+    /// Evidence that was refused.
+    #[error("not verified: {0}")]
+    Evidence(#[from] EvidenceError),
+    /// An attestation document that was refused.
+    #[error("not verified: {0}")]
+    Document(#[from] VerifyError),
+    /// A charter that was refused.
+    #[error("{path}: {error}")]
+    Charter { path: PathBuf, error: CharterError },
+    /// A release that was refused.
+    #[error("{0}")]
+    Release(#[from] ReleaseError),
+    /// A sealed file that was refused.
+    #[error("{path}: {error}")]
+    Package { path: PathBuf, error: PackageError },
+    /// KMS.
+    #[error("{0}")]
+    #[diagnostic(help(
+        "credentials come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or --credentials @FILE"
+    ))]
+    Kms(#[from] KmsError),
+    /// A model that the engine does not take.
+    #[error("the model cannot be sealed: {}{}", .0, detail(.0))]
+    Model(#[from] LoadError),
+    /// A model whose answers are not the given ones.
+    #[error("the model cannot be sealed: {0}")]
+    Samples(#[from] Mismatch),
+    /// A file that is none of those that `inspect` knows.
+    #[error("{0} is no charter, release bundle, sealed model, attestation document or trust file")]
+    Unknown(PathBuf),
+}
+
+/// A result of a command.
+pub(crate) type Result<T> = std::result::Result<T, CliError>;
+
+impl CliError {
+    pub(crate) fn file(path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |error| Self::File { path, kind: error.kind() }
+    }
+
+    pub(crate) fn package(path: &Path) -> impl FnOnce(PackageError) -> Self + use<> {
+        let path = path.to_owned();
+        move |error| Self::Package { path, error }
+    }
+
+    pub(crate) fn usage(reason: impl Into<String>) -> Self {
+        Self::Usage(reason.into())
+    }
+}
+
+/// What the engine says about the owner's own model.
+fn detail(error: &LoadError) -> String {
+    match error {
+        LoadError::Compile(detail) => format!(" ({})", detail.reveal()),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,168 @@
+//! Exit codes: the one mapping from an error to what a script sees.
+
+use strongroom_attestation::FailureClass;
+use strongroom_attestation::charter::CharterError;
+use strongroom_attestation::evidence::EvidenceClass;
+use strongroom_attestation::release::ReleaseError;
+use strongroom_client::ErrorClass;
+use strongroom_kms::{KmsError, Refusal};
+use strongroom_seal::package::PackageError;
+use strongroom_seal::signed::SignedError;
+
+use crate::error::CliError;
+
+const OTHER: u8 = 1;
+const USAGE: u8 = 2;
+const CHAIN_OR_SIGNATURE: u8 = 10;
+const PCR: u8 = 11;
+const STALE_OR_NONCE: u8 = 12;
+const DEBUG_IMAGE: u8 = 13;
+const BINDING: u8 = 14;
+const DAMAGED: u8 = 20;
+const SIGNER: u8 = 21;
+const REFUSED: u8 = 30;
+const UNREACHABLE: u8 = 40;
+
+/// The exit code of an error. 0 is the code of no error; clap itself exits with 2 for usage.
+pub(crate) fn code(error: &CliError) -> u8 {
+    match error {
+        CliError::Usage(_) | CliError::Exists(_) | CliError::Trust { .. } | CliError::Request(_) => USAGE,
+        CliError::Client(error) => client(error.class()),
+        CliError::Evidence(error) => evidence(error.class()),
+        CliError::Document(error) => evidence(EvidenceClass::Document(error.class())),
+        CliError::Charter { error: CharterError::Signature(error), .. } => signed(*error),
+        CliError::Charter { .. } => DAMAGED,
+        CliError::Release(error) => release(*error),
+        CliError::Package { error, .. } => package(error),
+        CliError::Kms(error) => kms(*error),
+        CliError::File { .. }
+        | CliError::Stdout(_)
+        | CliError::Runtime(_)
+        | CliError::Random
+        | CliError::Unprintable(_)
+        | CliError::Model(_)
+        | CliError::Samples(_)
+        | CliError::Unknown(_) => OTHER,
+    }
+}
+
+const fn client(class: ErrorClass) -> u8 {
+    match class {
+        ErrorClass::Usage => USAGE,
+        ErrorClass::Evidence(class) => evidence(class),
+        ErrorClass::Binding => BINDING,
+        ErrorClass::Refused => REFUSED,
+        ErrorClass::Unreachable => UNREACHABLE,
+        ErrorClass::Other => OTHER,
+    }
+}
+
+const fn evidence(class: EvidenceClass) -> u8 {
+    match class {
+        EvidenceClass::Signer => SIGNER,
+        EvidenceClass::Document(FailureClass::ChainOrSignature) => CHAIN_OR_SIGNATURE,
+        EvidenceClass::Document(FailureClass::Pcr) => PCR,
+        EvidenceClass::Document(FailureClass::Time) => STALE_OR_NONCE,
+        EvidenceClass::Document(FailureClass::DebugImage) => DEBUG_IMAGE,
+        EvidenceClass::Document(FailureClass::Binding) => BINDING,
+    }
+}
+
+const fn signed(error: SignedError) -> u8 {
+    match error {
+        SignedError::Signer => SIGNER,
+        SignedError::Malformed | SignedError::Purpose | SignedError::Signature => DAMAGED,
+        SignedError::Sign => OTHER,
+    }
+}
+
+const fn package(error: &PackageError) -> u8 {
+    match error {
+        PackageError::Signature(error) => signed(*error),
+        PackageError::Deployment | PackageError::Swapped => BINDING,
+        PackageError::Io(_) => OTHER,
+        PackageError::Header
+        | PackageError::Manifest(_)
+        | PackageError::Chunk(_)
+        | PackageError::Truncated(_)
+        | PackageError::Trailing
+        | PackageError::Content => DAMAGED,
+    }
+}
+
+const fn release(error: ReleaseError) -> u8 {
+    match error {
+        ReleaseError::Signature(error) => signed(error),
+        ReleaseError::Bundle | ReleaseError::Shape | ReleaseError::ControlsShape => DAMAGED,
+        ReleaseError::Deployment | ReleaseError::Controls => BINDING,
+        ReleaseError::Epoch { .. } | ReleaseError::NotYet | ReleaseError::Expired => STALE_OR_NONCE,
+        ReleaseError::Image => PCR,
+        ReleaseError::Sense(_) => USAGE,
+    }
+}
+
+const fn kms(error: KmsError) -> u8 {
+    match error {
+        KmsError::Unreachable | KmsError::TimedOut => UNREACHABLE,
+        KmsError::Tls => CHAIN_OR_SIGNATURE,
+        KmsError::Refused(Refusal::AccessDenied) => REFUSED,
+        KmsError::OtherRegion | KmsError::Request(_) | KmsError::Roots | KmsError::NoCredentials => USAGE,
+        _ => OTHER,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use strongroom_attestation::channel::ChannelError;
+    use strongroom_attestation::evidence::EvidenceError;
+    use strongroom_attestation::receipt::ReceiptError;
+    use strongroom_attestation::{FormatError, PcrIndex, VerifyError};
+    use strongroom_client::{ClientError, TransportError, TrustFileError};
+    use strongroom_seal::message;
+    use strongroom_seal::record::RecordError;
+
+    use super::*;
+
+    #[test]
+    fn each_error_has_the_code_that_the_manual_states() {
+        let package = |error| CliError::Package { path: "p".into(), error };
+        let table: Vec<(u8, CliError)> = vec![
+            (1, CliError::Random),
+            (1, ClientError::NotAnAnswer.into()),
+            (1, KmsError::CredentialsExpired.into()),
+            (1, ClientError::Transport(TransportError::Malformed).into()),
+            (2, CliError::usage("x")),
+            (2, ClientError::Url.into()),
+            (2, CliError::Trust { path: "t".into(), error: TrustFileError::Text }),
+            (10, VerifyError::Format(FormatError::Envelope).into()),
+            (10, VerifyError::Signature.into()),
+            (10, EvidenceError::Malformed.into()),
+            (11, VerifyError::Pcr(PcrIndex::IMAGE).into()),
+            (11, EvidenceError::OtherCharter.into()),
+            (12, VerifyError::Nonce.into()),
+            (12, EvidenceError::RolledBack.into()),
+            (12, EvidenceError::NoOffer.into()),
+            (13, VerifyError::DebugImage(PcrIndex::IMAGE).into()),
+            (14, VerifyError::UserData.into()),
+            (14, EvidenceError::OtherModel.into()),
+            (14, ClientError::Channel(ChannelError::Record(RecordError::NotAuthentic)).into()),
+            (14, ClientError::Receipt(ReceiptError::Other).into()),
+            (20, package(PackageError::Chunk(1))),
+            (20, package(PackageError::Header)),
+            (20, package(PackageError::Signature(SignedError::Signature))),
+            (20, ReleaseError::Bundle.into()),
+            (21, package(PackageError::Signature(SignedError::Signer))),
+            (21, EvidenceError::CharterSigner.into()),
+            (21, ReleaseError::Signature(SignedError::Signer).into()),
+            (30, ClientError::Refused(message::Refusal::Key).into()),
+            (30, ClientError::Transport(TransportError::TooLarge).into()),
+            (30, KmsError::Refused(Refusal::AccessDenied).into()),
+            (40, ClientError::Transport(TransportError::Unreachable).into()),
+            (40, ClientError::Transport(TransportError::Busy).into()),
+            (40, KmsError::Unreachable.into()),
+        ];
+        for (expected, error) in table {
+            assert_eq!(code(&error), expected, "{error}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Files: bounded reads, whole or no writes, keys for their owner's eyes alone.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use crate::error::{CliError, Result};
+
+/// Reads a file of at most `max_bytes`, or stdin for `-`. Wiped when dropped, because it may be anything.
+pub(crate) fn read(path: &Path, max_bytes: u64) -> Result<Zeroizing<Vec<u8>>> {
+    if path == Path::new("-") {
+        return bounded(path, &mut io::stdin().lock(), 0, max_bytes);
+    }
+    let mut file = File::open(path).map_err(CliError::file(path))?;
+    let length = file.metadata().map_err(CliError::file(path))?.len();
+    bounded(path, &mut file, length, max_bytes)
+}
+
+fn bounded(path: &Path, from: &mut dyn Read, expected: u64, max_bytes: u64) -> Result<Zeroizing<Vec<u8>>> {
+    // Room for all of it at once: a buffer that grows leaves copies behind that nobody wipes.
+    let capacity = usize::try_from(expected.min(max_bytes).saturating_add(1)).unwrap_or_default();
+    let mut bytes = Zeroizing::new(Vec::with_capacity(capacity));
+    from.take(max_bytes + 1).read_to_end(&mut bytes).map_err(CliError::file(path))?;
+    if bytes.len() as u64 > max_bytes {
+        return Err(CliError::File { path: path.to_owned(), kind: io::ErrorKind::FileTooLarge });
+    }
+    Ok(bytes)
+}
+
+/// Reads a text file.
+pub(crate) fn read_text(path: &Path, max_bytes: u64) -> Result<Zeroizing<String>> {
+    let bytes = read(path, max_bytes)?;
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|_| CliError::usage(format!("{} is not text", path.display())))?;
+    Ok(Zeroizing::new(text.to_owned()))
+}
+
+/// Writes a file that must not exist yet and that its owner alone may read.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let mut file = opened.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => CliError::Exists(path.to_owned()),
+        kind => CliError::File { path: path.to_owned(), kind },
+    })?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(CliError::file(path))
+}
+
+/// A file that appears under its name only when it is whole.
+pub(crate) struct Staged {
+    path: PathBuf,
+    partial: PathBuf,
+    file: Option<File>,
+}
+
+impl Staged {
+    /// Starts to write the file that will be called `path`.
+    pub(crate) fn create(path: &Path) -> Result<Self> {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{}.partial", std::process::id()));
+        let partial = path.with_file_name(name);
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(&partial);
+        let file = file.map_err(CliError::file(&partial))?;
+        Ok(Self { path: path.to_owned(), partial, file: Some(file) })
+    }
+
+    /// Gives the file its name, in place of an older one.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        let Some(file) = self.file.take() else { return Ok(()) };
+        let named = file.sync_all().and_then(|()| std::fs::rename(&self.partial, &self.path));
+        named.map_err(|error| {
+            let _ = std::fs::remove_file(&self.partial);
+            CliError::File { path: self.path.clone(), kind: error.kind() }
+        })
+    }
+}
+
+impl Write for Staged {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.as_mut().map_or(Err(io::ErrorKind::NotConnected.into()), |file| file.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.as_mut().map_or(Ok(()), File::flush)
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if self.file.take().is_some() {
+            let _ = std::fs::remove_file(&self.partial);
+        }
+    }
+}
+
+/// Writes a whole file at once, or none.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut staged = Staged::create(path)?;
+    staged.write_all(bytes).map_err(CliError::file(path))?;
+    staged.finish()
+}

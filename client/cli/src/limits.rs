@@ -1,0 +1,43 @@
+//! Every bound of the command, with its unit.
+
+use std::time::Duration;
+
+use strongroom_proto::cbor::Bounds;
+use strongroom_seal::limits::MAX_CONTENT_BYTES;
+
+/// Bytes of a file that holds a key, an API key or credentials.
+pub(crate) const MAX_SECRET_FILE_BYTES: u64 = 16 * 1024;
+
+/// Bytes of any other small file: measurements, policy, trust file, roots, charter.
+pub(crate) const MAX_SMALL_FILE_BYTES: u64 = 1024 * 1024;
+
+/// Bytes of a release bundle or another document that is inspected.
+pub(crate) const MAX_DOCUMENT_BYTES: u64 = strongroom_proto::limits::MAX_RELEASE_BYTES as u64;
+
+/// Bytes of an ONNX file.
+pub(crate) const MAX_MODEL_BYTES: u64 = MAX_CONTENT_BYTES;
+
+/// Bytes of one array of a samples file.
+pub(crate) const MAX_SAMPLE_BYTES: u64 = 256 * 1024 * 1024;
+
+/// What a signed release may cost to decode when it is shown.
+pub(crate) const RELEASE_CBOR: Bounds = Bounds { max_bytes: 128 * 1024, max_depth: 6, max_items: 2048 };
+
+/// What public controls may cost to decode when they are shown.
+pub(crate) const CONTROLS_CBOR: Bounds =
+    Bounds { max_bytes: strongroom_proto::limits::MAX_CONTROLS_BYTES, max_depth: 6, max_items: 4096 };
+
+/// How far before now a release comes into force, for clocks that disagree.
+pub(crate) const BACKDATE: Duration = Duration::from_secs(60);
+
+/// Longest validity of a release, in days.
+pub(crate) const MAX_VALID_DAYS: u64 = 366;
+
+/// How long temporary credentials without a stated end are taken to last. AWS judges their real end.
+pub(crate) const CREDENTIAL_TIME: Duration = Duration::from_secs(3600);
+
+/// Time to open a TCP connection to KMS.
+pub(crate) const KMS_CONNECT: Duration = Duration::from_secs(10);
+
+/// Bytes that CBOR takes for one output beside its name, its shape and its elements.
+pub(crate) const OUTPUT_OVERHEAD_BYTES: u64 = 64;

@@ -1,0 +1,79 @@
+//! Samples for `seal --check`: NumPy arrays named after the model's inputs and outputs.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use npyz::npz::NpzArchive;
+use npyz::{NpyFile, Order, TypeChar};
+use strongroom_seal::model::Interface;
+use strongroom_seal::tensor::{DType, Tensor, push_string};
+
+use crate::error::{CliError, Result};
+use crate::limits::MAX_SAMPLE_BYTES;
+
+/// Inputs, and the outputs that the model must give for them.
+pub(crate) struct Samples {
+    pub(crate) inputs: Vec<Tensor<'static>>,
+    pub(crate) expected: Vec<Tensor<'static>>,
+}
+
+/// Reads the arrays of a file.
+pub(crate) fn read(path: &Path, interface: &Interface) -> Result<Samples> {
+    let mut archive = NpzArchive::<BufReader<File>>::open(path).map_err(CliError::file(path))?;
+    let names: Vec<String> = archive.array_names().map(str::to_owned).collect();
+    let mut samples = Samples { inputs: Vec::new(), expected: Vec::new() };
+    for name in names {
+        let array = archive.by_name(&name).map_err(CliError::file(path))?;
+        let tensor = array.and_then(|array| tensor(&name, array));
+        let tensor = tensor.ok_or_else(|| {
+            let takes = "booleans, integers, FP32, FP64 or text, in C order and within the bound";
+            CliError::usage(format!("{}: array '{name}' does not hold {takes}", path.display()))
+        })?;
+        if interface.inputs.iter().any(|input| input.name == name) {
+            samples.inputs.push(tensor);
+        } else if interface.outputs.iter().any(|output| output.name == name) {
+            samples.expected.push(tensor);
+        } else {
+            let unknown = format!("{}: the model has no tensor '{name}'", path.display());
+            return Err(CliError::Usage(unknown));
+        }
+    }
+    Ok(samples)
+}
+
+fn tensor<R: Read>(name: &str, array: NpyFile<R>) -> Option<Tensor<'static>> {
+    let npyz::DType::Plain(kind) = array.dtype() else { return None };
+    let shape = array.shape().to_vec();
+    let bytes = array.len().checked_mul(kind.num_bytes()? as u64)?;
+    if bytes > MAX_SAMPLE_BYTES || (array.order() != Order::C && shape.len() > 1) {
+        return None;
+    }
+    let (dtype, data) = match (kind.type_char(), kind.num_bytes()?) {
+        (TypeChar::Bool, _) => {
+            (DType::Bool, array.into_vec::<bool>().ok()?.into_iter().map(u8::from).collect())
+        }
+        (TypeChar::Int, 1) => (DType::Int8, bytes_of(array.into_vec().ok()?, i8::to_le_bytes)),
+        (TypeChar::Int, 2) => (DType::Int16, bytes_of(array.into_vec().ok()?, i16::to_le_bytes)),
+        (TypeChar::Int, 4) => (DType::Int32, bytes_of(array.into_vec().ok()?, i32::to_le_bytes)),
+        (TypeChar::Int, 8) => (DType::Int64, bytes_of(array.into_vec().ok()?, i64::to_le_bytes)),
+        (TypeChar::Uint, 1) => (DType::Uint8, bytes_of(array.into_vec().ok()?, u8::to_le_bytes)),
+        (TypeChar::Uint, 2) => (DType::Uint16, bytes_of(array.into_vec().ok()?, u16::to_le_bytes)),
+        (TypeChar::Uint, 4) => (DType::Uint32, bytes_of(array.into_vec().ok()?, u32::to_le_bytes)),
+        (TypeChar::Uint, 8) => (DType::Uint64, bytes_of(array.into_vec().ok()?, u64::to_le_bytes)),
+        (TypeChar::Float, 4) => (DType::Fp32, bytes_of(array.into_vec().ok()?, f32::to_le_bytes)),
+        (TypeChar::Float, 8) => (DType::Fp64, bytes_of(array.into_vec().ok()?, f64::to_le_bytes)),
+        (TypeChar::UnicodeStr, _) => {
+            let texts: Vec<String> = array.into_vec().ok()?;
+            let mut data = Vec::new();
+            texts.iter().try_for_each(|text| push_string(&mut data, text.as_bytes())).ok()?;
+            (DType::Bytes, data)
+        }
+        _ => return None,
+    };
+    Some(Tensor { name: name.to_owned().into(), dtype, shape, data: data.into() })
+}
+
+fn bytes_of<T, const N: usize>(values: Vec<T>, write: fn(T) -> [u8; N]) -> Vec<u8> {
+    values.into_iter().flat_map(write).collect()
+}

@@ -1,0 +1,183 @@
+//! The client: verify first, then seal, then judge what comes back.
+//!
+//! One session serves every inference, in parallel. Whoever finds it lost opens the next one, which means a
+//! hello with a fresh nonce and a judgement of the whole trust file; the others wait for that.
+
+mod call;
+mod floors;
+mod open;
+mod retry;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use ring::rand::{SecureRandom, SystemRandom};
+use strongroom_attestation::channel::Session;
+use strongroom_attestation::evidence::{EvidenceError, Received, Verified, judge};
+use strongroom_attestation::receipt::Receipt;
+use strongroom_attestation::{Transcript, UnixMillis};
+use strongroom_proto::hello::{ClientNonce, NONCE_BYTES};
+use strongroom_proto::name::Name;
+use strongroom_seal::secret::ApiKey;
+use strongroom_seal::tensor::Tensor;
+use tokio::sync::Mutex;
+
+use crate::TrustFile;
+use crate::error::ClientError;
+use crate::limits::INFER_TIME;
+use crate::transport::{Route, Transport};
+use call::Call;
+use floors::Floors;
+use retry::{Attempt, Retries};
+
+/// What a caller may set.
+#[derive(Clone)]
+pub struct Options {
+    /// Tells the time. It decides which certificates are valid, so no host may set it.
+    pub clock: Arc<dyn Fn() -> UnixMillis + Send + Sync>,
+    /// Highest epochs seen in earlier runs, by deployment; lower ones are refused.
+    pub known_epochs: BTreeMap<Name, u64>,
+    /// Time for one inference with all its attempts.
+    pub deadline: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { clock: Arc::new(system_time), known_epochs: BTreeMap::new(), deadline: INFER_TIME }
+    }
+}
+
+/// A request for one inference. No `Debug`: it is plaintext.
+pub struct InferRequest {
+    /// Which model.
+    pub model: Name,
+    /// Which version; absent asks for the only one the release names.
+    pub version: Option<Name>,
+    /// Input tensors.
+    pub inputs: Vec<Tensor<'static>>,
+    /// Names of the outputs wanted, all of them when empty.
+    pub outputs: Vec<String>,
+}
+
+/// An answer whose receipt was judged. No `Debug`: it is plaintext.
+pub struct InferAnswer {
+    /// Which model answered.
+    pub model: Name,
+    /// Which version of it.
+    pub version: Name,
+    /// Output tensors.
+    pub outputs: Vec<Tensor<'static>>,
+    /// The enclave's signature under request and answer.
+    pub receipt: Receipt,
+}
+
+/// A judgement: one line a check, and the enclave if it passed them all.
+pub struct Judged {
+    /// What was checked.
+    pub transcript: Transcript,
+    /// The enclave, or the first check that failed.
+    pub verified: Result<Verified, EvidenceError>,
+}
+
+/// A client of one deployment behind one URL.
+pub struct Client {
+    transport: Transport,
+    trust: TrustFile,
+    key: ApiKey,
+    options: Options,
+    floors: Floors,
+    session: Mutex<Option<Arc<Session>>>,
+    random: SystemRandom,
+}
+
+impl Client {
+    /// Prepares a client. Nothing is sent, so that nothing can fail but the arguments.
+    ///
+    /// # Errors
+    /// [`ClientError::Url`], or [`ClientError::Local`] when TLS cannot be set up.
+    pub fn connect(url: &str, trust: TrustFile, key: ApiKey, options: Options) -> Result<Self, ClientError> {
+        Ok(Self {
+            transport: Transport::new(url)?,
+            floors: Floors::new(options.known_epochs.clone()),
+            trust,
+            key,
+            options,
+            session: Mutex::new(None),
+            random: SystemRandom::new(),
+        })
+    }
+
+    /// Asks for evidence with a fresh nonce and judges it. Opens no session.
+    ///
+    /// # Errors
+    /// [`ClientError::Transport`] when no evidence came; a refusal of it stands in [`Judged`].
+    pub async fn verify(&self) -> Result<Judged, ClientError> {
+        let mut retries = Retries::new(self.options.deadline);
+        loop {
+            match self.hello().await {
+                Err(failed) => retries.wait(failed).await?,
+                Ok((nonce, evidence)) => return Ok(self.judge(nonce, &evidence)),
+            }
+        }
+    }
+
+    /// Runs one inference in the verified enclave.
+    ///
+    /// # Errors
+    /// See [`ClientError`]. Nothing of the request has left this process in the clear, whatever it is.
+    pub async fn infer(&self, request: InferRequest) -> Result<InferAnswer, ClientError> {
+        if !self.trust.allows_model(&request.model) {
+            return Err(ClientError::ModelNotDemanded);
+        }
+        let call = Call::new(request, &self.random)?;
+        let mut retries = Retries::new(self.options.deadline);
+        loop {
+            match self.attempt(&call).await {
+                Err(failed) => retries.wait(failed).await?,
+                Ok(answer) => return Ok(answer),
+            }
+        }
+    }
+
+    /// The highest epoch of each deployment that passed a judgement, for the next run's [`Options`].
+    #[must_use]
+    pub fn epochs(&self) -> BTreeMap<Name, u64> {
+        self.floors.all()
+    }
+
+    /// A fresh nonce and what the host returns for it.
+    async fn hello(&self) -> Result<(ClientNonce, Bytes), Attempt> {
+        let mut nonce = [0; NONCE_BYTES];
+        self.random.fill(&mut nonce).map_err(|_| ClientError::Local("no randomness"))?;
+        let evidence = self.transport.post(Route::Hello, Bytes::copy_from_slice(&nonce)).await?;
+        Ok((ClientNonce::new(nonce), evidence))
+    }
+
+    /// Judges evidence, and once more where an earlier judgement of the same deployment raised the floor.
+    fn judge(&self, nonce: ClientNonce, evidence: &[u8]) -> Judged {
+        let now = (self.options.clock)();
+        let received = Received { evidence, nonce, now };
+        let (transcript, verified) = judge(received, self.trust.root(), self.trust.trust());
+        let Ok(passed) = &verified else { return Judged { transcript, verified } };
+        let floor = self.floors.of(&passed.charter().charter().deployment);
+        let (transcript, verified) = if floor > self.trust.demands().least_epoch {
+            judge(received, self.trust.root(), &self.trust.trust().clone().with_least_epoch(floor))
+        } else {
+            (transcript, verified)
+        };
+        if let Ok(passed) = &verified {
+            self.floors.raise(&passed.charter().charter().deployment, passed.claims().epoch);
+        }
+        Judged { transcript, verified }
+    }
+}
+
+fn system_time() -> UnixMillis {
+    // Before 1970 no certificate is valid: the judgement fails, as it should.
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    UnixMillis::new(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

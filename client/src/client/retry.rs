@@ -1,0 +1,125 @@
+//! Which failures another attempt may cure, and how long to wait for it.
+//!
+//! Only what says nothing about trust is tried again. A refused judgement, an answer that is not authentic
+//! or a receipt that does not fit ends the call at once.
+
+use std::time::Duration;
+
+use strongroom_seal::message::Refusal;
+use tokio::time::{Instant, sleep};
+
+use crate::error::{ClientError, TransportError};
+use crate::limits::{FIRST_BACKOFF, MAX_ATTEMPTS, MAX_BACKOFF};
+use crate::transport::Failed;
+
+/// A failed attempt, and how long the host asked to wait.
+pub(super) struct Attempt {
+    error: ClientError,
+    retry_after: Option<Duration>,
+}
+
+impl From<ClientError> for Attempt {
+    fn from(error: ClientError) -> Self {
+        Self { error, retry_after: None }
+    }
+}
+
+impl From<Failed> for Attempt {
+    fn from(failed: Failed) -> Self {
+        Self { error: failed.error.into(), retry_after: failed.retry_after }
+    }
+}
+
+/// The attempts that are left.
+pub(super) struct Retries {
+    left: u32,
+    backoff: Duration,
+    until: Instant,
+}
+
+impl Retries {
+    pub(super) fn new(deadline: Duration) -> Self {
+        Self { left: MAX_ATTEMPTS - 1, backoff: FIRST_BACKOFF, until: Instant::now() + deadline }
+    }
+
+    /// Waits before the next attempt, or returns the error when there is none.
+    pub(super) async fn wait(&mut self, failed: impl Into<Attempt>) -> Result<(), ClientError> {
+        let Attempt { error, retry_after } = failed.into();
+        let Some(wait) = self.next(&error, retry_after) else { return Err(error) };
+        tracing::debug!(%error, ?wait, "another attempt");
+        sleep(wait).await;
+        Ok(())
+    }
+
+    fn next(&mut self, error: &ClientError, retry_after: Option<Duration>) -> Option<Duration> {
+        let wait = match Cure::of(error) {
+            Cure::None => return None,
+            Cure::Attestation => Duration::ZERO,
+            Cure::Time => retry_after.unwrap_or(self.backoff).max(self.backoff).min(MAX_BACKOFF),
+        };
+        self.left = self.left.checked_sub(1)?;
+        self.backoff = (self.backoff * 2).min(MAX_BACKOFF);
+        (Instant::now() + wait < self.until).then_some(wait)
+    }
+}
+
+/// What another attempt needs to go better.
+enum Cure {
+    None,
+    /// A new session, at once.
+    Attestation,
+    /// Time.
+    Time,
+}
+
+impl Cure {
+    const fn of(error: &ClientError) -> Self {
+        match error {
+            ClientError::Transport(TransportError::Misdirected) => Self::Attestation,
+            ClientError::Transport(
+                TransportError::Busy | TransportError::Unavailable | TransportError::Broken,
+            )
+            | ClientError::Refused(Refusal::Busy | Refusal::InFlight) => Self::Time,
+            _ => Self::None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use strongroom_attestation::evidence::EvidenceError;
+
+    use super::*;
+
+    #[test]
+    fn attempts_are_bounded_and_waits_too() {
+        let mut retries = Retries::new(Duration::from_secs(3600));
+        let busy = ClientError::Transport(TransportError::Busy);
+        assert_eq!(retries.next(&busy, None), Some(FIRST_BACKOFF));
+        assert_eq!(retries.next(&busy, None), Some(2 * FIRST_BACKOFF));
+        assert_eq!(retries.next(&busy, Some(Duration::from_secs(1))), Some(Duration::from_secs(1)));
+        assert_eq!(retries.next(&busy, Some(Duration::from_secs(9999))), Some(MAX_BACKOFF));
+        assert!(retries.next(&ClientError::Transport(TransportError::Misdirected), None).is_some());
+        assert_eq!(retries.next(&busy, None), None);
+    }
+
+    #[test]
+    fn what_concerns_trust_is_never_tried_again() {
+        let mut retries = Retries::new(Duration::from_secs(3600));
+        for error in [
+            ClientError::Evidence(EvidenceError::RolledBack),
+            ClientError::OtherModel,
+            ClientError::Refused(Refusal::Key),
+            ClientError::Transport(TransportError::Malformed),
+            ClientError::Transport(TransportError::Unreachable),
+        ] {
+            assert_eq!(retries.next(&error, None), None, "{error}");
+        }
+    }
+
+    #[test]
+    fn no_attempt_starts_after_the_deadline() {
+        let busy = ClientError::Transport(TransportError::Busy);
+        assert_eq!(Retries::new(Duration::ZERO).next(&busy, None), None);
+    }
+}

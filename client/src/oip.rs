@@ -1,0 +1,134 @@
+//! Open Inference Protocol v2: the JSON bodies of an infer request and response.
+//!
+//! `data` is flat and row-major. BYTES elements are JSON strings; FP16 and BF16 have no JSON form, and neither
+//! have NaN and the infinities: all of them are refused, never rounded or guessed. An error names the field,
+//! such as `inputs[0].data`, and never repeats a value.
+
+mod element;
+mod json;
+mod read;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use strongroom_proto::name::Name;
+use strongroom_seal::tensor::{DType, Tensor, TensorError};
+
+use crate::limits::{MAX_JSON_BYTES, MAX_JSON_ID_BYTES};
+
+pub use read::{read_request, read_response};
+pub use write::{write_request, write_response};
+
+/// The body of an infer request. No `Debug`: it is plaintext.
+#[derive(Clone, PartialEq, Eq)]
+pub struct InferBody {
+    /// The caller's name for it, repeated in the response.
+    pub id: Option<String>,
+    /// Input tensors.
+    pub inputs: Vec<Tensor<'static>>,
+    /// Names of the outputs wanted, all of them when empty.
+    pub outputs: Vec<String>,
+}
+
+/// The body of an infer response. No `Debug`: it is plaintext.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ResponseBody {
+    /// The request's id.
+    pub id: Option<String>,
+    /// Which model answered.
+    pub model: Name,
+    /// Which version of it.
+    pub version: Name,
+    /// Output tensors.
+    pub outputs: Vec<Tensor<'static>>,
+}
+
+/// What is wrong with a body, and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OipError {
+    /// More than [`MAX_JSON_BYTES`].
+    #[error("the JSON has more than {MAX_JSON_BYTES} bytes")]
+    TooLong,
+    /// Not JSON. NaN and Infinity are no JSON either.
+    #[error("not JSON, line {line}, column {column}")]
+    Syntax {
+        /// Line, counted from 1.
+        line: usize,
+        /// Column, counted from 1.
+        column: usize,
+    },
+    /// A field, and what is wrong with it.
+    #[error("{field}: {fault}")]
+    Field {
+        /// Its path, such as `inputs[0].data`.
+        field: String,
+        /// What is wrong.
+        fault: Fault,
+    },
+}
+
+/// What is wrong with a field. Repeats no value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// Not there.
+    #[error("is missing")]
+    Missing,
+    /// Of another JSON type.
+    #[error("is not {0}")]
+    Type(&'static str),
+    /// No such field.
+    #[error("holds a field that the protocol does not have, or that is not supported")]
+    Unknown,
+    /// Parameters ask for something.
+    #[error("parameters are not supported")]
+    Parameters,
+    /// No such datatype.
+    #[error("is not a datatype of the Open Inference Protocol")]
+    Datatype,
+    /// A datatype without a JSON form.
+    #[error("FP16 and BF16 have no JSON form")]
+    NoJsonForm,
+    /// `data` in nested lists.
+    #[error("must be one flat row-major list; it is nested")]
+    Nested,
+    /// Another number of elements than the shape's product.
+    #[error("has another number of elements than the shape asks for")]
+    Count,
+    /// An element of another JSON type.
+    #[error("element {index} is not {expected}")]
+    Element {
+        /// Which element, counted from 0.
+        index: usize,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// An element that its type cannot hold.
+    #[error("element {index} does not fit the datatype")]
+    Range {
+        /// Which element, counted from 0.
+        index: usize,
+    },
+    /// NaN, an infinity or a string that is not UTF-8, on the way out.
+    #[error("element {index} has no JSON form")]
+    Unwritable {
+        /// Which element, counted from 0.
+        index: usize,
+    },
+    /// The tensor contradicts itself.
+    #[error("{0}")]
+    Tensor(TensorError),
+    /// More than a bound.
+    #[error("is longer than the bound")]
+    TooLong,
+}
+
+impl Fault {
+    fn at(self, field: impl Into<String>) -> OipError {
+        OipError::Field { field: field.into(), fault: self }
+    }
+}
+
+/// Types that a JSON tensor can have.
+fn has_json_form(dtype: DType) -> bool {
+    !matches!(dtype, DType::Fp16 | DType::Bf16)
+}

@@ -1,0 +1,185 @@
+//! HTTP/2 to one host: opaque bytes out, opaque bytes back, both bounded.
+//!
+//! On `http://` it speaks HTTP/2 with prior knowledge (RFC 9113 section 3.3), on `https://` over ALPN. TLS
+//! proves nothing about the enclave; nothing here is trusted, whatever the host presents.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::RETRY_AFTER;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderMap, Request, Uri};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use strongroom_proto::Code;
+use strongroom_proto::limits::{MAX_EVIDENCE_BYTES, MAX_RECORD_BYTES};
+
+use crate::error::{ClientError, TransportError};
+use crate::limits::{CONNECT_TIME, EXCHANGE_TIME, KEEP_ALIVE};
+
+/// A route of the host.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Route {
+    Hello,
+    Message,
+}
+
+impl Route {
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Hello => "/v1/hello",
+            Self::Message => "/v1/message",
+        }
+    }
+
+    const fn max_answer_bytes(self) -> usize {
+        match self {
+            Self::Hello => MAX_EVIDENCE_BYTES,
+            Self::Message => MAX_RECORD_BYTES,
+        }
+    }
+}
+
+/// A failed exchange, and how long the host asked to wait.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Failed {
+    pub(crate) error: TransportError,
+    pub(crate) retry_after: Option<Duration>,
+}
+
+impl From<TransportError> for Failed {
+    fn from(error: TransportError) -> Self {
+        Self { error, retry_after: None }
+    }
+}
+
+/// Connections to one host.
+pub(crate) struct Transport {
+    http: HttpClient<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    scheme: Scheme,
+    authority: Authority,
+}
+
+impl Transport {
+    /// Prepares a transport; nothing is dialled before the first exchange.
+    pub(crate) fn new(url: &str) -> Result<Self, ClientError> {
+        let (scheme, authority) = split(url).ok_or(ClientError::Url)?;
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(CONNECT_TIME));
+        let tls = HttpsConnectorBuilder::new()
+            .with_provider_and_webpki_roots(Arc::new(rustls::crypto::ring::default_provider()))
+            .map_err(|_| ClientError::Local("TLS cannot be set up"))?;
+        let connector = tls.https_or_http().enable_http2().wrap_connector(tcp);
+        let http = HttpClient::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .http2_only(true)
+            .http2_adaptive_window(true)
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .build(connector);
+        Ok(Self { http, scheme, authority })
+    }
+
+    /// Posts `body` and returns the whole answer to a status of 200.
+    pub(crate) async fn post(&self, route: Route, body: Bytes) -> Result<Bytes, Failed> {
+        let exchange = tokio::time::timeout(EXCHANGE_TIME, self.exchange(route, body)).await;
+        exchange.unwrap_or(Err(TransportError::TimedOut.into()))
+    }
+
+    async fn exchange(&self, route: Route, body: Bytes) -> Result<Bytes, Failed> {
+        let request = Request::post(self.uri(route)).body(Full::new(body));
+        let request = request.map_err(|_| TransportError::Unreachable)?;
+        let response = self.http.request(request).await.map_err(|error| {
+            if error.is_connect() { TransportError::Unreachable } else { TransportError::Broken }
+        })?;
+        let status = response.status().as_u16();
+        let retry_after = retry_after(response.headers());
+        match Code::from_http_status(status) {
+            Some(Code::Ok) => Ok(whole(response.into_body(), route.max_answer_bytes()).await?),
+            code => Err(Failed { error: refusal(code, status), retry_after }),
+        }
+    }
+
+    fn uri(&self, route: Route) -> Uri {
+        let mut parts = http::uri::Parts::default();
+        parts.scheme = Some(self.scheme.clone());
+        parts.authority = Some(self.authority.clone());
+        parts.path_and_query = Some(PathAndQuery::from_static(route.path()));
+        // Scheme, authority and path together always make a URI (RFC 3986 section 3).
+        Uri::from_parts(parts).unwrap_or_default()
+    }
+}
+
+/// Scheme and authority of a URL that names a host and nothing else.
+fn split(url: &str) -> Option<(Scheme, Authority)> {
+    let parts = url.parse::<Uri>().ok()?.into_parts();
+    let scheme = parts.scheme.filter(|scheme| *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS)?;
+    let authority = parts.authority.filter(|authority| !authority.as_str().contains('@'))?;
+    let bare = parts.path_and_query.is_none_or(|path| path.as_str() == "/");
+    bare.then_some((scheme, authority))
+}
+
+async fn whole(body: hyper::body::Incoming, max_bytes: usize) -> Result<Bytes, TransportError> {
+    let collected = Limited::new(body, max_bytes).collect().await;
+    let collected = collected.map_err(|error| {
+        if error.is::<LengthLimitError>() { TransportError::TooLong } else { TransportError::Broken }
+    })?;
+    Ok(collected.to_bytes())
+}
+
+fn refusal(code: Option<Code>, status: u16) -> TransportError {
+    match code {
+        Some(Code::Malformed) => TransportError::Malformed,
+        Some(Code::TooLarge) => TransportError::TooLarge,
+        Some(Code::Misdirected) => TransportError::Misdirected,
+        Some(Code::Busy) => TransportError::Busy,
+        Some(Code::Unavailable) => TransportError::Unavailable,
+        Some(Code::Ok) | None => TransportError::Status(status),
+    }
+}
+
+/// Seconds of a Retry-After header (RFC 9110 section 10.2.3); its date form is ignored.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse::<u32>().ok()?;
+    Some(Duration::from_secs(seconds.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_names_a_host_and_nothing_else() {
+        for good in ["http://127.0.0.1:8080", "https://example.com/", "http://[::1]:1"] {
+            assert!(split(good).is_some(), "{good}");
+        }
+        for bad in
+            ["", "127.0.0.1:80", "ftp://a", "http://a/b", "http://u:p@a", "http://a/?q", "/v1", "http://"]
+        {
+            assert!(split(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_listening_is_unreachable() {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let transport = Transport::new(&format!("http://{free}")).unwrap();
+        let failed = transport.post(Route::Hello, Bytes::new()).await.unwrap_err();
+        assert_eq!(failed.error, TransportError::Unreachable);
+    }
+
+    #[test]
+    fn only_seconds_are_honoured() {
+        let headers = |text: &'static str| HeaderMap::from_iter([(RETRY_AFTER, text.parse().unwrap())]);
+        assert_eq!(retry_after(&headers("3")), Some(Duration::from_secs(3)));
+        for other in ["-1", "Fri, 31 Dec 1999 23:59:59 GMT", "99999999999"] {
+            assert_eq!(retry_after(&headers(other)), None);
+        }
+    }
+}

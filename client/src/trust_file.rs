@@ -1,0 +1,172 @@
+//! The trust file: what a client demands of an enclave, as TOML that needs no other file.
+//!
+//! ```toml
+//! # true: the one accepted root is the one below, and the root of AWS is not. Every command then
+//! # says SIMULATION. Absent or false: the root of AWS is embedded and no other can be given.
+//! simulation = false
+//! # root = """-----BEGIN CERTIFICATE----- ..."""     only with simulation = true
+//!
+//! max_age_seconds = 300             # of the attestation document; 300 when absent
+//! least_epoch = 3                   # releases of a lower epoch are refused; 0 when absent
+//! # owner_may_change_models = true    in place of every [[model]]
+//! # owner_decides_controls = true     in place of [controls]
+//!
+//! [[image]]                         # one or more; any one of them is accepted
+//! pcr0 = "f4d4…"                    # 96 hexadecimal digits each
+//! pcr1 = "…"
+//! pcr2 = "…"
+//!
+//! [charter]                         # one of the two
+//! digest = "…"                      # exactly this charter
+//! # signed_by = ["04…"]             # any charter that one of these owner keys signed
+//!
+//! [[model]]                         # all of these must be loaded, and no other can be asked
+//! name = "fraud"
+//! version = "1"
+//! digest = "…"
+//!
+//! [controls]
+//! digest = "…"                      # exactly these public controls
+//! ```
+//!
+//! A field that is not listed here is an error, and so is a demand that is missing or empty: nothing has a
+//! default that means "do not check".
+
+mod pem;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::time::Duration;
+
+use strongroom_attestation::evidence::{CharterDemand, ControlsDemand, ModelDemand, Trust, TrustError};
+use strongroom_attestation::{ImagePcrs, RootError, RootKind, TrustRoot};
+use strongroom_proto::name::Name;
+
+use crate::limits::MAX_TRUSTED_IMAGES;
+
+/// What a trust file says, as values.
+#[derive(Clone, Debug)]
+pub struct Demands {
+    /// The root that attestation documents must lead to.
+    pub root: TrustRoot,
+    /// Acceptable images.
+    pub images: Vec<ImagePcrs>,
+    /// Whose deployment it must be.
+    pub charter: CharterDemand,
+    /// Lowest acceptable epoch of the release.
+    pub least_epoch: u64,
+    /// Which models must be served.
+    pub models: ModelDemand,
+    /// Which public controls must be in force.
+    pub controls: ControlsDemand,
+    /// Greatest acceptable age of an attestation document.
+    pub max_age: Duration,
+}
+
+/// Demands that were found complete. The only constructors check them.
+#[derive(Clone, Debug)]
+pub struct TrustFile {
+    demands: Demands,
+    trust: Trust,
+}
+
+/// Why a text is not a trust file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TrustFileError {
+    /// Longer than [`crate::limits::MAX_TRUST_FILE_BYTES`], or not UTF-8.
+    #[error("the trust file is too long or not text")]
+    Text,
+    /// Not TOML, a field that does not exist, or one of another type.
+    #[error("the trust file cannot be read, line {line}: {reason}")]
+    Syntax {
+        /// Where.
+        line: usize,
+        /// What the parser says about it.
+        reason: String,
+    },
+    /// A value that is not what its field holds.
+    #[error("{field} is not {expected}")]
+    Value {
+        /// Which field.
+        field: &'static str,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// Fields that exclude each other, or of which one is missing.
+    #[error("{0}")]
+    Choice(&'static str),
+    /// The inline root.
+    #[error("root: {0}")]
+    Root(#[from] RootError),
+    /// An empty demand.
+    #[error("{0}")]
+    Empty(#[from] TrustError),
+}
+
+impl TrustFile {
+    /// Checks that the demands are complete.
+    ///
+    /// # Errors
+    /// [`TrustFileError::Empty`] for an empty demand, [`TrustFileError::Value`] for an image with a register
+    /// of zeros, which every debug image has, or too many images.
+    pub fn new(demands: Demands) -> Result<Self, TrustFileError> {
+        let zero = |image: &ImagePcrs| image.pcr0.is_zero() || image.pcr1.is_zero() || image.pcr2.is_zero();
+        if demands.images.iter().any(zero) {
+            return Err(TrustFileError::Value { field: "image", expected: "an image: a register is zero" });
+        }
+        if demands.images.len() > MAX_TRUSTED_IMAGES {
+            return Err(TrustFileError::Value { field: "image", expected: "a list within its bound" });
+        }
+        let Demands { images, charter, models, controls, max_age, .. } = demands.clone();
+        let trust = Trust::new(images, charter, models, controls, max_age)?;
+        Ok(Self { trust: trust.with_least_epoch(demands.least_epoch), demands })
+    }
+
+    /// Reads a trust file.
+    ///
+    /// # Errors
+    /// See [`TrustFileError`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, TrustFileError> {
+        Self::new(text::read(bytes)?)
+    }
+
+    /// Writes the file that [`TrustFile::parse`] reads back to the same demands.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        text::write(&self.demands)
+    }
+
+    /// The demands as values.
+    #[must_use]
+    pub fn demands(&self) -> &Demands {
+        &self.demands
+    }
+
+    /// The demands as the verifier takes them.
+    #[must_use]
+    pub fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
+    /// The root.
+    #[must_use]
+    pub fn root(&self) -> &TrustRoot {
+        &self.demands.root
+    }
+
+    /// Whether the root is a simulated one, which vouches for nothing. Say so loudly.
+    #[must_use]
+    pub fn is_simulation(&self) -> bool {
+        self.demands.root.kind() == RootKind::Simulated
+    }
+
+    /// Whether this model may be asked: one that is pinned, or any where the owner may change them.
+    #[must_use]
+    pub fn allows_model(&self, name: &Name) -> bool {
+        match &self.demands.models {
+            ModelDemand::Exactly(models) => models.iter().any(|model| model.id.name == *name),
+            ModelDemand::OwnerMayChange => true,
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Loading a sealed model takes little more memory than loading the plain file.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "helpers of tests fail with the test, and measurements are shown")]
+
+use std::path::Path;
+use std::process::Command;
+
+use strongroom_e2e::{Stage, StageOptions};
+use strongroom_sim::world::{ModelSource, READY};
+
+/// Rows and columns of the model's one square matrix: 64 MiB of weights.
+const WIDTH: usize = 4096;
+
+/// What an enclave may need beyond the engine, in hundredths of the weights.
+const ALLOWED_PERCENT: u64 = 30;
+
+/// What one enclave's peak differs from another's for reasons of its own: threads, pages, the allocator.
+const NOISE_KIB: u64 = 8 * 1024;
+
+#[tokio::test]
+async fn a_sealed_model_loads_within_the_engines_own_peak_and_a_third_of_its_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("large.onnx");
+    std::fs::write(&file, linear_model(WIDTH)).unwrap();
+    let weights = u64::try_from(WIDTH * WIDTH * 4 / 1024).unwrap();
+
+    let plain = plain_peak_kib(&file);
+    let process = serving_peak_kib(None).await;
+    let sealed = serving_peak_kib(Some(ModelSource { id: "large@1".parse().unwrap(), onnx: file, arguments: vec![] })).await;
+    let loading = sealed.saturating_sub(process);
+    eprintln!(
+        "peak memory for {weights} KiB of weights: engine on the plain file {plain} KiB; enclave {sealed} KiB, of \
+         which {process} KiB an enclave with a small model needs too, so {loading} KiB for loading"
+    );
+    assert!(plain > weights, "the plain load did not hold the weights");
+    assert!(loading > weights, "the enclave did not hold the weights");
+    let allowed = plain + weights * ALLOWED_PERCENT / 100 + NOISE_KIB;
+    assert!(loading <= allowed, "loading took {loading} KiB, {allowed} KiB are allowed");
+}
+
+fn plain_peak_kib(file: &Path) -> u64 {
+    let output = Command::new(env!("CARGO_BIN_EXE_plain-load")).arg(file).arg(WIDTH.to_string()).output().unwrap();
+    assert!(output.status.success(), "plain-load: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+}
+
+/// Peak of an enclave that has loaded this model, or the bundled one, and served nothing.
+async fn serving_peak_kib(model: Option<ModelSource>) -> u64 {
+    let options = StageOptions { models: model.map(|model| vec![model]), ..StageOptions::default() };
+    let stage = Stage::set(options).await.unwrap();
+    stage.host.wait_until_serving(READY).await.unwrap();
+    peak_kib(stage.enclave.id().expect("the enclave runs"))
+}
+
+/// `VmHWM` of a process (proc_pid_status(5)).
+fn peak_kib(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+/// The ONNX file of `y = x · w + b` for one row of `width` numbers, written field by field (onnx.proto).
+fn linear_model(width: usize) -> Vec<u8> {
+    let mut graph = Message::default();
+    graph.message(1, &node("MatMul", ["x", "w"], "h"));
+    graph.message(1, &node("Add", ["h", "b"], "y"));
+    graph.text(2, "linear");
+    graph.message(5, &tensor("w", &[width, width], 1));
+    graph.message(5, &tensor("b", &[width], 2));
+    graph.message(11, &row("x", width));
+    graph.message(12, &row("y", width));
+    let mut opset = Message::default();
+    opset.text(1, "").number(2, 17);
+    let mut model = Message::default();
+    model.number(1, 8).message(7, &graph).message(8, &opset);
+    model.0
+}
+
+/// ONNX's number for a tensor of f32.
+const FLOAT: usize = 1;
+
+fn node(operator: &str, inputs: [&str; 2], output: &str) -> Message {
+    let mut node = Message::default();
+    node.text(1, inputs[0]).text(1, inputs[1]).text(2, output).text(4, operator);
+    node
+}
+
+fn row(name: &str, width: usize) -> Message {
+    let mut shape = Message::default();
+    for size in [1, width] {
+        let mut dimension = Message::default();
+        dimension.number(1, size);
+        shape.message(1, &dimension);
+    }
+    let (mut tensor, mut kind, mut row) = (Message::default(), Message::default(), Message::default());
+    tensor.number(1, FLOAT).message(2, &shape);
+    kind.message(1, &tensor);
+    row.text(1, name).message(2, &kind);
+    row
+}
+
+/// Weights between a half and one whose mantissas never repeat within 2²³.
+fn tensor(name: &str, shape: &[usize], seed: u32) -> Message {
+    let count = shape.iter().product();
+    let mut state = seed;
+    let mut raw = Vec::with_capacity(count * 4);
+    for _ in 0..count {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        raw.extend_from_slice(&(0x3f00_0000 | (state >> 9)).to_le_bytes());
+    }
+    let mut tensor = Message::default();
+    for size in shape {
+        tensor.number(1, *size);
+    }
+    tensor.number(2, FLOAT).text(8, name).bytes(9, &raw);
+    tensor
+}
+
+/// A protobuf message under construction.
+#[derive(Default)]
+struct Message(Vec<u8>);
+
+impl Message {
+    fn number(&mut self, field: usize, value: usize) -> &mut Self {
+        self.varint(field << 3);
+        self.varint(value);
+        self
+    }
+
+    fn bytes(&mut self, field: usize, value: &[u8]) -> &mut Self {
+        self.varint(field << 3 | 2);
+        self.varint(value.len());
+        self.0.extend_from_slice(value);
+        self
+    }
+
+    fn text(&mut self, field: usize, value: &str) -> &mut Self {
+        self.bytes(field, value.as_bytes())
+    }
+
+    fn message(&mut self, field: usize, value: &Self) -> &mut Self {
+        self.bytes(field, &value.0)
+    }
+
+    fn varint(&mut self, mut value: usize) {
+        while value >= 0x80 {
+            self.0.push(0x80 | value.to_le_bytes()[0]);
+            value >>= 7;
+        }
+        self.0.push(value.to_le_bytes()[0]);
+    }
+}

@@ -1,0 +1,266 @@
+//! Neither the weights nor a client's data are anywhere on the host: not in its memory, not in its files,
+//! and not in anything that crosses between it and the enclave.
+//!
+//! The test looks for real bytes: every window of the plain model's weights, a request made of numbers
+//! that occur nowhere else, and its answer. That the same search finds the weights inside the enclave
+//! shows that finding nothing outside means something.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "helpers of tests fail with the test, and what was searched is shown"
+)]
+
+mod grep;
+mod wire;
+
+use std::path::{Path, PathBuf};
+
+use grep::{Needle, Needles, files_below, is_telling, memory_of};
+use serde_json::{Value, json};
+use strongroom_sim::world::{
+    Binaries, EnclaveOptions, EnclaveProcess, Ground, HostOptions, HostProcess, Owner, READY, ReleasePlan, Sockets,
+    bundled_folder, bundled_model,
+};
+use wire::Recorder;
+
+/// Bytes of weights that count as having leaked them.
+const WINDOW_BYTES: usize = 64;
+
+/// Different windows of the weights that an enclave with the model must hold for the search to be trusted.
+const LEAST_FOUND_INSIDE: usize = 3;
+
+/// Rows of the request, and numbers in each.
+const SHAPE: [usize; 2] = [8, 30];
+
+/// A deployment whose host and enclave meet only through a recorder of everything that passes.
+struct Scene {
+    ground: Ground,
+    binaries: Binaries,
+    owner: Owner,
+    enclave: EnclaveProcess,
+    host: HostProcess,
+    recorder: Recorder,
+    sockets: [Sockets; 2],
+    directory: tempfile::TempDir,
+}
+
+impl Scene {
+    async fn set() -> Self {
+        let binaries = Binaries::beside_this_one().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let ground = Ground::prepare(directory.path()).await.unwrap();
+        let owner = Owner::establish(&ground, &binaries).await.unwrap();
+        owner.release(&ReleasePlan::first(vec![bundled_model().unwrap()])).await.unwrap();
+        let [inside, outside] = [Sockets::fresh().unwrap(), Sockets::fresh().unwrap()];
+        // The host calls the enclave; the enclave calls the host's services and its tunnel to KMS.
+        let recorder = Recorder::default();
+        recorder.pass(outside.path().join("enclave"), inside.path().join("enclave"));
+        recorder.pass(inside.path().join("host"), outside.path().join("host"));
+        recorder.pass(inside.path().join("kms"), outside.path().join("kms"));
+        let enclave = EnclaveProcess::start(&binaries, &ground, &inside, &EnclaveOptions::default()).unwrap();
+        let host = HostProcess::start(&binaries, &ground, &outside, &HostOptions::default()).await.unwrap();
+        host.wait_until_serving(READY).await.unwrap();
+        Self { ground, binaries, owner, enclave, host, recorder, sockets: [inside, outside], directory }
+    }
+
+    async fn infer(&self, input: &Path) -> Value {
+        let layout = &self.ground.layout;
+        let arguments = [
+            "infer".to_owned(),
+            format!("--url={}", self.host.url()),
+            format!("--trust={}", layout.trust().display()),
+            format!("--api-key=@{}", layout.api_key().display()),
+            "--model=fraud".to_owned(),
+            format!("--input={}", input.display()),
+        ];
+        let state = layout.owner("client-state").display().to_string();
+        let output = self.binaries.strongroom(arguments, &[("XDG_STATE_HOME", &state)]).await.unwrap();
+        assert_eq!(output.code, 0, "{}", output.stderr);
+        serde_json::from_str(&output.stdout).expect("JSON alone on stdout")
+    }
+
+    /// Every file but the owner's own, the client's among them.
+    fn files(&self) -> Vec<PathBuf> {
+        let owner = self.ground.layout.owner("");
+        let folders = [self.directory.path(), self.sockets[0].path(), self.sockets[1].path()];
+        let files = folders.iter().flat_map(|folder| files_below(folder));
+        files.filter(|file| !file.starts_with(&owner)).collect()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_host_the_wire_and_the_disk_hold_neither_weights_nor_requests_nor_answers() {
+    let scene = Scene::set().await;
+    let client = tempfile::tempdir().unwrap();
+    let request = Request::fresh();
+    let input = client.path().join("input.json");
+    std::fs::write(&input, request.json.to_string()).unwrap();
+    let answer = scene.infer(&input).await;
+    assert_eq!(answer["id"], request.json["id"]);
+
+    let weights = weights();
+    let secrets = Needles::new(weights.iter().cloned().chain(request.needles()).chain(answer_needles(&answer)));
+    let host = memory_of(scene.host.id().expect("the host runs"));
+    let wire = scene.recorder.streams();
+    let files = scene.files();
+    eprintln!(
+        "searched for {} secrets in {} KiB of the host's memory, {} KiB on the wire and {} files",
+        secrets.len(),
+        host.iter().map(Vec::len).sum::<usize>() / 1024,
+        wire.iter().map(Vec::len).sum::<usize>() / 1024,
+        files.len()
+    );
+    assert_found(&secrets, "the host's memory", &host);
+    assert_found(&secrets, "what crossed the vsock and the tunnel", &wire);
+    for file in &files {
+        assert_found(&secrets, &file.display().to_string(), &[std::fs::read(file).unwrap()]);
+    }
+    the_searches_find_what_is_there(&scene, [&host, &wire], &files);
+    the_enclave_holds_the_weights(&scene, weights);
+}
+
+#[track_caller]
+fn assert_found(secrets: &Needles, place: &str, haystacks: &[Vec<u8>]) {
+    let found = secrets.found_in(haystacks);
+    assert!(found.is_empty(), "{place} holds {found:?}");
+}
+
+/// The counterpart inside: without it, a search for the wrong bytes would pass.
+fn the_enclave_holds_the_weights(scene: &Scene, weights: Vec<Needle>) {
+    let memory = memory_of(scene.enclave.id().expect("the enclave runs"));
+    let found = Needles::new(weights).found_in(&memory);
+    eprintln!("the enclave's memory holds {} windows of the weights", found.len());
+    assert!(found.len() >= LEAST_FOUND_INSIDE, "the search does not find the weights where they must be: {found:?}");
+}
+
+/// The counterpart outside: memory, wire and disk were really read, for each shows what it must.
+fn the_searches_find_what_is_there(scene: &Scene, [host, wire]: [&[Vec<u8>]; 2], files: &[PathBuf]) {
+    let path = scene.owner.package(&bundled_model().unwrap().id);
+    assert!(files.iter().any(|file| file.canonicalize().unwrap() == path.canonicalize().unwrap()), "{files:?}");
+    let package = std::fs::read(&path).unwrap();
+    let sealed = package.chunks_exact(WINDOW_BYTES).last().unwrap();
+    let sealed = Needles::new([Needle::new("the sealed package's last bytes", sealed)]);
+    assert_eq!(sealed.found_in(wire).len(), 1, "the recorder missed the package");
+    let url = scene.host.address().to_string();
+    let ready = scene.sockets[1].path().join("ready").display().to_string();
+    let known = Needles::new([Needle::new("its own arguments", ready.as_bytes())]);
+    assert_eq!(known.found_in(host).len(), 1, "the memory of the host at {url} was not read");
+}
+
+/// A request of numbers that occur nowhere else: ordinary payments, each number moved a little at random.
+struct Request {
+    json: Value,
+    data: Vec<f32>,
+}
+
+impl Request {
+    fn fresh() -> Self {
+        let ordinary = std::fs::read(bundled_folder().unwrap().join("request.json")).unwrap();
+        let ordinary: Value = serde_json::from_slice(&ordinary).unwrap();
+        let ordinary = ordinary["inputs"][0]["data"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap());
+        let random = strongroom_e2e::random::<{ SHAPE[0] * SHAPE[1] * 4 }>();
+        let moved = |(value, random): (f64, &[u8])| {
+            let share = f64::from(u32::from_le_bytes(random.try_into().unwrap())) / f64::from(u32::MAX);
+            rounded(value + (share + 0.01) * 0.01 * value.abs().max(1.0))
+        };
+        let data: Vec<f32> = ordinary.collect::<Vec<_>>().into_iter().cycle().zip(random.chunks_exact(4)).map(moved).collect();
+        // JSON gives each the shortest text of its exact value.
+        let numbers: Vec<f64> = data.iter().copied().map(f64::from).collect();
+        let input = json!({ "name": "X", "datatype": "FP32", "shape": SHAPE, "data": numbers });
+        let marker = hex::encode(strongroom_e2e::random::<16>());
+        Self { json: json!({ "id": format!("secret-order-{marker}"), "inputs": [input] }), data }
+    }
+
+    fn needles(&self) -> Vec<Needle> {
+        let text = self.json["inputs"][0]["data"].to_string();
+        let text = text.trim_matches(['[', ']']).split(',').collect::<Vec<_>>();
+        let mut needles = vec![Needle::new("the request's id", self.json["id"].as_str().unwrap().as_bytes())];
+        for (number, row) in self.data.chunks_exact(SHAPE[1]).enumerate() {
+            needles.push(Needle::new(format!("row {number} of the request, first half"), &floats(&row[..4])));
+            needles.push(Needle::new(format!("row {number} of the request, second half"), &floats(&row[15..19])));
+        }
+        for (number, row) in text.chunks_exact(SHAPE[1]).enumerate() {
+            needles.push(Needle::new(format!("row {number} of the request as text"), row[..3].join(",").as_bytes()));
+        }
+        needles
+    }
+}
+
+fn rounded(value: f64) -> f32 {
+    value as f32
+}
+
+fn floats(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+/// The answer's numbers as the engine gives them, and as the client prints them.
+fn answer_needles(answer: &Value) -> Vec<Needle> {
+    let outputs = answer["outputs"].as_array().expect("outputs");
+    let scores = outputs.iter().find(|output| output["datatype"] == "FP32").expect("an output of scores");
+    let numbers: Vec<f64> = scores["data"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect();
+    let values: Vec<f32> = numbers.iter().copied().map(rounded).collect();
+    assert!(values.len() >= 16, "{answer}");
+    vec![
+        Needle::new("the answer's scores", &floats(&values)),
+        Needle::new("the answer's scores as text", scores["data"].to_string().as_bytes()),
+    ]
+}
+
+/// Every window of the plain model's weights.
+fn weights() -> Vec<Needle> {
+    let onnx = std::fs::read(bundled_folder().unwrap().join("fraud.onnx")).unwrap();
+    let mut windows = Vec::new();
+    for graph in fields(&onnx, 7) {
+        for (tensor, initializer) in fields(graph, 5).into_iter().enumerate() {
+            let data = [fields(initializer, 4), fields(initializer, 9)].concat();
+            let telling = data.iter().flat_map(|data| data.chunks_exact(WINDOW_BYTES)).filter(|w| is_telling(w));
+            for (number, window) in telling.enumerate() {
+                windows.push(Needle::new(format!("window {number} of weight tensor {tensor}"), window));
+            }
+        }
+    }
+    assert!(windows.len() > 100, "only {} windows of weights found in the ONNX file", windows.len());
+    windows
+}
+
+/// Fields of this number and of variable length in a protobuf message. onnx.proto: a model's graph is 7, its
+/// initializers are 5, whose numbers are 4 or, raw, 9.
+fn fields(mut message: &[u8], wanted: u64) -> Vec<&[u8]> {
+    let mut found = Vec::new();
+    while !message.is_empty() {
+        let tag = varint(&mut message);
+        let skip = match tag & 7 {
+            0 => {
+                varint(&mut message);
+                0
+            }
+            1 => 8,
+            2 => usize::try_from(varint(&mut message)).unwrap(),
+            5 => 4,
+            other => panic!("wire type {other}"),
+        };
+        let (value, rest) = message.split_at(skip);
+        if tag == wanted << 3 | 2 {
+            found.push(value);
+        }
+        message = rest;
+    }
+    found
+}
+
+fn varint(message: &mut &[u8]) -> u64 {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let byte = message[0];
+        *message = &message[1..];
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            break;
+        }
+    }
+    value
+}

@@ -1,0 +1,184 @@
+//! Makes the seeds of the fuzz targets and what is needed to judge them, with keys that end with this process.
+//!
+//! `cargo run -p strongroom-targets --example seeds` writes `tests/fuzz/corpus` and `tests/targets/fixtures` anew.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a tool for developers may stop at a fault")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use ring::rand::SystemRandom;
+use strongroom_attestation::{DocumentRequest, PcrIndex};
+use strongroom_kms::cms::RecipientKey;
+use strongroom_proto::frame::{Header, Kind};
+use strongroom_proto::hello::{ClientNonce, Evidence, OfferId, write_offers};
+use strongroom_proto::message::{ENCAPSULATED_KEY_BYTES, opening_header, request_header};
+use strongroom_proto::relay::{BootDocuments, Credentials, Range, Status};
+use strongroom_seal::key::{Algorithm, SigningKey};
+use strongroom_seal::limits::MIN_CHUNK_BYTES;
+use strongroom_seal::message::{Answer, Outcome, Refusal, Request, RequestId};
+use strongroom_seal::model::{AnswerBound, Dim, DimRange, Interface, TensorSpec};
+use strongroom_seal::package::{
+    Content, Manifest, ModelManifest, PrivateManifest, SignedManifest, WrappedKey, measure,
+};
+use strongroom_seal::secret::DataKey;
+use strongroom_seal::tensor::{DType, Tensor, push_string};
+use strongroom_sim::kms::cms;
+use strongroom_sim::nsm::{Draft, Statement};
+use strongroom_sim::pki::NitroPki;
+use strongroom_targets::{DATA_KEY, DEPLOYMENT, DOCUMENT_TIME, content};
+
+fn main() {
+    frames();
+    requests();
+    documents();
+    packages();
+    answers_of_kms();
+}
+
+fn write(folder: &str, name: &str, bytes: &[u8]) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder);
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join(name), bytes).unwrap();
+}
+
+fn frame(kind: Kind, body: &[u8]) -> Vec<u8> {
+    [&Header::new(kind, 7, body.len()).unwrap().to_bytes()[..], body].concat()
+}
+
+fn frames() {
+    let seed = |name: &str, bytes: &[u8]| write("fuzz/corpus/frame", name, bytes);
+    let offer = OfferId::new([2; 16]);
+    let opening = [opening_header(offer, &[5; ENCAPSULATED_KEY_BYTES]), vec![6; 32]].concat();
+    seed("opening", &frame(Kind::Message, &opening));
+    seed("request", &frame(Kind::Message, &[request_header(offer, 7), vec![6; 32]].concat()));
+    let range = Range { package: "fraud@1".parse().unwrap(), offset: 4096, length: 65_536 };
+    seed("range", &frame(Kind::Range, &range.encode().unwrap()));
+    let status = Status { serving: true, epoch: 3, sessions: 2, answered: 9, refusal: String::new() };
+    seed("status", &frame(Kind::Reply, &[&[0], status.encode().unwrap().as_slice()].concat()));
+    let evidence = Evidence {
+        document: vec![1; 8],
+        offers: write_offers(&[(ClientNonce::new([3; 32]), offer)]),
+        claims: vec![2; 4],
+        charter: vec![3; 4],
+        release: vec![4; 4],
+        controls: vec![5; 4],
+    };
+    let reply = frame(Kind::Reply, &[&[0], evidence.encode().unwrap().as_slice()].concat());
+    seed("evidence", &[frame(Kind::Hello, &[3; 32]), reply].concat());
+    let documents = BootDocuments { charter: vec![1; 16], release: vec![2; 16] };
+    seed("boot", &frame(Kind::HostReply, &documents.encode().unwrap()));
+    let credentials = Credentials {
+        access_key_id: "key".into(),
+        secret_access_key: "secret".into(),
+        session_token: "token".into(),
+        expires_ms: 5,
+    };
+    seed("credentials", &frame(Kind::HostReply, &credentials.encode().unwrap()));
+}
+
+fn tensors() -> Vec<Tensor<'static>> {
+    let mut texts = Vec::new();
+    push_string(&mut texts, b"one").unwrap();
+    push_string(&mut texts, b"").unwrap();
+    let x = Tensor { name: "x".into(), dtype: DType::Fp32, shape: vec![2, 2], data: vec![0; 16].into() };
+    let text = Tensor { name: "text".into(), dtype: DType::Bytes, shape: vec![2], data: texts.into() };
+    vec![x, text]
+}
+
+fn requests() {
+    let seed = |name: &str, bytes: &[u8]| write("fuzz/corpus/request", name, bytes);
+    let request = Request {
+        id: RequestId::new([7; 16]),
+        model: "fraud".parse().unwrap(),
+        version: Some("1".parse().unwrap()),
+        inputs: tensors(),
+        outputs: vec!["y".into()],
+    };
+    let bytes = request.encode().unwrap();
+    seed("request", &bytes);
+    seed("opening", &[[8; 32].as_slice(), &bytes].concat());
+    let answer = Answer { model: request.model, version: "1".parse().unwrap(), outputs: tensors() };
+    let outcome = Outcome::Answer(answer).encode().unwrap();
+    seed("outcome", &outcome);
+    let length = u32::try_from(outcome.len()).unwrap().to_be_bytes();
+    seed("answer", &[length.as_slice(), &outcome, &[9; 8]].concat());
+    seed("refused", &Outcome::Refused(Refusal::Input("input 'x' is missing".into())).encode().unwrap());
+}
+
+fn documents() {
+    let pki = NitroPki::generate(DOCUMENT_TIME).unwrap();
+    let leaf = pki.issue_leaf(DOCUMENT_TIME).unwrap();
+    write("targets/fixtures", "root.der", pki.root_der());
+    let full = DocumentRequest::new().with_nonce(b"nonce".to_vec()).unwrap();
+    let full = full.with_user_data(b"user data".to_vec()).unwrap();
+    let full = full.with_public_key(b"public key".to_vec()).unwrap();
+    let image = strongroom_sim::nsm::measure(b"the bytes of an enclave");
+    let draft = |request: &DocumentRequest| {
+        Draft::genuine(&Statement {
+            module_id: "i-0-enc0",
+            timestamp: DOCUMENT_TIME,
+            pcrs: BTreeMap::from([
+                (PcrIndex::IMAGE, image.pcr0),
+                (PcrIndex::KERNEL, image.pcr1),
+                (PcrIndex::APPLICATION, image.pcr2),
+            ]),
+            certificate: leaf.certificate(),
+            cabundle: pki.cabundle(),
+            request,
+        })
+    };
+    let seed = |name: &str, bytes: &[u8]| write("fuzz/corpus/document", name, bytes);
+    let plain = draft(&DocumentRequest::new());
+    seed("plain", &plain.sign(&leaf).unwrap());
+    seed("tagged", &[&[0xd2], plain.sign(&leaf).unwrap().as_slice()].concat());
+    let mut full = draft(&full);
+    seed("full", &full.sign(&leaf).unwrap());
+    full.indefinite = true;
+    seed("indefinite", &full.sign(&leaf).unwrap());
+}
+
+fn sealed<M: Manifest>(owner: &SigningKey, manifest: M, plain: &[u8]) -> Vec<u8> {
+    let signed = SignedManifest::sign(manifest, owner, &SystemRandom::new()).unwrap();
+    let key_arn = "arn:aws:kms:eu-central-1:111122223333:key/11111111-2222-3333-4444-555555555555".to_owned();
+    let mut package = Vec::new();
+    let wrapped = WrappedKey { key_arn, blob: vec![1; 64] };
+    signed.seal(&DataKey::take(&mut DATA_KEY.clone()), wrapped, &mut &*plain, &mut package).unwrap();
+    package
+}
+
+fn packages() {
+    let owner = SigningKey::generate(Algorithm::Es384, &SystemRandom::new()).unwrap().0;
+    write("targets/fixtures", "owner.sec1", owner.public().as_bytes());
+    let measured = |plain: &[u8]| -> Content { measure(&mut &*plain, MIN_CHUNK_BYTES).unwrap() };
+    let plain = content(64);
+    let manifest =
+        PrivateManifest { deployment: DEPLOYMENT.parse().unwrap(), epoch: 1, content: measured(&plain) };
+    write("fuzz/corpus/package", "private", &sealed(&owner, manifest, &plain));
+    // Two chunks, the second of four bytes.
+    let plain = content(MIN_CHUNK_BYTES as usize + 4);
+    let spec = |name: &str, shape| TensorSpec { name: name.to_owned(), dtype: DType::Fp32, shape };
+    let batch = || Dim::Symbol("batch".to_owned());
+    let manifest = ModelManifest {
+        deployment: DEPLOYMENT.parse().unwrap(),
+        model: "fraud@1".parse().unwrap(),
+        interface: Interface {
+            inputs: vec![spec("x", vec![batch(), Dim::Fixed(2)])],
+            outputs: vec![spec("y", vec![batch()])],
+            symbols: [("batch".to_owned(), DimRange { min: 1, max: 8 })].into(),
+        },
+        answer: AnswerBound { names_bytes: 64, bytes_per_request_kib: 64, max_bytes: 4096 },
+        content: measured(&plain),
+    };
+    write("fuzz/corpus/package", "model", &sealed(&owner, manifest, &plain));
+}
+
+fn answers_of_kms() {
+    let key = RecipientKey::generate().unwrap();
+    let seed = |name: &str, length: usize| {
+        write("fuzz/corpus/cms", name, &cms::seal(key.spki_der(), content(length)).unwrap());
+    };
+    seed("key", 32);
+    seed("chunks", 1500);
+}
