@@ -11,6 +11,7 @@ use ring::rand::SecureRandom;
 use strongroom_attestation::channel::{ChannelError, Handshake, OfferKey};
 use strongroom_attestation::claims::{Claims, PROTOCOL_VERSION};
 use strongroom_attestation::{DocumentRequest, Nsm};
+use strongroom_proto::Code;
 use strongroom_proto::hello::{ClientNonce, Evidence, OfferId, write_offers};
 use strongroom_proto::limits::MAX_OFFERS_PER_DOCUMENT;
 use strongroom_seal::digest::{ClaimsDigest, EvidenceDigest, OffersDigest};
@@ -34,8 +35,6 @@ pub(crate) struct Hellos(mpsc::Sender<Waiting>);
 /// The other end of the queue.
 pub(crate) struct Queue(mpsc::Receiver<Waiting>);
 
-/// The queue is full, or nothing is served.
-pub(crate) struct Refused;
 
 impl Hellos {
     pub(crate) fn queue() -> (Self, Queue) {
@@ -44,10 +43,13 @@ impl Hellos {
     }
 
     /// Waits for evidence that answers `nonce`.
-    pub(crate) async fn evidence(&self, nonce: ClientNonce) -> Result<Bytes, Refused> {
+    ///
+    /// # Errors
+    /// [`Code::Busy`] when the queue is full, [`Code::Unavailable`] when no document could be made.
+    pub(crate) async fn evidence(&self, nonce: ClientNonce) -> Result<Bytes, Code> {
         let (reply, evidence) = oneshot::channel();
-        self.0.try_send(Waiting { nonce, reply }).map_err(|_| Refused)?;
-        evidence.await.map_err(|_| Refused)
+        self.0.try_send(Waiting { nonce, reply }).map_err(|_| Code::Busy)?;
+        evidence.await.map_err(|_| Code::Unavailable)
     }
 }
 

@@ -122,7 +122,7 @@ impl Service {
         if self.serving().is_none() {
             return Err(Code::Unavailable);
         }
-        self.hellos.evidence(nonce).await.map_err(|_| Code::Busy)
+        self.hellos.evidence(nonce).await
     }
 
     /// Waits for a core, within bounds, and handles the message there.

@@ -131,9 +131,6 @@ pub enum Refusal {
     /// The same request is being served right now.
     #[error("this request is being served already")]
     InFlight,
-    /// More requests wait than the enclave queues.
-    #[error("the model is busy")]
-    Busy,
 }
 
 impl<'a> Outcome<'a> {

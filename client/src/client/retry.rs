@@ -79,7 +79,7 @@ impl Cure {
             ClientError::Transport(
                 TransportError::Busy | TransportError::Unavailable | TransportError::Broken,
             )
-            | ClientError::Refused(Refusal::Busy | Refusal::InFlight) => Self::Time,
+            | ClientError::Refused(Refusal::InFlight) => Self::Time,
             _ => Self::None,
         }
     }
