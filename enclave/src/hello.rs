@@ -35,7 +35,6 @@ pub(crate) struct Hellos(mpsc::Sender<Waiting>);
 /// The other end of the queue.
 pub(crate) struct Queue(mpsc::Receiver<Waiting>);
 
-
 impl Hellos {
     pub(crate) fn queue() -> (Self, Queue) {
         let (sender, receiver) = mpsc::channel(MAX_WAITING_HELLOS);

@@ -1,6 +1,6 @@
 //! Secrets: named by a file, never given as an argument.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use base64::Engine as _;
@@ -58,7 +58,7 @@ pub(crate) fn api_key(file: Option<&SecretFile>) -> Result<ApiKey> {
 }
 
 /// Reads an owner's signing key: PKCS#8 in PEM.
-pub(crate) fn signing_key(path: &PathBuf) -> Result<SigningKey> {
+pub(crate) fn signing_key(path: &Path) -> Result<SigningKey> {
     let text = files::read_text(path, MAX_SECRET_FILE_BYTES)?;
     let wrong = || CliError::usage(format!("{} is not a P-384 signing key in PKCS#8 PEM", path.display()));
     let der = PrivatePkcs8KeyDer::from_pem_slice(text.as_bytes()).map_err(|_| wrong())?;

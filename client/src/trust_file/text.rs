@@ -134,7 +134,7 @@ fn owner_key(text: &str) -> Result<VerifyingKey, TrustFileError> {
 }
 
 fn models(models: &[Model], owner_may_change: bool) -> Result<ModelDemand, TrustFileError> {
-    if owner_may_change == !models.is_empty() {
+    if owner_may_change != models.is_empty() {
         return Err(TrustFileError::Choice("name either [[model]] or owner_may_change_models = true"));
     }
     if owner_may_change {

@@ -12,8 +12,8 @@ use strongroom_proto::relay::Status;
 use strongroom_sim::intercept::{Interceptor, Meddle};
 use strongroom_sim::nsm::measure;
 use strongroom_sim::world::{
-    Binaries, EnclaveOptions, EnclaveProcess, Ground, HostOptions, HostProcess, ModelSource, Output, Owner, READY,
-    ReleasePlan, Sockets, WorldError, bundled_folder, bundled_model, wait_for,
+    Binaries, EnclaveOptions, EnclaveProcess, Ground, HostOptions, HostProcess, ModelSource, Output, Owner,
+    READY, ReleasePlan, Sockets, WorldError, bundled_folder, bundled_model, wait_for,
 };
 
 use crate::RawClient;

@@ -31,7 +31,7 @@ const SEALED: &[&str] = &[
     "strongroom/claims-v1",
     "strongroom/channel-v1",
     "strongroom/model-manifest-v1",
-    "18strongroom_engine",
+    "17strongroom_engine",
     "22strongroom_attestation",
     "15strongroom_seal",
     "10tract_core",
@@ -48,7 +48,8 @@ const PRIVATE_KEYS: &[&str] =
 
 fn read(name: &str) -> Vec<u8> {
     let path = Binaries::beside_this_one().unwrap().path(name);
-    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}: build the workspace first", path.display()))
+    std::fs::read(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}: build the workspace first", path.display()))
 }
 
 fn found<'a>(traces: &[&'a str], bytes: &[u8]) -> Vec<&'a str> {
@@ -105,12 +106,15 @@ const SETTINGS: &[(&str, &str)] = &[
     ("STRONGROOM_SIMULATION", "true"),
 ];
 
-const ARGUMENTS: &[&str] = &["--help", "--debug", "--parent-cid=3", "--pki=/", "--service=unix:/nowhere/enclave"];
+const ARGUMENTS: &[&str] =
+    &["--help", "--debug", "--parent-cid=3", "--pki=/", "--service=unix:/nowhere/enclave"];
 
 #[test]
 fn neither_environment_nor_arguments_get_the_measured_enclave_to_start_elsewhere() {
     if Path::new("/dev/nsm").exists() || Path::new("/etc/strongroom").exists() {
-        eprintln!("SKIPPED: this machine looks like an enclave, where strongroom-enclave would start for real");
+        eprintln!(
+            "SKIPPED: this machine looks like an enclave, where strongroom-enclave would start for real"
+        );
         return;
     }
     let bare = start(&[], &[]);

@@ -170,8 +170,10 @@ async fn stale_evidence_and_another_root_are_refused() {
     assert_eq!(class_at(now().plus(minutes(60 * 24 * 365 * 20))), Some(FailureClass::ChainOrSignature));
     let foreign = NitroPki::generate(now()).unwrap();
     for root in [TrustRoot::from_der(foreign.root_der()).unwrap(), TrustRoot::aws_nitro_g1()] {
-        let received = strongroom_attestation::evidence::Received { evidence: &reply.body, nonce, now: now() };
-        let refused = strongroom_attestation::evidence::judge(received, &root, &stage.trust().unwrap()).1.unwrap_err();
+        let received =
+            strongroom_attestation::evidence::Received { evidence: &reply.body, nonce, now: now() };
+        let refused =
+            strongroom_attestation::evidence::judge(received, &root, &stage.trust().unwrap()).1.unwrap_err();
         let EvidenceError::Document(error) = refused else { panic!("{refused}") };
         assert_eq!(error.class(), FailureClass::ChainOrSignature);
     }

@@ -1,6 +1,11 @@
 //! Loading a sealed model takes little more memory than loading the plain file.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "helpers of tests fail with the test, and measurements are shown")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "helpers of tests fail with the test, and measurements are shown"
+)]
 
 use std::path::Path;
 use std::process::Command;
@@ -26,7 +31,9 @@ async fn a_sealed_model_loads_within_the_engines_own_peak_and_a_third_of_its_wei
 
     let plain = plain_peak_kib(&file);
     let process = serving_peak_kib(None).await;
-    let sealed = serving_peak_kib(Some(ModelSource { id: "large@1".parse().unwrap(), onnx: file, arguments: vec![] })).await;
+    let sealed =
+        serving_peak_kib(Some(ModelSource { id: "large@1".parse().unwrap(), onnx: file, arguments: vec![] }))
+            .await;
     let loading = sealed.saturating_sub(process);
     eprintln!(
         "peak memory for {weights} KiB of weights: engine on the plain file {plain} KiB; enclave {sealed} KiB, of \
@@ -39,7 +46,8 @@ async fn a_sealed_model_loads_within_the_engines_own_peak_and_a_third_of_its_wei
 }
 
 fn plain_peak_kib(file: &Path) -> u64 {
-    let output = Command::new(env!("CARGO_BIN_EXE_plain-load")).arg(file).arg(WIDTH.to_string()).output().unwrap();
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_plain-load")).arg(file).arg(WIDTH.to_string()).output().unwrap();
     assert!(output.status.success(), "plain-load: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
 }

@@ -20,7 +20,8 @@ async fn of_copies_sent_at_once_exactly_one_is_answered() {
     let session = client.session().await.unwrap();
     for _ in 0..10 {
         let (message, _) = session.seal(&request(1)).unwrap();
-        let copies = [client.send(&message), client.send(&message), client.send(&message), client.send(&message)];
+        let copies =
+            [client.send(&message), client.send(&message), client.send(&message), client.send(&message)];
         let [a, b, c, d] = copies;
         let replies = tokio::join!(a, b, c, d);
         let statuses = [replies.0.status, replies.1.status, replies.2.status, replies.3.status];

@@ -155,10 +155,35 @@ async fn a_disabled_key_opens_nothing_until_it_is_enabled() {
 async fn damaged_swapped_and_foreign_packages_do_not_load() {
     type Change = Arc<dyn Fn(&Ground, Vec<u8>) -> Vec<u8> + Send + Sync>;
     let cases: Vec<(&str, Change)> = vec![
-        ("damaged", Arc::new(|_, mut bytes| { let at = bytes.len() / 2; bytes[at] ^= 1; bytes })),
-        ("damaged", Arc::new(|_, mut bytes| { bytes.truncate(bytes.len() - 1); bytes })),
-        ("follow", Arc::new(|_, mut bytes| { bytes.push(0); bytes })),
-        ("header", Arc::new(|_, mut bytes| { bytes[0] ^= 1; bytes })),
+        (
+            "damaged",
+            Arc::new(|_, mut bytes| {
+                let at = bytes.len() / 2;
+                bytes[at] ^= 1;
+                bytes
+            }),
+        ),
+        (
+            "damaged",
+            Arc::new(|_, mut bytes| {
+                bytes.truncate(bytes.len() - 1);
+                bytes
+            }),
+        ),
+        (
+            "follow",
+            Arc::new(|_, mut bytes| {
+                bytes.push(0);
+                bytes
+            }),
+        ),
+        (
+            "header",
+            Arc::new(|_, mut bytes| {
+                bytes[0] ^= 1;
+                bytes
+            }),
+        ),
         ("header", Arc::new(|_, _| Vec::new())),
     ];
     for (word, change) in cases {

@@ -27,7 +27,8 @@ fn source(name: &str, reference: &Reference) -> ModelSource {
 }
 
 async fn serve_and_compare(names: &[&str]) {
-    let references: Vec<(&str, Reference)> = names.iter().map(|name| (*name, references::read(name))).collect();
+    let references: Vec<(&str, Reference)> =
+        names.iter().map(|name| (*name, references::read(name))).collect();
     let models = references.iter().map(|(name, reference)| source(name, reference)).collect();
     let options = StageOptions { models: Some(models), ..StageOptions::default() };
     let stage = Stage::set(options).await.unwrap();

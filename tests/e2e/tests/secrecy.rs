@@ -21,8 +21,8 @@ use std::path::{Path, PathBuf};
 use grep::{Needle, Needles, files_below, is_telling, memory_of};
 use serde_json::{Value, json};
 use strongroom_sim::world::{
-    Binaries, EnclaveOptions, EnclaveProcess, Ground, HostOptions, HostProcess, Owner, READY, ReleasePlan, Sockets,
-    bundled_folder, bundled_model,
+    Binaries, EnclaveOptions, EnclaveProcess, Ground, HostOptions, HostProcess, Owner, READY, ReleasePlan,
+    Sockets, bundled_folder, bundled_model,
 };
 use wire::Recorder;
 
@@ -102,7 +102,8 @@ async fn the_host_the_wire_and_the_disk_hold_neither_weights_nor_requests_nor_an
     assert_eq!(answer["id"], request.json["id"]);
 
     let weights = weights();
-    let secrets = Needles::new(weights.iter().cloned().chain(request.needles()).chain(answer_needles(&answer)));
+    let secrets =
+        Needles::new(weights.iter().cloned().chain(request.needles()).chain(answer_needles(&answer)));
     let host = memory_of(scene.host.id().expect("the host runs"));
     let wire = scene.recorder.streams();
     let files = scene.files();
@@ -133,13 +134,19 @@ fn the_enclave_holds_the_weights(scene: &Scene, weights: Vec<Needle>) {
     let memory = memory_of(scene.enclave.id().expect("the enclave runs"));
     let found = Needles::new(weights).found_in(&memory);
     eprintln!("the enclave's memory holds {} windows of the weights", found.len());
-    assert!(found.len() >= LEAST_FOUND_INSIDE, "the search does not find the weights where they must be: {found:?}");
+    assert!(
+        found.len() >= LEAST_FOUND_INSIDE,
+        "the search does not find the weights where they must be: {found:?}"
+    );
 }
 
 /// The counterpart outside: memory, wire and disk were really read, for each shows what it must.
 fn the_searches_find_what_is_there(scene: &Scene, [host, wire]: [&[Vec<u8>]; 2], files: &[PathBuf]) {
     let path = scene.owner.package(&bundled_model().unwrap().id);
-    assert!(files.iter().any(|file| file.canonicalize().unwrap() == path.canonicalize().unwrap()), "{files:?}");
+    assert!(
+        files.iter().any(|file| file.canonicalize().unwrap() == path.canonicalize().unwrap()),
+        "{files:?}"
+    );
     let package = std::fs::read(&path).unwrap();
     let sealed = package.chunks_exact(WINDOW_BYTES).last().unwrap();
     let sealed = Needles::new([Needle::new("the sealed package's last bytes", sealed)]);
@@ -166,7 +173,8 @@ impl Request {
             let share = f64::from(u32::from_le_bytes(random.try_into().unwrap())) / f64::from(u32::MAX);
             rounded(value + (share + 0.01) * 0.01 * value.abs().max(1.0))
         };
-        let data: Vec<f32> = ordinary.collect::<Vec<_>>().into_iter().cycle().zip(random.chunks_exact(4)).map(moved).collect();
+        let data: Vec<f32> =
+            ordinary.collect::<Vec<_>>().into_iter().cycle().zip(random.chunks_exact(4)).map(moved).collect();
         // JSON gives each the shortest text of its exact value.
         let numbers: Vec<f64> = data.iter().copied().map(f64::from).collect();
         let input = json!({ "name": "X", "datatype": "FP32", "shape": SHAPE, "data": numbers });
@@ -180,10 +188,16 @@ impl Request {
         let mut needles = vec![Needle::new("the request's id", self.json["id"].as_str().unwrap().as_bytes())];
         for (number, row) in self.data.chunks_exact(SHAPE[1]).enumerate() {
             needles.push(Needle::new(format!("row {number} of the request, first half"), &floats(&row[..4])));
-            needles.push(Needle::new(format!("row {number} of the request, second half"), &floats(&row[15..19])));
+            needles.push(Needle::new(
+                format!("row {number} of the request, second half"),
+                &floats(&row[15..19]),
+            ));
         }
         for (number, row) in text.chunks_exact(SHAPE[1]).enumerate() {
-            needles.push(Needle::new(format!("row {number} of the request as text"), row[..3].join(",").as_bytes()));
+            needles.push(Needle::new(
+                format!("row {number} of the request as text"),
+                row[..3].join(",").as_bytes(),
+            ));
         }
         needles
     }
@@ -217,7 +231,8 @@ fn weights() -> Vec<Needle> {
     for graph in fields(&onnx, 7) {
         for (tensor, initializer) in fields(graph, 5).into_iter().enumerate() {
             let data = [fields(initializer, 4), fields(initializer, 9)].concat();
-            let telling = data.iter().flat_map(|data| data.chunks_exact(WINDOW_BYTES)).filter(|w| is_telling(w));
+            let telling =
+                data.iter().flat_map(|data| data.chunks_exact(WINDOW_BYTES)).filter(|w| is_telling(w));
             for (number, window) in telling.enumerate() {
                 windows.push(Needle::new(format!("window {number} of weight tensor {tensor}"), window));
             }

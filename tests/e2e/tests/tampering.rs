@@ -83,7 +83,8 @@ async fn a_host_that_changes_frames_on_the_link_gets_no_answer_through() {
     let seen = Arc::clone(&count);
     // Every second frame in either direction loses the truth of one byte, each time another one.
     let meddle = Arc::new(move |passing: Passing<'_>| {
-        let relayed = matches!(passing.kind, Kind::Message) || (!passing.inbound && passing.body.len() > 1024);
+        let relayed =
+            matches!(passing.kind, Kind::Message) || (!passing.inbound && passing.body.len() > 1024);
         if relayed {
             let turn = seen.fetch_add(1, Ordering::SeqCst);
             let position = turn * 131 % passing.body.len();

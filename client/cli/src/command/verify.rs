@@ -2,7 +2,7 @@
 
 mod document;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use strongroom_attestation::{CheckLine, Pcr, PcrIndex};
@@ -65,7 +65,7 @@ pub(crate) async fn run(args: &Args) -> Result<()> {
     }
 }
 
-async fn enclave(url: &str, path: &PathBuf, json: bool) -> Result<()> {
+async fn enclave(url: &str, path: &Path, json: bool) -> Result<()> {
     let trust = trust::load(path)?;
     let memory = Memory::load(&trust);
     let options = Options { known_epochs: memory.known(), ..Options::default() };

@@ -1,6 +1,10 @@
 //! The built `strongroom` command, run as its users run it, without a network.
 
+#[cfg(test)]
 mod common;
+#[cfg(test)]
 mod documents;
+#[cfg(test)]
 mod offline;
+#[cfg(test)]
 mod online;

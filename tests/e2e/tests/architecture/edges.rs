@@ -63,7 +63,12 @@ fn dependencies_between_our_crates_run_one_way() {
 fn no_production_crate_depends_on_tests_not_even_for_its_own_tests() {
     for package in production() {
         for dependency in package.dependencies.iter().filter(is_ours) {
-            assert!(named(&dependency.name).is_production(), "{} depends on {}", package.name, dependency.name);
+            assert!(
+                named(&dependency.name).is_production(),
+                "{} depends on {}",
+                package.name,
+                dependency.name
+            );
         }
     }
 }

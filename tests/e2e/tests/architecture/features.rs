@@ -10,20 +10,12 @@ struct Exception {
     reason: &'static str,
 }
 
-const EXCEPTIONS: &[Exception] = &[
-    Exception {
-        package: "rustix",
-        feature: "termios",
-        reason: "adds a module of terminal calls, for the help of our commands; the enclave reaches rustix \
+const EXCEPTIONS: &[Exception] = &[Exception {
+    package: "rustix",
+    feature: "termios",
+    reason: "adds a module of terminal calls, for the help of our commands; the enclave reaches rustix \
                  only through tract's reader of archives, and runs neither",
-    },
-    Exception {
-        package: "serde_json",
-        feature: "float_roundtrip",
-        reason: "reads numbers in JSON exactly, for clients; the enclave reaches serde_json only through \
-                 tract's NNEF format, and reads no JSON",
-    },
-];
+}];
 
 #[test]
 fn the_measured_enclave_is_built_with_the_features_that_the_tests_use() {

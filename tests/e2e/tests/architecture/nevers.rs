@@ -4,18 +4,65 @@ use super::workspace::{Tree, linked_into, packages, tree};
 
 /// Async runtimes and sockets. A name stands for itself and for everything that starts with it and a dash.
 const IO: &[&str] = &[
-    "tokio", "mio", "socket2", "async", "smol", "futures", "vsock", "hyper", "h2", "reqwest", "ureq", "nix",
-     "rustix", "quinn", "tungstenite",
+    "tokio",
+    "mio",
+    "socket2",
+    "async",
+    "smol",
+    "futures",
+    "vsock",
+    "hyper",
+    "h2",
+    "reqwest",
+    "ureq",
+    "nix",
+    "rustix",
+    "quinn",
+    "tungstenite",
 ];
 const CRYPTOGRAPHY: &[&str] = &[
-    "ring", "aws-lc", "openssl", "rustls", "coset", "hpke", "sha1", "sha2", "sha3", "aes", "hmac", "hkdf", "rsa",
-    "p256", "p384", "ecdsa", "ed25519", "x25519", "curve25519", "ml-kem", "rand", "getrandom", "secrecy",
+    "ring",
+    "aws-lc",
+    "openssl",
+    "rustls",
+    "coset",
+    "hpke",
+    "sha1",
+    "sha2",
+    "sha3",
+    "aes",
+    "hmac",
+    "hkdf",
+    "rsa",
+    "p256",
+    "p384",
+    "ecdsa",
+    "ed25519",
+    "x25519",
+    "curve25519",
+    "ml-kem",
+    "rand",
+    "getrandom",
+    "secrecy",
 ];
-const CLOCKS: &[&str] = &["time", "chrono", "jiff", "quanta", "coarsetime", "humantime", "instant", "web-time"];
-const HTTP_SERVERS: &[&str] =
-    &["axum", "tower-http", "warp", "actix", "tonic", "rocket", "tiny_http", "rouille", "poem", "salvo", "hyper-server"];
+const CLOCKS: &[&str] =
+    &["time", "chrono", "jiff", "quanta", "coarsetime", "humantime", "instant", "web-time"];
+const HTTP_SERVERS: &[&str] = &[
+    "axum",
+    "tower-http",
+    "warp",
+    "actix",
+    "tonic",
+    "rocket",
+    "tiny_http",
+    "rouille",
+    "poem",
+    "salvo",
+    "hyper-server",
+];
 const COMMAND_LINES: &[&str] = &["clap", "structopt", "argh", "pico-args", "lexopt", "miette"];
-const SETTINGS: &[&str] = &["dotenv", "dotenvy", "envy", "config", "figment", "tracing-subscriber", "env_logger"];
+const SETTINGS: &[&str] =
+    &["dotenv", "dotenvy", "envy", "config", "figment", "tracing-subscriber", "env_logger"];
 const TRACT: &[&str] = &["tract"];
 const AWS: &[&str] = &["aws"];
 const NSM: &[&str] = &["aws-nitro-enclaves-nsm-api", "strongroom-nsm"];
@@ -140,7 +187,8 @@ fn no_manifest_turns_on_an_http_feature_of_the_aws_sdk() {
 #[test]
 fn nothing_in_the_workspace_brings_the_old_http_stack() {
     let tree = tree(&["--workspace", "--edges=normal,build,dev"]);
-    let http = found(&tree, &["aws-smithy-http-client", "aws-smithy-legacy-http", "native-tls", "openssl-sys"]);
+    let http =
+        found(&tree, &["aws-smithy-http-client", "aws-smithy-legacy-http", "native-tls", "openssl-sys"]);
     assert!(http.is_empty(), "{http:?}");
     let hyper: Vec<_> = tree.keys().filter(|package| package.name == "hyper").collect();
     assert!(!hyper.is_empty() && hyper.iter().all(|package| package.version.starts_with("1.")), "{hyper:?}");

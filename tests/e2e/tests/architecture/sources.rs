@@ -94,14 +94,24 @@ fn the_enclave_never_asks_the_system_for_the_time() {
 
 #[test]
 fn attestation_seal_and_proto_have_no_clock_no_files_no_sockets_and_no_threads() {
-    let words = ["Instant::now", "SystemTime", "std::fs", "std::net", "std::os", "std::thread", "std::process", "tokio"];
+    let words = [
+        "Instant::now",
+        "SystemTime",
+        "std::fs",
+        "std::net",
+        "std::os",
+        "std::thread",
+        "std::process",
+        "tokio",
+    ];
     assert_unsaid(PURE, &words);
 }
 
 #[test]
 fn nothing_outside_the_simulation_names_it() {
     let production: Vec<_> = packages().iter().filter(|package| package.is_production()).collect();
-    let names: Vec<_> = production.iter().map(|package| package.name.trim_start_matches("strongroom-")).collect();
+    let names: Vec<_> =
+        production.iter().map(|package| package.name.trim_start_matches("strongroom-")).collect();
     assert_unsaid(&names, &["strongroom_sim", "cfg(not(test))", "cfg!(test)"]);
 }
 

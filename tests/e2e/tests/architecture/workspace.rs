@@ -1,6 +1,11 @@
 //! What cargo says of this workspace: its packages and their declared dependencies, and resolved trees.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "helpers of tests fail with the test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::expect_used,
+    reason = "helpers of tests fail with the test"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -59,7 +64,8 @@ pub(super) fn root() -> PathBuf {
 /// The packages of this workspace.
 pub(super) fn packages() -> &'static [Package] {
     static PACKAGES: LazyLock<Vec<Package>> = LazyLock::new(|| {
-        let metadata: Value = serde_json::from_str(&cargo(&["metadata", "--no-deps", "--format-version=1"])).unwrap();
+        let metadata: Value =
+            serde_json::from_str(&cargo(&["metadata", "--no-deps", "--format-version=1"])).unwrap();
         metadata["packages"].as_array().unwrap().iter().map(package).collect()
     });
     &PACKAGES
@@ -67,7 +73,10 @@ pub(super) fn packages() -> &'static [Package] {
 
 /// The package of this name.
 pub(super) fn named(name: &str) -> &'static Package {
-    packages().iter().find(|package| package.name == name).unwrap_or_else(|| panic!("there is no crate {name}"))
+    packages()
+        .iter()
+        .find(|package| package.name == name)
+        .unwrap_or_else(|| panic!("there is no crate {name}"))
 }
 
 fn package(value: &Value) -> Package {

@@ -79,8 +79,9 @@ fn pair(bytes: &[u8]) -> usize {
 /// missed between two.
 pub(super) fn memory_of(process: u32) -> Vec<Vec<u8>> {
     let maps = std::fs::read_to_string(format!("/proc/{process}/maps")).unwrap();
-    let memory = File::open(format!("/proc/{process}/mem"))
-        .unwrap_or_else(|error| panic!("the memory of process {process} may not be read ({error}): run as root"));
+    let memory = File::open(format!("/proc/{process}/mem")).unwrap_or_else(|error| {
+        panic!("the memory of process {process} may not be read ({error}): run as root")
+    });
     let mut mappings: Vec<Vec<u8>> = Vec::new();
     let mut last_end = 0;
     for line in maps.lines().filter(|line| !line.ends_with("[vsyscall]") && !line.contains("[vvar")) {

@@ -54,7 +54,8 @@ async fn accept(listener: UnixListener, to: PathBuf, record: Record) {
         let (to, record) = (to.clone(), record.clone());
         tokio::spawn(async move {
             let Ok(far) = UnixStream::connect(&to).await else { return };
-            let ((near_reader, near_writer), (far_reader, far_writer)) = (near.into_split(), far.into_split());
+            let ((near_reader, near_writer), (far_reader, far_writer)) =
+                (near.into_split(), far.into_split());
             let there = copy(near_reader, far_writer, record.stream());
             let back = copy(far_reader, near_writer, record.stream());
             tokio::join!(there, back);
