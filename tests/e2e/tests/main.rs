@@ -1,6 +1,16 @@
 //! Both sides together: every part is a process of its own, started from the shipped binaries, over the
 //! simulated vsock, NSM and KMS.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "tests: clippy exempts functions marked as tests, but not their helpers"
+)]
+
 mod architecture;
 mod attacks;
 mod binaries;

@@ -36,7 +36,7 @@ async fn lost_and_overtaking_requests_are_fine() {
     let client = stage.client().unwrap();
     let session = client.session().await.unwrap();
     let mut sealed: Vec<_> = (0..20).map(|_| session.seal(&request(1)).unwrap()).collect();
-    sealed.retain(|_| random::<1>()[0] % 3 > 0);
+    sealed.retain(|_| random::<1>()[0] > 85);
     for (message, pending) in sealed.iter().rev() {
         let reply = client.send(message).await;
         assert!(outcome(&session, pending, &reply).is_some());

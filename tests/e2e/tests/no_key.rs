@@ -18,8 +18,8 @@ async fn refused(
     let stage = Stage::set_with(options, change).await.unwrap();
     let refusal = stage.refusal().await.unwrap();
     assert!(!stage.host.is_serving().await);
-    let decrypts = stage.ground.kms.calls().into_iter().filter(|call| call.operation == "Decrypt");
-    (refusal, decrypts.last().and_then(|call| call.outcome.err()))
+    let mut decrypts = stage.ground.kms.calls().into_iter().filter(|call| call.operation == "Decrypt");
+    (refusal, decrypts.next_back().and_then(|call| call.outcome.err()))
 }
 
 fn principals() -> Principals {

@@ -23,7 +23,7 @@ pub fn cms(bytes: &[u8]) -> bool {
         assert_eq!(Enveloped::read(shorter), refused, "a truncation is refused");
     }
     key().is_some_and(|key| {
-        assert_eq!(key.open(bytes).err(), Some(CmsError::OtherRecipient));
+        assert!(key.open(bytes).is_err(), "made for another key");
         let readdressed = readdress(bytes, key).map(|bytes| key.open(&bytes).err());
         assert_eq!(readdressed, Some(Some(CmsError::Unopened)), "wrapped for another key");
         true
