@@ -7,7 +7,7 @@
 //! This crate never reads a clock, the environment or a file, and opens no socket: time comes from a [`Clock`],
 //! credentials from a [`HostCredentials`] cell, roots from [`TlsRoots`]. (The SDK beneath looks at a few variables
 //! that change its user agent and its own debug logging; a measured image sets none.) It never follows an alias, never accepts
-//! a plaintext where it asked for one sealed to a [`RecipientKey`](cms::RecipientKey), and its errors never
+//! a plaintext where it asked for one sealed to a [`RecipientKey`], and its errors never
 //! repeat what an answer said.
 
 pub mod admin;

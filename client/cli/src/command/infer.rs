@@ -14,7 +14,7 @@ use crate::{files, output, secret, trust};
 /// Arguments of `infer`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The host, http://HOST[:PORT] or https://HOST[:PORT]
+    /// The host, http://HOST:PORT or https://HOST:PORT
     #[arg(long)]
     url: String,
     /// What is demanded of the enclave

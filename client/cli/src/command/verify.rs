@@ -17,7 +17,7 @@ use crate::{output, trust};
 #[derive(clap::Args)]
 #[command(group(clap::ArgGroup::new("what").required(true).args(["url", "document"])))]
 pub(crate) struct Args {
-    /// The host of an enclave, http://HOST[:PORT] or https://HOST[:PORT]
+    /// The host of an enclave, http://HOST:PORT or https://HOST:PORT
     #[arg(long, requires = "trust")]
     url: Option<String>,
     /// What is demanded of the enclave
