@@ -7,7 +7,7 @@
 //! 3. The attestation document passes [`crate::verify()`]: chain, signature, no debug image, a demanded
 //!    image with this PCR16, fresh, `nonce` = digest of the offers, `user_data` = digest of the claims,
 //!    no `public_key`.
-//! 4. `offer`: the offers hold this client's nonce.
+//! 4. `offer`: the offers hold the digest of this client's nonce.
 //! 5. `claims` speak this protocol and name the charter, release and controls whose bytes came along.
 //! 6. `release` passes [`AcceptedRelease::judge`] and is the one claimed, epoch and models included.
 //! 7. `epoch` is at least the demanded one and the one remembered.
@@ -19,10 +19,12 @@
 mod error;
 mod trust;
 
-use strongroom_proto::hello::{ClientNonce, Evidence, OfferId, read_offers};
+use strongroom_proto::hello::{ClientNonce, Evidence, NonceDigest, OfferId, read_offers};
 use strongroom_seal::digest::{
-    CharterDigest, ClaimsDigest, ControlsDigest, EvidenceDigest, OffersDigest, ReleaseDigest,
+    CharterDigest, ClaimsDigest, ControlsDigest, EvidenceDigest, OffersDigest, ReleaseDigest, labelled,
 };
+
+use strongroom_seal::label;
 
 use crate::charter::SignedCharter;
 use crate::claims::{Claims, PROTOCOL_VERSION};
@@ -206,8 +208,15 @@ impl Judgement<'_> {
     }
 }
 
+/// What stands for a client's nonce in the list of offers.
+#[must_use]
+pub fn nonce_digest(nonce: ClientNonce) -> NonceDigest {
+    NonceDigest::new(labelled(label::NONCE, nonce.as_bytes()))
+}
+
 fn find_offer(list: &[u8], own: ClientNonce) -> Result<OfferId, EvidenceError> {
     let offers = read_offers(list).ok_or(EvidenceError::Malformed)?;
+    let own = nonce_digest(own);
     offers.iter().find(|(nonce, _)| *nonce == own).map(|(_, offer)| *offer).ok_or(EvidenceError::NoOffer)
 }
 

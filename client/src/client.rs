@@ -27,7 +27,7 @@ use strongroom_seal::tensor::Tensor;
 use tokio::sync::Mutex;
 
 use crate::TrustFile;
-use crate::error::ClientError;
+use crate::error::{ClientError, TransportError};
 use crate::limits::INFER_TIME;
 use crate::transport::{Route, Transport};
 use call::Call;
@@ -116,13 +116,16 @@ impl Client {
     /// # Errors
     /// [`ClientError::Transport`] when no evidence came; a refusal of it stands in [`Judged`].
     pub async fn verify(&self) -> Result<Judged, ClientError> {
-        let mut retries = Retries::new(self.options.deadline);
-        loop {
-            match self.hello().await {
-                Err(failed) => retries.wait(failed).await?,
-                Ok((nonce, evidence)) => return Ok(self.judge(nonce, &evidence)),
+        self.in_time(async {
+            let mut retries = Retries::new(self.options.deadline);
+            loop {
+                match self.hello().await {
+                    Err(failed) => retries.wait(failed).await?,
+                    Ok((nonce, evidence)) => return Ok(self.judge(nonce, &evidence)),
+                }
             }
-        }
+        })
+        .await
     }
 
     /// Runs one inference in the verified enclave.
@@ -130,17 +133,27 @@ impl Client {
     /// # Errors
     /// See [`ClientError`]. Nothing of the request has left this process in the clear, whatever it is.
     pub async fn infer(&self, request: InferRequest) -> Result<InferAnswer, ClientError> {
-        if !self.trust.allows_model(&request.model) {
+        if !self.trust.allows_model(&request.model, request.version.as_ref()) {
             return Err(ClientError::ModelNotDemanded);
         }
-        let call = Call::new(request, &self.random)?;
-        let mut retries = Retries::new(self.options.deadline);
-        loop {
-            match self.attempt(&call).await {
-                Err(failed) => retries.wait(failed).await?,
-                Ok(answer) => return Ok(answer),
+        let pinned = self.trust.pinned_version(&request.model).cloned();
+        let call = Call::new(InferRequest { version: request.version.or(pinned), ..request }, &self.random)?;
+        self.in_time(async {
+            let mut retries = Retries::new(self.options.deadline);
+            loop {
+                match self.attempt(&call).await {
+                    Err(failed) => retries.wait(failed).await?,
+                    Ok(answer) => return Ok(answer),
+                }
             }
-        }
+        })
+        .await
+    }
+
+    /// Ends what takes longer than the deadline, waiting for a session that others open included.
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, ClientError>>) -> Result<T, ClientError> {
+        let late = |_| Err(ClientError::Transport(TransportError::TimedOut));
+        tokio::time::timeout(self.options.deadline, work).await.unwrap_or_else(late)
     }
 
     /// The highest epoch of each deployment that passed a judgement, for the next run's [`Options`].

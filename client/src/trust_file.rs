@@ -41,7 +41,7 @@ use std::time::Duration;
 
 use strongroom_attestation::evidence::{CharterDemand, ControlsDemand, ModelDemand, Trust, TrustError};
 use strongroom_attestation::{ImagePcrs, RootError, RootKind, TrustRoot};
-use strongroom_proto::name::Name;
+use strongroom_proto::name::{Name, PackageId};
 
 use crate::limits::MAX_TRUSTED_IMAGES;
 
@@ -163,10 +163,18 @@ impl TrustFile {
 
     /// Whether this model may be asked: one that is pinned, or any where the owner may change them.
     #[must_use]
-    pub fn allows_model(&self, name: &Name) -> bool {
-        match &self.demands.models {
-            ModelDemand::Exactly(models) => models.iter().any(|model| model.id.name == *name),
-            ModelDemand::OwnerMayChange => true,
-        }
+    pub fn allows_model(&self, name: &Name, version: Option<&Name>) -> bool {
+        let ModelDemand::Exactly(models) = &self.demands.models else { return true };
+        let same = |id: &PackageId| id.name == *name && version.is_none_or(|version| id.version == *version);
+        models.iter().any(|model| same(&model.id))
+    }
+
+    /// The version of this model that is pinned, if exactly one is.
+    #[must_use]
+    pub fn pinned_version(&self, name: &Name) -> Option<&Name> {
+        let ModelDemand::Exactly(models) = &self.demands.models else { return None };
+        let mut pinned = models.iter().filter(|model| model.id.name == *name);
+        let first = pinned.next()?;
+        pinned.next().is_none().then_some(&first.id.version)
     }
 }

@@ -11,7 +11,7 @@ use strongroom_seal::message::RequestId;
 use strongroom_seal::secret::ApiKeyDigest;
 use zeroize::Zeroizing;
 
-use crate::limits::{MAX_REMEMBERED, MAX_REMEMBERED_BYTES};
+use crate::limits::{MAX_REMEMBERED, MAX_REMEMBERED_BYTES, MAX_REMEMBERED_OUTCOME_BYTES};
 
 /// What makes two requests the same.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -71,8 +71,11 @@ impl Dedup {
 }
 
 impl Claimed<'_> {
-    /// Remembers the outcome; the oldest ones make room.
+    /// Remembers the outcome if it is not too large; the oldest ones make room.
     pub(crate) fn finish(self, remembered: Remembered) {
+        if remembered.outcome.len() > MAX_REMEMBERED_OUTCOME_BYTES {
+            return;
+        }
         let mut table = self.dedup.0.lock().unwrap_or_else(PoisonError::into_inner);
         table.bytes += remembered.outcome.len();
         table.known.insert(self.identity, Some(remembered));
@@ -133,12 +136,16 @@ mod tests {
     #[test]
     fn memory_is_bounded() {
         let dedup = Dedup::default();
-        for id in 0..4 {
+        for id in 0..20 {
             let Claim::Mine(claimed) = dedup.claim(identity(id)) else { panic!("not mine") };
-            claimed.finish(outcome(MAX_REMEMBERED_BYTES / 2));
+            claimed.finish(outcome(MAX_REMEMBERED_OUTCOME_BYTES));
         }
         assert!(matches!(dedup.claim(identity(0)), Claim::Mine(_)), "forgotten");
-        assert!(matches!(dedup.claim(identity(3)), Claim::Served(_)), "remembered");
+        assert!(matches!(dedup.claim(identity(19)), Claim::Served(_)), "remembered");
+        let Claim::Mine(large) = dedup.claim(identity(99)) else { panic!("not mine") };
+        large.finish(outcome(MAX_REMEMBERED_OUTCOME_BYTES + 1));
+        assert!(matches!(dedup.claim(identity(19)), Claim::Served(_)), "a large one displaces nobody");
+        assert!(matches!(dedup.claim(identity(99)), Claim::Mine(_)), "and is not remembered");
         assert!(dedup.0.lock().unwrap().bytes <= MAX_REMEMBERED_BYTES);
     }
 }

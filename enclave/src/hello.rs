@@ -10,6 +10,7 @@ use bytes::Bytes;
 use ring::rand::SecureRandom;
 use strongroom_attestation::channel::{ChannelError, Handshake, OfferKey};
 use strongroom_attestation::claims::{Claims, PROTOCOL_VERSION};
+use strongroom_attestation::evidence::nonce_digest;
 use strongroom_attestation::{DocumentRequest, Nsm};
 use strongroom_proto::Code;
 use strongroom_proto::hello::{ClientNonce, Evidence, OfferId, write_offers};
@@ -93,7 +94,8 @@ fn make(
     let offer = |nonce: &ClientNonce| Ok::<_, BootError>((*nonce, fresh_offer(random)?));
     let offers = nonces.iter().map(offer).collect::<Result<Vec<_>, _>>()?;
     let claims = claims(measured, serving, &key).encode().map_err(|_| BootError::Document)?;
-    let list = write_offers(&offers);
+    let listed: Vec<_> = offers.iter().map(|(nonce, offer)| (nonce_digest(*nonce), *offer)).collect();
+    let list = write_offers(&listed);
     let request = DocumentRequest::new()
         .with_nonce(OffersDigest::of(&list).as_bytes().to_vec())?
         .with_user_data(ClaimsDigest::of(&claims).as_bytes().to_vec())?;

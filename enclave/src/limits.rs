@@ -5,7 +5,10 @@ use std::time::Duration;
 /// Sessions held at once. Beyond it the longest unused one makes room.
 pub const MAX_SESSIONS: usize = 10_000;
 
-/// Time after which an unused session may go.
+/// Sessions held at once for API keys that were refused.
+pub const MAX_REFUSED_SESSIONS: usize = 1024;
+
+/// Time after which an unused session goes.
 pub const SESSION_IDLE: Duration = Duration::from_secs(15 * 60);
 
 /// Offers held at once. Beyond it the oldest goes.
@@ -46,6 +49,9 @@ pub const HOST_RETRY: Duration = Duration::from_millis(200);
 
 /// Attempts to reach the host at boot.
 pub const HOST_ATTEMPTS: u32 = 150;
+
+/// Bytes of the largest outcome that is remembered: one client cannot make the others' be forgotten.
+pub const MAX_REMEMBERED_OUTCOME_BYTES: usize = MAX_REMEMBERED_BYTES / 16;
 
 /// Time between two attempts to load the first release.
 pub const FIRST_RELEASE_RETRY: Duration = Duration::from_secs(5);

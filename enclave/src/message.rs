@@ -3,6 +3,7 @@
 //! What depends on content, key or policy ends as a sealed answer of the ordinary size. Only what the
 //! host can see anyway becomes a code in clear.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -21,10 +22,11 @@ use strongroom_seal::model::AnswerBound;
 use strongroom_seal::secret::ApiKey;
 use zeroize::Zeroizing;
 
-use crate::access::{Caller, Permit};
+use crate::access::Permit;
 use crate::dedup::{Claim, Identity, Remembered};
 use crate::limits::MAX_RECEIPT_BYTES;
 use crate::load::LoadedModel;
+use crate::offers::Offer;
 use crate::service::Service;
 use crate::serving::Serving;
 use crate::sessions::Live;
@@ -47,7 +49,8 @@ impl Service {
     pub(crate) fn message(&self, message: &[u8]) -> Result<Vec<u8>, Code> {
         match Message::parse(message).ok_or(Code::Malformed)? {
             Message::Opening { .. } if message.len() > MAX_OPENING_BYTES => Err(Code::TooLarge),
-            Message::Opening { offer, encapsulated_key, header, record } => {
+            Message::Opening { offer, nonce, encapsulated_key, header, record } => {
+                let offer = self.offers.take(offer, nonce, Instant::now()).ok_or(Code::Misdirected)?;
                 self.opening(offer, encapsulated_key, Sealed { header, record })
             }
             Message::Request { session, number, header, record } => {
@@ -58,45 +61,43 @@ impl Service {
 
     fn opening(
         &self,
-        offer: OfferId,
+        offer: Offer,
         encapsulated: &[u8; ENCAPSULATED_KEY_BYTES],
         sealed: Sealed<'_>,
     ) -> Result<Vec<u8>, Code> {
-        let offer = self.offers.take(offer, Instant::now()).ok_or(Code::Misdirected)?;
         let serving = Arc::clone(&offer.batch.serving);
         self.check(&serving, sealed)?;
         let opened = ServerSession::open(&offer.batch.key, offer.handshake, encapsulated, sealed);
+        // The batch's private key has done its part: it must not live as long as the model runs.
+        drop(offer);
         let (channel, body, slot) = opened.map_err(|_| Code::Malformed)?;
         let (key, request) = split_opening(body.bytes()).ok_or(Code::Malformed)?;
         let key = ApiKey::take(&mut Zeroizing::new(*key));
         let content = RequestDigest::of(request);
-        match serving.access.authenticate(&key) {
-            Err(refusal) => self.seal(&channel, &serving, slot, content, Done::refused(&serving, refusal)?),
-            Ok(caller) => {
-                let live = Arc::new(Live { channel, caller, serving });
-                self.sessions.add(Arc::clone(&live), Instant::now());
-                let done = if request.is_empty() {
-                    Done::without_model(&live.serving, &Outcome::Open)?
-                } else {
-                    self.serve(&live.caller, &live.serving, request)?
-                };
-                self.seal(&live.channel, &live.serving, slot, content, done)
-            }
-        }
+        // A refused key gets a session as well, which answers nothing else: whether a key was accepted is
+        // between the enclave and the client.
+        let caller = serving.access.authenticate(&key).ok();
+        let live = Arc::new(Live { channel, caller, serving });
+        self.sessions.add(Arc::clone(&live), Instant::now(), |live| self.is_current(&live.serving));
+        let done = match (&live.caller, request.is_empty()) {
+            (Some(_), true) => Done::without_model(&live.serving, &Outcome::Open)?,
+            _ => self.serve(&live, request)?,
+        };
+        self.seal(&live, slot, content, done)
     }
 
     fn request(&self, session: OfferId, number: u64, sealed: Sealed<'_>) -> Result<Vec<u8>, Code> {
         let live = self.sessions.get(session, Instant::now()).ok_or(Code::Misdirected)?;
         self.check(&live.serving, sealed)?;
         let (body, slot) = live.channel.open_request(number, sealed).map_err(|_| Code::Malformed)?;
-        let done = self.serve(&live.caller, &live.serving, body.bytes())?;
-        self.seal(&live.channel, &live.serving, slot, RequestDigest::of(body.bytes()), done)
+        let done = self.serve(&live, body.bytes())?;
+        self.seal(&live, slot, RequestDigest::of(body.bytes()), done)
     }
 
     /// What is checked before anything is decrypted: the release is the one in force, the size allowed.
     fn check(&self, serving: &Arc<Serving>, sealed: Sealed<'_>) -> Result<(), Code> {
-        let current = self.serving().ok_or(Code::Unavailable)?;
-        if !Arc::ptr_eq(&current, serving) {
+        self.serving().ok_or(Code::Unavailable)?;
+        if !self.is_current(serving) {
             return Err(Code::Misdirected);
         }
         let allowed = serving.release.controls().max_request_bytes;
@@ -104,7 +105,11 @@ impl Service {
     }
 
     /// Decides on a request and, if permitted, runs the model; once, however often it is repeated.
-    fn serve(&self, caller: &Caller, serving: &Serving, body: &[u8]) -> Result<Done, Code> {
+    fn serve(&self, live: &Live, body: &[u8]) -> Result<Done, Code> {
+        let serving = live.serving.as_ref();
+        let Some(caller) = &live.caller else {
+            return Done::refused(serving, Refusal::Key);
+        };
         let Ok(request) = Request::decode(body) else {
             return Done::refused(serving, Refusal::Malformed);
         };
@@ -125,7 +130,7 @@ impl Service {
             }
             Claim::InFlight => Done::of_model(model, &Outcome::Refused(Refusal::InFlight)),
             Claim::Mine(claimed) => {
-                let done = Done::of_model(model, &run(permit, &request))?;
+                let done = Done::of_model(model, &contained(permit, &request))?;
                 claimed.finish(Remembered { outcome: Arc::clone(&done.outcome), model: done.model });
                 Ok(done)
             }
@@ -135,12 +140,12 @@ impl Service {
     /// Signs the receipt and seals both into a record of the ordinary size.
     fn seal(
         &self,
-        channel: &ServerSession,
-        serving: &Serving,
+        live: &Live,
         slot: AnswerSlot,
         request: RequestDigest,
         done: Done,
     ) -> Result<Vec<u8>, Code> {
+        let serving = live.serving.as_ref();
         let record_bytes = done.bound.record_bytes(slot.request_bytes());
         let done = done.fitting(record_bytes)?;
         let receipt = Receipt {
@@ -155,7 +160,7 @@ impl Service {
         let receipt = receipt.map_err(|_| Code::Unavailable)?;
         let length = u32::try_from(done.outcome.len()).map_err(|_| Code::Unavailable)?.to_be_bytes();
         let parts: [&[u8]; 3] = [&length, &done.outcome, &receipt];
-        channel.seal_answer(slot, &parts, record_bytes).map_err(|_| Code::Unavailable)
+        live.channel.seal_answer(slot, &parts, record_bytes).map_err(|_| Code::Unavailable)
     }
 }
 
@@ -185,6 +190,12 @@ impl Done {
         }
         Self::new(&Outcome::Refused(Refusal::AnswerSize), self.model, self.bound)
     }
+}
+
+/// As [`run`]. A panic becomes a sealed refusal like any other, because it depends on the content.
+fn contained(permit: Permit<'_>, request: &Request<'_>) -> Outcome<'static> {
+    let outcome = catch_unwind(AssertUnwindSafe(|| run(permit, request)));
+    outcome.unwrap_or(Outcome::Refused(Refusal::Failed))
 }
 
 /// Runs the model that a permit names; the permit is used up.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use strongroom_attestation::channel::{Handshake, OfferKey};
-use strongroom_proto::hello::OfferId;
+use strongroom_proto::hello::{ClientNonce, OfferId};
 
 use crate::limits::{MAX_OFFERS, OFFER_LIFE};
 use crate::serving::Serving;
@@ -44,10 +44,12 @@ impl Offers {
         table.expire(now);
     }
 
-    /// Takes an offer out. Whoever asks second finds nothing, so a replayed opening opens nothing.
-    pub(crate) fn take(&self, id: OfferId, now: Instant) -> Option<Offer> {
+    /// Takes an offer out, for whoever knows the nonce it answers: the other clients of its batch do not.
+    /// Whoever asks second finds nothing, so a replayed opening opens nothing.
+    pub(crate) fn take(&self, id: OfferId, nonce: ClientNonce, now: Instant) -> Option<Offer> {
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         table.expire(now);
+        table.offers.get(&id).filter(|offer| offer.handshake.nonce == nonce)?;
         table.offers.remove(&id)
     }
 

@@ -77,6 +77,7 @@ async fn sweep(service: Arc<Service>) {
     loop {
         tokio::time::sleep(SWEEP).await;
         service.offers.sweep(Instant::now());
+        service.sessions.sweep(Instant::now());
     }
 }
 

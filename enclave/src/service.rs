@@ -39,7 +39,7 @@ pub(crate) struct Service {
     /// One release at a time is taken over.
     takeover: tokio::sync::Mutex<()>,
     refusal: Mutex<String>,
-    cores: Semaphore,
+    cores: Arc<Semaphore>,
     /// KiB of message bodies held at once.
     memory: Arc<Semaphore>,
     waiting: AtomicUsize,
@@ -66,7 +66,7 @@ impl Service {
             serving: RwLock::default(),
             takeover: tokio::sync::Mutex::default(),
             refusal: Mutex::default(),
-            cores: Semaphore::new(cores),
+            cores: Arc::new(Semaphore::new(cores)),
             memory: Arc::new(Semaphore::new(MAX_BODY_KIB)),
             waiting: AtomicUsize::new(0),
             answered: AtomicU64::new(0),
@@ -78,6 +78,12 @@ impl Service {
         let serving = self.serving.read().unwrap_or_else(PoisonError::into_inner).clone()?;
         let in_force = serving.release.release().in_force(self.measured.clock().now());
         in_force.ok().map(|()| serving)
+    }
+
+    /// Whether this is what is served.
+    pub(crate) fn is_current(&self, serving: &Arc<Serving>) -> bool {
+        let current = self.serving.read().unwrap_or_else(PoisonError::into_inner);
+        current.as_ref().is_some_and(|current| Arc::ptr_eq(current, serving))
     }
 
     /// Takes over a release if it is acceptable; otherwise goes on with the one it has.
@@ -128,12 +134,16 @@ impl Service {
     /// Waits for a core, within bounds, and handles the message there.
     async fn on_a_core(self: Arc<Self>, message: Bytes) -> Result<Bytes, Code> {
         let place = Place::take(&self.waiting).ok_or(Code::Busy)?;
-        let core = self.cores.acquire().await.map_err(|_| Code::Unavailable)?;
+        let core = Arc::clone(&self.cores).acquire_owned().await.map_err(|_| Code::Unavailable)?;
         drop(place);
         let service = Arc::clone(&self);
-        let handled = tokio::task::spawn_blocking(move || service.message(&message)).await;
-        drop(core);
-        match handled {
+        let handled = tokio::task::spawn_blocking(move || {
+            let answer = service.message(&message);
+            // Given back by the thread itself: it works on even when nobody waits for it any more.
+            drop(core);
+            answer
+        });
+        match handled.await {
             Ok(answer) => {
                 self.answered.fetch_add(1, Ordering::Relaxed);
                 answer.map(Bytes::from)

@@ -29,6 +29,22 @@ impl ClientNonce {
     }
 }
 
+/// Bytes of a [`NonceDigest`].
+pub const NONCE_DIGEST_BYTES: usize = 48;
+
+/// Stands for a client's nonce in the list of offers, which every client of a batch gets: it shows a client
+/// that its nonce was answered, and tells the others nothing that would open its offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct NonceDigest([u8; NONCE_DIGEST_BYTES]);
+
+impl NonceDigest {
+    /// Takes the digest's bytes.
+    #[must_use]
+    pub const fn new(bytes: [u8; NONCE_DIGEST_BYTES]) -> Self {
+        Self(bytes)
+    }
+}
+
 /// Names one offer of a channel to one client, and later the session that the client opened with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OfferId([u8; OFFER_ID_BYTES]);
@@ -56,7 +72,7 @@ pub struct Evidence {
     /// COSE_Sign1 attestation document of the NSM.
     #[serde(with = "serde_bytes")]
     pub document: Vec<u8>,
-    /// The batch: pairs of client nonce and offer id, 48 bytes each.
+    /// The batch: pairs of nonce digest and offer id, 64 bytes each.
     #[serde(with = "serde_bytes")]
     pub offers: Vec<u8>,
     /// Claims, to which the document's `user_data` commits.
@@ -95,18 +111,18 @@ impl Evidence {
 ///
 /// Returns `None` when the length is not a whole number of pairs.
 #[must_use]
-pub fn read_offers(list: &[u8]) -> Option<Vec<(ClientNonce, OfferId)>> {
-    let (pairs, rest) = list.as_chunks::<{ NONCE_BYTES + OFFER_ID_BYTES }>();
-    let read = |pair: &[u8; NONCE_BYTES + OFFER_ID_BYTES]| {
-        let (nonce, offer) = pair.split_first_chunk::<NONCE_BYTES>()?;
-        Some((ClientNonce(*nonce), OfferId(offer.try_into().ok()?)))
+pub fn read_offers(list: &[u8]) -> Option<Vec<(NonceDigest, OfferId)>> {
+    let (pairs, rest) = list.as_chunks::<{ NONCE_DIGEST_BYTES + OFFER_ID_BYTES }>();
+    let read = |pair: &[u8; NONCE_DIGEST_BYTES + OFFER_ID_BYTES]| {
+        let (nonce, offer) = pair.split_first_chunk::<NONCE_DIGEST_BYTES>()?;
+        Some((NonceDigest(*nonce), OfferId(offer.try_into().ok()?)))
     };
     if rest.is_empty() { pairs.iter().map(read).collect() } else { None }
 }
 
 /// Writes the list of a batch.
 #[must_use]
-pub fn write_offers(offers: &[(ClientNonce, OfferId)]) -> Vec<u8> {
+pub fn write_offers(offers: &[(NonceDigest, OfferId)]) -> Vec<u8> {
     offers.iter().flat_map(|(nonce, offer)| nonce.0.into_iter().chain(offer.0)).collect()
 }
 
@@ -117,11 +133,11 @@ mod tests {
     #[test]
     fn offers_read_back_and_torn_lists_are_refused() {
         let offers = vec![
-            (ClientNonce::new([1; 32]), OfferId::new([2; 16])),
-            (ClientNonce::new([3; 32]), OfferId::new([4; 16])),
+            (NonceDigest::new([1; 48]), OfferId::new([2; 16])),
+            (NonceDigest::new([3; 48]), OfferId::new([4; 16])),
         ];
         let list = write_offers(&offers);
-        assert_eq!(list.len(), 96);
+        assert_eq!(list.len(), 128);
         assert_eq!(read_offers(&list), Some(offers));
         assert_eq!(read_offers(list.get(1..).unwrap()), None);
     }

@@ -1,20 +1,20 @@
 //! Messages of a session: a header in clear and one sealed record.
 //!
 //! ```text
-//! opening  0x01 | offer id, 16 | encapsulated key, 1120 | record
+//! opening  0x01 | offer id, 16 | client nonce, 32 | encapsulated key, 1120 | record
 //! request  0x02 | session id, 16 | number, u64 big endian | record
 //! answer   the record alone; it is sealed under the number of its request
 //! ```
 //!
 //! The header is the associated data of its record, so a changed header is a refused record.
 
-use crate::hello::{OFFER_ID_BYTES, OfferId};
+use crate::hello::{ClientNonce, NONCE_BYTES, OFFER_ID_BYTES, OfferId};
 
 /// Bytes of an X-Wing encapsulated key: ML-KEM-768 ciphertext and X25519 share.
 pub const ENCAPSULATED_KEY_BYTES: usize = 1120;
 
 /// Bytes of the header of an opening.
-pub const OPENING_HEADER_BYTES: usize = 1 + OFFER_ID_BYTES + ENCAPSULATED_KEY_BYTES;
+pub const OPENING_HEADER_BYTES: usize = 1 + OFFER_ID_BYTES + NONCE_BYTES + ENCAPSULATED_KEY_BYTES;
 
 /// Bytes of the header of a request.
 pub const REQUEST_HEADER_BYTES: usize = 1 + OFFER_ID_BYTES + 8;
@@ -29,6 +29,8 @@ pub enum Message<'a> {
     Opening {
         /// Which offer.
         offer: OfferId,
+        /// The nonce that the offer answers. Other clients of the batch do not know it.
+        nonce: ClientNonce,
         /// HPKE encapsulated key.
         encapsulated_key: &'a [u8; ENCAPSULATED_KEY_BYTES],
         /// The header's bytes, associated data of the record.
@@ -62,9 +64,11 @@ impl<'a> Message<'a> {
 
     fn parse_opening(bytes: &'a [u8]) -> Option<Self> {
         let (header, record) = bytes.split_at_checked(OPENING_HEADER_BYTES)?;
-        let (offer, encapsulated_key) = header.get(1..)?.split_first_chunk::<OFFER_ID_BYTES>()?;
+        let (offer, rest) = header.get(1..)?.split_first_chunk::<OFFER_ID_BYTES>()?;
+        let (nonce, encapsulated_key) = rest.split_first_chunk::<NONCE_BYTES>()?;
         let encapsulated_key = encapsulated_key.try_into().ok()?;
-        Some(Self::Opening { offer: OfferId::new(*offer), encapsulated_key, header, record })
+        let (offer, nonce) = (OfferId::new(*offer), ClientNonce::new(*nonce));
+        Some(Self::Opening { offer, nonce, encapsulated_key, header, record })
     }
 
     fn parse_request(bytes: &'a [u8]) -> Option<Self> {
@@ -77,8 +81,12 @@ impl<'a> Message<'a> {
 
 /// The header of an opening.
 #[must_use]
-pub fn opening_header(offer: OfferId, encapsulated_key: &[u8; ENCAPSULATED_KEY_BYTES]) -> Vec<u8> {
-    [&[OPENING], offer.as_bytes().as_slice(), encapsulated_key].concat()
+pub fn opening_header(
+    offer: OfferId,
+    nonce: ClientNonce,
+    encapsulated_key: &[u8; ENCAPSULATED_KEY_BYTES],
+) -> Vec<u8> {
+    [&[OPENING], offer.as_bytes().as_slice(), nonce.as_bytes(), encapsulated_key].concat()
 }
 
 /// The header of a request.
@@ -96,15 +104,15 @@ mod tests {
     #[test]
     fn headers_read_back() {
         let offer = OfferId::new([9; 16]);
-        let bytes = [opening_header(offer, &[5; ENCAPSULATED_KEY_BYTES]), vec![1, 2]].concat();
-        let Some(Message::Opening { offer: read, encapsulated_key, record, .. }) = Message::parse(&bytes)
+        let sent = ClientNonce::new([6; 32]);
+        let bytes = [opening_header(offer, sent, &[5; ENCAPSULATED_KEY_BYTES]), vec![1, 2]].concat();
+        let Some(Message::Opening { offer: read, nonce, encapsulated_key, record, .. }) =
+            Message::parse(&bytes)
         else {
             panic!("not an opening")
         };
-        assert_eq!(
-            (read, encapsulated_key, record),
-            (offer, &[5; ENCAPSULATED_KEY_BYTES], [1, 2].as_slice())
-        );
+        assert_eq!((read, nonce), (offer, sent));
+        assert_eq!((encapsulated_key, record), (&[5; ENCAPSULATED_KEY_BYTES], [1, 2].as_slice()));
 
         let bytes = [request_header(offer, 77), vec![3]].concat();
         let Some(Message::Request { session, number, record, .. }) = Message::parse(&bytes) else {

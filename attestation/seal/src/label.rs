@@ -27,6 +27,8 @@ pub const PRIVATE_MANIFEST: Label = Label("strongroom/private-manifest-v1");
 pub const CLAIMS: Label = Label("strongroom/claims-v1");
 /// The list of offers that share one attestation document.
 pub const OFFERS: Label = Label("strongroom/offers-v1");
+/// A client's nonce inside that list.
+pub const NONCE: Label = Label("strongroom/nonce-v1");
 /// Evidence as a client received it.
 pub const EVIDENCE: Label = Label("strongroom/evidence-v1");
 /// HPKE `info` of a channel.

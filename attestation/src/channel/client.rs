@@ -52,7 +52,7 @@ impl Channel {
     /// # Errors
     /// [`ChannelError::Record`] when the request is too large for an opening.
     pub fn open(self, key: &ApiKey, request: &[u8]) -> Result<(Session, Vec<u8>, Pending), ChannelError> {
-        let header = opening_header(self.verified.offer(), &self.encapsulated);
+        let header = opening_header(self.verified.offer(), self.verified.nonce(), &self.encapsulated);
         let body: [&[u8]; 2] = [key.expose_secret(), request];
         let session = Session { verified: self.verified, keys: self.keys, next: AtomicU64::new(1) };
         let (message, pending) = session.seal_numbered(0, header, &body, RequestDigest::of(request))?;

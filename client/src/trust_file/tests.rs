@@ -61,8 +61,11 @@ fn what_is_written_reads_back() {
 #[test]
 fn a_model_that_is_not_pinned_may_not_be_asked() {
     let file = parse(&text()).unwrap();
-    assert!(file.allows_model(&"fraud".parse().unwrap()));
-    assert!(!file.allows_model(&"other".parse().unwrap()));
+    let name = |text: &str| text.parse().unwrap();
+    let pinned = file.pinned_version(&name("fraud")).unwrap();
+    assert!(file.allows_model(&name("fraud"), None) && file.allows_model(&name("fraud"), Some(pinned)));
+    assert!(!file.allows_model(&name("fraud"), Some(&name("another-version"))));
+    assert!(!file.allows_model(&name("other"), None));
 }
 
 #[test]

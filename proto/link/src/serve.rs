@@ -57,12 +57,15 @@ where
         handler,
         failed,
     };
-    // Dropped at the end, which aborts every request that is still worked on.
     let mut tasks = JoinSet::new();
-    tokio::select! {
+    let ended = tokio::select! {
         ended = connection.read_all(&mut reader, &mut tasks) => ended,
         failure = failure.recv() => failure.unwrap_or(LinkError::Lost),
-    }
+    };
+    // Work that was begun keeps its place and its memory until it is done, or a peer that reconnects
+    // would have more than its share.
+    tasks.detach_all();
+    ended
 }
 
 struct Connection<W, H> {
@@ -100,10 +103,9 @@ where
         }
         // The slot comes before the body, so that waiting requests hold no memory here.
         let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(|_| LinkError::Lost)?;
-        let memory = self.reserve(header).await?;
-        let body = match self.read_large(reader, header).await? {
+        let (body, memory) = match self.read_in(reader, header).await? {
             Body::Refused(answer) => return self.write(header.id(), &answer).await,
-            Body::Read(body) => Bytes::from(body),
+            Body::Read(body, memory) => (Bytes::from(body), memory),
         };
         if header.kind() == Kind::Log {
             self.handler.handle(header.kind(), body).await;
@@ -120,13 +122,14 @@ where
         memory.acquire_many_owned(kib).await.map(Some).map_err(|_| LinkError::Lost)
     }
 
-    /// Reads a body; a large one only after its first bytes were let in.
-    async fn read_large<R>(&self, reader: &mut R, header: Header) -> Result<Body, LinkError>
+    /// Reads a body; a large one takes memory only after its first bytes were let in.
+    async fn read_in<R>(&self, reader: &mut R, header: Header) -> Result<Body, LinkError>
     where
         R: AsyncRead + Unpin,
     {
         if header.body_bytes() <= LARGE_BODY_BYTES {
-            return Ok(Body::Read(read_body(reader, header, BODY_TIMEOUT).await?));
+            let memory = self.reserve(header).await?;
+            return Ok(Body::Read(read_body(reader, header, BODY_TIMEOUT).await?, memory));
         }
         let mut first = [0; FIRST_BYTES];
         tokio::time::timeout(BODY_TIMEOUT, reader.read_exact(&mut first))
@@ -137,7 +140,8 @@ where
             skip_body(reader, rest, BODY_TIMEOUT).await?;
             return Ok(Body::Refused(answer));
         }
-        read_after(reader, first.to_vec(), rest, BODY_TIMEOUT).await.map(Body::Read)
+        let memory = self.reserve(header).await?;
+        Ok(Body::Read(read_after(reader, first.to_vec(), rest, BODY_TIMEOUT).await?, memory))
     }
 
     async fn write(&self, id: u32, answer: &Answer) -> Result<(), LinkError> {
@@ -169,7 +173,7 @@ where
 
 /// What became of a body.
 enum Body {
-    Read(Vec<u8>),
+    Read(Vec<u8>, Option<OwnedSemaphorePermit>),
     Refused(Answer),
 }
 

@@ -112,6 +112,21 @@ impl Stage {
         })
     }
 
+    /// Kills the enclave and starts it anew, as a host can at any time, and waits until it serves.
+    ///
+    /// # Errors
+    /// See [`WorldError`].
+    pub async fn restart_enclave(&mut self) -> Result<(), WorldError> {
+        self.enclave.stop().await;
+        let options = EnclaveOptions::default();
+        self.enclave = EnclaveProcess::start(&self.binaries, &self.ground, &self.sockets, &options)?;
+        let serves = async || self.status().await.is_some_and(|status| status.serving);
+        if !wait_for(READY, serves).await {
+            return Err(WorldError::NotReady("the new enclave does not serve".into()));
+        }
+        self.host.wait_until_serving(READY).await
+    }
+
     /// Waits until the enclave has refused its release, and says why in its own public words.
     ///
     /// # Errors

@@ -20,6 +20,7 @@ mod messages;
 mod no_key;
 mod real_models;
 mod release;
+mod sealing;
 mod secrecy;
 mod serving;
 mod simulation;

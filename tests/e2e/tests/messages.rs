@@ -89,7 +89,32 @@ async fn another_clients_offer_cannot_be_opened() {
     let offer = yours.offer();
     let mut opened = client.open(mine, &[]).unwrap();
     opened.message[1..17].copy_from_slice(offer.as_bytes());
-    assert_eq!(client.send(&opened.message).await.status, 400);
+    assert_eq!(client.send(&opened.message).await.status, 421);
+}
+
+/// Every client of a batch sees every offer id and the same evidence, but not the others' nonces: it can
+/// neither open their offers nor use them up.
+#[tokio::test]
+async fn a_client_of_the_same_batch_cannot_burn_an_offer() {
+    let stage = Stage::serving().await.unwrap();
+    let (victim, peer) = (stage.client().unwrap(), stage.client().unwrap());
+    let mut together = None;
+    for _ in 0..50 {
+        let ((nonce, reply), (peers, other)) = tokio::join!(victim.hello(), peer.hello());
+        if reply.body == other.body {
+            together = Some((nonce, peers, reply));
+            break;
+        }
+    }
+    let (nonce, peers, reply) = together.expect("two hellos in one batch");
+    let verified = victim.judge(nonce, &reply.body).unwrap();
+    let offer = verified.offer();
+    let mut forged = peer.open(peer.judge(peers, &reply.body).unwrap(), &[]).unwrap().message;
+    forged[1..17].copy_from_slice(offer.as_bytes());
+    assert_eq!(peer.send(&forged).await.status, 421);
+    let opened = victim.open(verified, &[]).unwrap();
+    let reply = victim.send(&opened.message).await;
+    assert!(outcome(&opened.session, &opened.pending, &reply).is_some(), "the offer is still the victim's");
 }
 
 #[tokio::test]

@@ -45,7 +45,7 @@ async fn the_transcript_passes_every_check_and_skips_only_what_was_waived() {
 }
 
 #[tokio::test]
-async fn an_unknown_api_key_gets_a_sealed_refusal_of_ordinary_size_and_no_session() {
+async fn to_the_host_a_refused_api_key_looks_like_an_accepted_one() {
     let stage = Stage::serving().await.unwrap();
     let good = stage.client().unwrap();
     let opened = good.open(good.verify().await.unwrap(), &request(1)).unwrap();
@@ -56,8 +56,14 @@ async fn an_unknown_api_key_gets_a_sealed_refusal_of_ordinary_size_and_no_sessio
     assert_eq!((reply.status, reply.body.len()), (200, ordinary.body.len()));
     let refused = outcome(&opened.session, &opened.pending, &reply).unwrap();
     assert!(Outcome::decode(&refused).unwrap() == Outcome::Refused(Refusal::Key));
-    let (message, _) = opened.session.seal(&request(1)).unwrap();
-    assert_eq!(bad.send(&message).await.status, 421, "there is no session");
+    let (message, pending) = opened.session.seal(&request(1)).unwrap();
+    let reply = bad.send(&message).await;
+    assert_eq!((reply.status, reply.body.len()), (200, ordinary.body.len()));
+    let refused = outcome(&opened.session, &pending, &reply).unwrap();
+    assert!(Outcome::decode(&refused).unwrap() == Outcome::Refused(Refusal::Key), "and never anything else");
+    let mut junk = message;
+    *junk.last_mut().unwrap() ^= 1;
+    assert_eq!(bad.send(&junk).await.status, 400, "as in any session");
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use ring::rand::SystemRandom;
 use strongroom_attestation::{DocumentRequest, PcrIndex};
 use strongroom_kms::cms::RecipientKey;
 use strongroom_proto::frame::{Header, Kind};
-use strongroom_proto::hello::{ClientNonce, Evidence, OfferId, write_offers};
+use strongroom_proto::hello::{ClientNonce, Evidence, NonceDigest, OfferId, write_offers};
 use strongroom_proto::message::{ENCAPSULATED_KEY_BYTES, opening_header, request_header};
 use strongroom_proto::relay::{BootDocuments, Credentials, Range, Status};
 use strongroom_seal::key::{Algorithm, SigningKey};
@@ -50,7 +50,9 @@ fn frame(kind: Kind, body: &[u8]) -> Vec<u8> {
 fn frames() {
     let seed = |name: &str, bytes: &[u8]| write("fuzz/corpus/frame", name, bytes);
     let offer = OfferId::new([2; 16]);
-    let opening = [opening_header(offer, &[5; ENCAPSULATED_KEY_BYTES]), vec![6; 32]].concat();
+    let opening =
+        [opening_header(offer, ClientNonce::new([3; 32]), &[5; ENCAPSULATED_KEY_BYTES]), vec![6; 32]]
+            .concat();
     seed("opening", &frame(Kind::Message, &opening));
     seed("request", &frame(Kind::Message, &[request_header(offer, 7), vec![6; 32]].concat()));
     let range = Range { package: "fraud@1".parse().unwrap(), offset: 4096, length: 65_536 };
@@ -59,7 +61,7 @@ fn frames() {
     seed("status", &frame(Kind::Reply, &[&[0], status.encode().unwrap().as_slice()].concat()));
     let evidence = Evidence {
         document: vec![1; 8],
-        offers: write_offers(&[(ClientNonce::new([3; 32]), offer)]),
+        offers: write_offers(&[(NonceDigest::new([4; 48]), offer)]),
         claims: vec![2; 4],
         charter: vec![3; 4],
         release: vec![4; 4],

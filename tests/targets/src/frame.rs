@@ -71,8 +71,8 @@ fn inside(kind: Kind, body: &[u8]) {
 
 fn message(body: &[u8]) {
     let again = match Message::parse(body) {
-        Some(Message::Opening { offer, encapsulated_key, record, .. }) => {
-            [&opening_header(offer, encapsulated_key), record].concat()
+        Some(Message::Opening { offer, nonce, encapsulated_key, record, .. }) => {
+            [&opening_header(offer, nonce, encapsulated_key), record].concat()
         }
         Some(Message::Request { session, number, record, .. }) => {
             [&request_header(session, number), record].concat()
