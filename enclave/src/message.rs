@@ -80,7 +80,7 @@ impl Service {
         let live = Arc::new(Live { channel, caller, serving });
         self.sessions.add(Arc::clone(&live), Instant::now(), |live| self.is_current(&live.serving));
         let done = match (&live.caller, request.is_empty()) {
-            (Some(_), true) => Done::without_model(&live.serving, &Outcome::Open)?,
+            (Some(_), true) => Done::without_model(&live.serving, None, &Outcome::Open)?,
             _ => self.serve(&live, request)?,
         };
         self.seal(&live, slot, content, done)
@@ -107,15 +107,18 @@ impl Service {
     /// Decides on a request and, if permitted, runs the model; once, however often it is repeated.
     fn serve(&self, live: &Live, body: &[u8]) -> Result<Done, Code> {
         let serving = live.serving.as_ref();
+        let request = Request::decode(body);
+        // A refusal has the size that the named model's answer would have had.
+        let named = request.as_ref().ok().and_then(|r| serving.find(&r.model, r.version.as_ref()));
         let Some(caller) = &live.caller else {
-            return Done::refused(serving, Refusal::Key);
+            return Done::refused(serving, named, Refusal::Key);
         };
-        let Ok(request) = Request::decode(body) else {
-            return Done::refused(serving, Refusal::Malformed);
+        let Ok(request) = request else {
+            return Done::refused(serving, named, Refusal::Malformed);
         };
         let permit = match caller.permit(serving, &request) {
             Ok(permit) => permit,
-            Err(refusal) => return Done::refused(serving, refusal),
+            Err(refusal) => return Done::refused(serving, named, refusal),
         };
         let model = permit.model();
         let identity = Identity {
@@ -174,12 +177,18 @@ impl Done {
         Self::new(outcome, Some(model.digest), model.answer)
     }
 
-    fn without_model(serving: &Serving, outcome: &Outcome<'_>) -> Result<Self, Code> {
-        Self::new(outcome, None, serving.ordinary_answer().ok_or(Code::Unavailable)?)
+    /// An outcome that no model gave, of the size of an answer of `named`, or of the first model's.
+    fn without_model(
+        serving: &Serving,
+        named: Option<&LoadedModel>,
+        outcome: &Outcome<'_>,
+    ) -> Result<Self, Code> {
+        let bound = named.map(|model| model.answer).or_else(|| serving.ordinary_answer());
+        Self::new(outcome, None, bound.ok_or(Code::Unavailable)?)
     }
 
-    fn refused(serving: &Serving, refusal: Refusal) -> Result<Self, Code> {
-        Self::without_model(serving, &Outcome::Refused(refusal))
+    fn refused(serving: &Serving, named: Option<&LoadedModel>, refusal: Refusal) -> Result<Self, Code> {
+        Self::without_model(serving, named, &Outcome::Refused(refusal))
     }
 
     /// Itself if it fits the record, else a refusal that does.
