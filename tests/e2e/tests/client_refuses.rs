@@ -178,3 +178,33 @@ async fn stale_evidence_and_another_root_are_refused() {
         assert_eq!(error.class(), FailureClass::ChainOrSignature);
     }
 }
+
+#[tokio::test]
+async fn an_owner_key_that_is_not_demanded_is_a_signer_not_accepted() {
+    let stage = Stage::serving().await.unwrap();
+    let (stranger, _) = strongroom_seal::key::SigningKey::generate(
+        strongroom_seal::key::Algorithm::Es384,
+        &ring::rand::SystemRandom::new(),
+    )
+    .unwrap();
+    let text = std::fs::read_to_string(stage.ground.layout.trust()).unwrap();
+    let (before, _) = text.split_once("[charter]").unwrap();
+    let stranger = hex::encode(stranger.public().as_bytes());
+    let demands = format!("{before}[charter]\nsigned_by = [\"{stranger}\"]\n");
+    std::fs::write(stage.ground.layout.trust(), demands).unwrap();
+    let output = stage.command("verify", &[]).await.unwrap();
+    assert_eq!(output.code, 21, "{}{}", output.stdout, output.stderr);
+    assert!(output.stdout.contains("FAIL charter"), "{}", output.stdout);
+}
+
+#[tokio::test]
+async fn an_api_key_that_the_release_does_not_list_is_refused_by_policy() {
+    let stage = Stage::serving().await.unwrap();
+    let key = stage.ground.layout.owner("another-key");
+    let made = [String::from("api-key"), format!("--out={}", key.display())];
+    assert_eq!(stage.binaries.strongroom(made, &[]).await.unwrap().code, 0);
+    std::fs::copy(&key, stage.ground.layout.api_key()).unwrap();
+    let output = stage.infer().await.unwrap();
+    assert_eq!(output.code, 30, "{}", output.stderr);
+    assert!(output.stdout.is_empty());
+}

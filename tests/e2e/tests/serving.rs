@@ -1,8 +1,9 @@
 //! The main job: a verified client gets the plain model's answers.
 
-use strongroom_e2e::{Stage, outcome, request};
+use strongroom_e2e::{RawClient, Stage, StageOptions, outcome, request};
 use strongroom_proto::limits::MAX_OPENING_BYTES;
 use strongroom_seal::message::{Outcome, Refusal};
+use strongroom_sim::world::{ModelSource, READY, bundled_model};
 
 #[tokio::test]
 async fn a_verified_client_gets_an_answer_in_two_round_trips() {
@@ -64,6 +65,34 @@ async fn to_the_host_a_refused_api_key_looks_like_an_accepted_one() {
     let mut junk = message;
     *junk.last_mut().unwrap() ^= 1;
     assert_eq!(bad.send(&junk).await.status, 400, "as in any session");
+}
+
+/// Two models whose answers differ in size: a refusal has the size of the one that was named.
+#[tokio::test]
+async fn a_refused_api_key_gets_the_size_of_the_model_that_it_names() {
+    let wider = ModelSource {
+        id: "wider@1".parse().unwrap(),
+        arguments: vec!["--answer-bytes=65536".to_owned()],
+        ..bundled_model().unwrap()
+    };
+    let models = Some(vec![bundled_model().unwrap(), wider]);
+    let stage = Stage::set(StageOptions { models, ..StageOptions::default() }).await.unwrap();
+    stage.host.wait_until_serving(READY).await.unwrap();
+    let size = async |client: RawClient, model: &[u8; 5]| {
+        let mut request = request(1);
+        let at = request.windows(5).position(|window| window == b"fraud").unwrap();
+        request[at..at + 5].copy_from_slice(model);
+        let opened = client.open(client.verify().await.unwrap(), &request).unwrap();
+        let reply = client.send(&opened.message).await;
+        assert!(outcome(&opened.session, &opened.pending, &reply).is_some());
+        reply.body.len()
+    };
+    let accepted = || stage.client().unwrap();
+    let refused = || stage.client().unwrap().with_key([7; 32]);
+    let (fraud, wider) = (size(accepted(), b"fraud").await, size(accepted(), b"wider").await);
+    assert!(wider > fraud, "{wider} and {fraud}");
+    assert_eq!(size(refused(), b"fraud").await, fraud);
+    assert_eq!(size(refused(), b"wider").await, wider);
 }
 
 #[tokio::test]
