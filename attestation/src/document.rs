@@ -6,20 +6,22 @@
 mod envelope;
 mod item;
 mod payload;
+mod statement;
 
-use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Deref;
 
 use coset::{Header, ProtectedHeader, SignatureContext, sig_structure_data};
 
 use crate::error::FormatError;
 use crate::limits::SIGNATURE_BYTES;
-use crate::pcr::{Pcr, PcrIndex};
-use crate::time::UnixMillis;
+use crate::pcr::Pcr;
 use envelope::Envelope;
 use payload::Fields;
 
-/// A well-formed document that nobody has verified.
+pub use statement::Statement;
+
+/// A well-formed document that nobody has verified: a [`Statement`], to which it derefs, and its proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
     signed_bytes: Vec<u8>,
@@ -31,8 +33,7 @@ impl Document {
     /// Reads a document *without verifying it*.
     ///
     /// # Security
-    /// Every field is a claim of whoever wrote the bytes. The one proper use is to read the time that
-    /// the caller's own NSM has just stated.
+    /// Every field is a claim of whoever wrote the bytes.
     ///
     /// # Errors
     /// The first [`FormatError`] in the order of the steps.
@@ -43,30 +44,6 @@ impl Document {
             signature: *envelope.signature,
             fields: Fields::read(envelope.payload)?,
         })
-    }
-
-    /// Id of the NSM that claims to have issued the document.
-    #[must_use]
-    pub fn module_id(&self) -> &str {
-        &self.fields.module_id
-    }
-
-    /// When the document claims to have been made.
-    #[must_use]
-    pub fn timestamp(&self) -> UnixMillis {
-        self.fields.timestamp
-    }
-
-    /// The locked registers.
-    #[must_use]
-    pub fn pcrs(&self) -> &BTreeMap<PcrIndex, PcrValue> {
-        &self.fields.pcrs
-    }
-
-    /// One register, if it is listed and of SHA-384.
-    #[must_use]
-    pub fn pcr(&self, index: PcrIndex) -> Option<Pcr> {
-        self.fields.pcrs.get(&index).and_then(PcrValue::sha384)
     }
 
     /// The leaf certificate in DER.
@@ -81,24 +58,6 @@ impl Document {
         &self.fields.cabundle
     }
 
-    /// The public key, if one was asked for.
-    #[must_use]
-    pub fn public_key(&self) -> Option<&[u8]> {
-        self.fields.public_key.as_deref()
-    }
-
-    /// The user data, if any was asked for.
-    #[must_use]
-    pub fn user_data(&self) -> Option<&[u8]> {
-        self.fields.user_data.as_deref()
-    }
-
-    /// The nonce, if any was asked for.
-    #[must_use]
-    pub fn nonce(&self) -> Option<&[u8]> {
-        self.fields.nonce.as_deref()
-    }
-
     /// What the leaf must have signed.
     pub(crate) fn signed_bytes(&self) -> &[u8] {
         &self.signed_bytes
@@ -107,6 +66,14 @@ impl Document {
     /// r ‖ s.
     pub(crate) fn signature(&self) -> &[u8; SIGNATURE_BYTES] {
         &self.signature
+    }
+}
+
+impl Deref for Document {
+    type Target = Statement;
+
+    fn deref(&self) -> &Statement {
+        &self.fields.statement
     }
 }
 

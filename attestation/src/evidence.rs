@@ -118,12 +118,13 @@ impl Judgement<'_> {
         let release = self.note(RELEASE, release, |release| format!("{} is in force", release.digest()))?;
         // 7, 8, 9
         self.demands(&claims)?;
+        let digest = attested.statement().digest().map_err(|_| EvidenceError::Malformed)?;
         Ok(Verified {
             attested,
             charter,
             claims,
             release,
-            evidence: EvidenceDigest::of(received.evidence),
+            evidence: digest,
             nonce: received.nonce,
             offer,
         })
@@ -269,7 +270,7 @@ impl Verified {
         &self.attested
     }
 
-    /// Digest of the evidence.
+    /// Digest of what the evidence states.
     #[must_use]
     pub fn evidence(&self) -> EvidenceDigest {
         self.evidence

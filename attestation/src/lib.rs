@@ -15,13 +15,14 @@ pub mod evidence;
 pub mod limits;
 pub mod nsm;
 pub mod pcr;
+pub mod published;
 pub mod receipt;
 pub mod release;
 pub mod root;
 pub mod time;
 pub mod verify;
 
-pub use document::Document;
+pub use document::{Document, Statement};
 pub use error::{ChainError, DemandError, FailureClass, FormatError, RootError, VerifyError};
 pub use nsm::{DocumentRequest, Nsm, NsmError, PcrState};
 pub use pcr::{ImagePcrs, Pcr, PcrIndex};

@@ -112,7 +112,10 @@ pub enum ReleaseError {
     Expired,
     /// Step 6: does not list the image.
     #[error("release does not list this image")]
-    Image,
+    Image {
+        /// The release's epoch.
+        epoch: u64,
+    },
     /// Step 7: other controls than the release names.
     #[error("controls are not the ones that the release names")]
     Controls,
@@ -220,7 +223,7 @@ impl AcceptedRelease {
         release.in_force(context.now)?;
         // 6
         if !release.images.contains(context.image) {
-            return Err(ReleaseError::Image);
+            return Err(ReleaseError::Image { epoch: release.epoch });
         }
         // 7
         if ControlsDigest::of(controls) != release.controls {

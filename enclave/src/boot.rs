@@ -11,7 +11,7 @@
 use ring::rand::SecureRandom;
 use strongroom_attestation::charter::{CharterError, SignedCharter};
 use strongroom_attestation::claims::BootId;
-use strongroom_attestation::{Document, DocumentRequest, ImagePcrs, Nsm, NsmError, Pcr, PcrIndex};
+use strongroom_attestation::{DocumentRequest, ImagePcrs, Nsm, NsmError, Pcr, PcrIndex, Statement};
 use strongroom_seal::key::{Algorithm, SigningKey};
 
 use crate::clock::EnclaveClock;
@@ -94,13 +94,13 @@ impl Measured {
     }
 }
 
-/// A document of this enclave's own NSM: its bytes for others, and parsed for its time. Unverified,
-/// because the NSM is trusted by the enclave that runs on it.
+/// A document of this enclave's own NSM: its bytes for others, and what it states. Unverified, because the NSM
+/// is trusted by the enclave that runs on it.
 pub(crate) fn own_document(
     nsm: &dyn Nsm,
     request: &DocumentRequest,
-) -> Result<(Vec<u8>, Document), BootError> {
+) -> Result<(Vec<u8>, Statement), BootError> {
     let bytes = nsm.attest(request)?;
-    let document = Document::peek_unverified(&bytes).map_err(|_| BootError::Document)?;
-    Ok((bytes, document))
+    let statement = Statement::peek_unverified(&bytes).map_err(|_| BootError::Document)?;
+    Ok((bytes, statement))
 }

@@ -5,7 +5,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
-use strongroom_attestation::{Document, UnixMillis};
+use strongroom_attestation::{Statement, UnixMillis};
 
 /// A clock anchored at the latest NSM document. Clones share the anchor.
 #[derive(Clone)]
@@ -19,12 +19,12 @@ struct Anchor {
 
 impl EnclaveClock {
     /// Starts at the time of a document that this enclave's NSM made just now.
-    pub(crate) fn start(document: &Document) -> Self {
+    pub(crate) fn start(document: &Statement) -> Self {
         Self(Arc::new(Mutex::new(Anchor { time: document.timestamp(), at: Instant::now() })))
     }
 
     /// Anchors anew at a later document of this enclave's NSM. Never moves the clock back.
-    pub(crate) fn anchor(&self, document: &Document) {
+    pub(crate) fn anchor(&self, document: &Statement) {
         let mut anchor = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let time = document.timestamp().max(anchor.now());
         *anchor = Anchor { time, at: Instant::now() };

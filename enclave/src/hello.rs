@@ -15,7 +15,7 @@ use strongroom_attestation::{DocumentRequest, Nsm};
 use strongroom_proto::Code;
 use strongroom_proto::hello::{ClientNonce, Evidence, OfferId, write_offers};
 use strongroom_proto::limits::MAX_OFFERS_PER_DOCUMENT;
-use strongroom_seal::digest::{ClaimsDigest, EvidenceDigest, OffersDigest};
+use strongroom_seal::digest::{ClaimsDigest, OffersDigest};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::boot::{BootError, Measured, own_document};
@@ -99,8 +99,9 @@ fn make(
     let request = DocumentRequest::new()
         .with_nonce(OffersDigest::of(&list).as_bytes().to_vec())?
         .with_user_data(ClaimsDigest::of(&claims).as_bytes().to_vec())?;
-    let (document, parsed) = own_document(nsm, &request)?;
-    measured.clock().anchor(&parsed);
+    let (document, statement) = own_document(nsm, &request)?;
+    measured.clock().anchor(&statement);
+    let digest = statement.digest().map_err(|_| BootError::Document)?;
     let evidence = Evidence {
         document,
         offers: list,
@@ -110,7 +111,6 @@ fn make(
         controls: serving.bundle.controls.clone(),
     };
     let evidence = Bytes::from(evidence.encode().map_err(|_| BootError::Document)?);
-    let digest = EvidenceDigest::of(&evidence);
     let batch = Arc::new(Batch { key, serving: Arc::clone(serving) });
     let offer = |(nonce, offer): (ClientNonce, OfferId)| Offer {
         batch: Arc::clone(&batch),

@@ -25,5 +25,5 @@ mod takeover;
 
 pub use boot::BootError;
 pub use load::LoadError;
-pub use platform::Platform;
+pub use platform::{ClockSource, Platform};
 pub use run::{RunError, run};

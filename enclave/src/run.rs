@@ -48,6 +48,7 @@ pub async fn run(platform: Platform) -> Result<(), RunError> {
     let measured = Measured::boot(platform.nsm.as_ref(), &documents.charter, random.as_ref())?;
     let measured = Arc::new(measured);
     host.log(Event::Measured(measured.charter().digest())).await;
+    host.log(Event::Clock(platform.clock_source)).await;
     let keys = Keys::new(&platform, &measured, host.clone())?;
     let loader = Loader { measured, host: host.clone(), keys };
     let (hellos, queue) = Hellos::queue();

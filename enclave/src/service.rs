@@ -24,6 +24,7 @@ use crate::load::Loader;
 use crate::offers::Offers;
 use crate::serving::Serving;
 use crate::sessions::Sessions;
+use crate::takeover::TakeoverError;
 
 /// The state of a running enclave.
 pub(crate) struct Service {
@@ -36,8 +37,8 @@ pub(crate) struct Service {
     loader: Loader,
     hellos: Hellos,
     serving: RwLock<Option<Arc<Serving>>>,
-    /// One release at a time is taken over.
-    takeover: tokio::sync::Mutex<()>,
+    /// One release at a time is taken over. The highest epoch of this boot, served or withdrawn.
+    takeover: tokio::sync::Mutex<u64>,
     refusal: Mutex<String>,
     cores: Arc<Semaphore>,
     /// KiB of message bodies held at once.
@@ -86,30 +87,40 @@ impl Service {
         current.as_ref().is_some_and(|current| Arc::ptr_eq(current, serving))
     }
 
-    /// Takes over a release if it is acceptable; otherwise goes on with the one it has.
+    /// Takes over a release if it is acceptable; otherwise goes on with the one it has, unless the owner has
+    /// withdrawn this image.
     pub(crate) async fn take_over(&self, bundle: &[u8]) -> Code {
-        let _one_at_a_time = self.takeover.lock().await;
+        let mut floor = self.takeover.lock().await;
         let current = self.serving.read().unwrap_or_else(PoisonError::into_inner).clone();
         if current.as_ref().is_some_and(|current| current.is_bundle(bundle)) {
             return Code::Ok;
         }
-        match self.loader.take_over(bundle, current.as_deref()).await {
+        match self.loader.take_over(bundle, current.as_deref(), *floor).await {
             Ok(serving) => {
-                let epoch = serving.release.release().epoch;
-                *self.serving.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(serving));
-                self.offers.clear();
-                self.sessions.clear();
+                *floor = serving.release.release().epoch;
+                self.replace(Some(Arc::new(serving)));
                 self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clear();
-                self.loader.host.log(Event::Serving(epoch)).await;
+                self.loader.host.log(Event::Serving(*floor)).await;
                 Code::Ok
             }
             Err(error) => {
+                if let TakeoverError::Withdrawn { epoch } = error {
+                    *floor = epoch;
+                    self.replace(None);
+                }
                 self.loader.host.log(Event::Refused(&error)).await;
                 *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = error.to_string();
                 // The host tries again what may succeed later, and nothing else.
                 if error.may_pass() { Code::Unavailable } else { Code::Malformed }
             }
         }
+    }
+
+    /// From now on this is served, and whoever was verified against another release must verify again.
+    fn replace(&self, serving: Option<Arc<Serving>>) {
+        *self.serving.write().unwrap_or_else(PoisonError::into_inner) = serving;
+        self.offers.clear();
+        self.sessions.clear();
     }
 
     fn status(&self) -> Status {

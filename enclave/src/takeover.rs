@@ -1,7 +1,8 @@
 //! Taking over a release: judge, decrypt, load, and only then serve.
 //!
 //! Until the last step succeeds the old release is served; after it every session and offer of the old
-//! one ends, so that clients judge the new one in full. Within a boot the epoch never goes back.
+//! one ends, so that clients judge the new one in full. Within a boot the epoch never goes back. A newer
+//! release that does not list this image withdraws it: nothing is served until a still newer one lists it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,12 +22,18 @@ pub(crate) enum TakeoverError {
     #[error("{0}")]
     Release(#[from] ReleaseError),
     /// Not newer than the one in force.
-    #[error("epoch {offered} is not above {serving}, which is served")]
+    #[error("epoch {offered} is not above {serving}, which this boot has seen")]
     RolledBack {
         /// Epoch of the offered release.
         offered: u64,
-        /// Epoch in force.
+        /// The highest epoch of this boot.
         serving: u64,
+    },
+    /// Newer than the one in force, and without this image: the owner has withdrawn it.
+    #[error("release {epoch} does not list this image")]
+    Withdrawn {
+        /// Epoch of the release that does not list it.
+        epoch: u64,
     },
     /// One of its packages.
     #[error("private part: {0}")]
@@ -46,18 +53,19 @@ impl TakeoverError {
     pub(crate) fn may_pass(&self) -> bool {
         match self {
             Self::Release(error) => *error == ReleaseError::NotYet,
-            Self::RolledBack { .. } => false,
+            Self::RolledBack { .. } | Self::Withdrawn { .. } => false,
             Self::Private(error) | Self::Model { error, .. } => error.may_pass(),
         }
     }
 }
 
 impl Loader {
-    /// Makes a release ready to be served in place of `current`.
+    /// Makes a release ready to be served in place of `current`. Its epoch must be above `floor`.
     pub(crate) async fn take_over(
         &self,
         bundle: &[u8],
         current: Option<&Serving>,
+        floor: u64,
     ) -> Result<Serving, TakeoverError> {
         let bundle = Bundle::decode(bundle)?;
         let context = ReleaseContext {
@@ -65,8 +73,14 @@ impl Loader {
             image: self.measured.image(),
             now: self.measured.clock().now(),
         };
-        let release = AcceptedRelease::judge(bundle.public(), context)?;
-        newer(release.release(), current)?;
+        let release = match AcceptedRelease::judge(bundle.public(), context) {
+            // Seen again, it says the same.
+            Err(ReleaseError::Image { epoch }) if epoch > floor || (epoch == floor && current.is_none()) => {
+                return Err(TakeoverError::Withdrawn { epoch });
+            }
+            judged => judged?,
+        };
+        newer(release.release().epoch, floor)?;
         let private =
             self.private(release.release(), &bundle.private).await.map_err(TakeoverError::Private)?;
         let models = self.models(release.release(), current).await?;
@@ -97,10 +111,6 @@ impl Loader {
     }
 }
 
-fn newer(release: &Release, current: Option<&Serving>) -> Result<(), TakeoverError> {
-    let serving = current.map_or(0, |current| current.release.release().epoch);
-    if release.epoch > serving {
-        return Ok(());
-    }
-    Err(TakeoverError::RolledBack { offered: release.epoch, serving })
+fn newer(offered: u64, serving: u64) -> Result<(), TakeoverError> {
+    if offered > serving { Ok(()) } else { Err(TakeoverError::RolledBack { offered, serving }) }
 }

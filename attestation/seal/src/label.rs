@@ -17,6 +17,8 @@ impl Label {
 pub const CHARTER: Label = Label("strongroom/charter-v1");
 /// An owner's release.
 pub const RELEASE: Label = Label("strongroom/release-v1");
+/// Measurements that an owner publishes.
+pub const MEASUREMENTS: Label = Label("strongroom/measurements-v1");
 /// The public controls of a release.
 pub const CONTROLS: Label = Label("strongroom/controls-v1");
 /// The manifest of a sealed model.
@@ -29,7 +31,7 @@ pub const CLAIMS: Label = Label("strongroom/claims-v1");
 pub const OFFERS: Label = Label("strongroom/offers-v1");
 /// A client's nonce inside that list.
 pub const NONCE: Label = Label("strongroom/nonce-v1");
-/// Evidence as a client received it.
+/// What the document of evidence states.
 pub const EVIDENCE: Label = Label("strongroom/evidence-v1");
 /// HPKE `info` of a channel.
 pub const CHANNEL: Label = Label("strongroom/channel-v1");

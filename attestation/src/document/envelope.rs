@@ -70,6 +70,21 @@ impl<'a> Envelope<'a> {
     }
 }
 
+/// The payload alone. Says nothing about the proof around it, not even whether there is one.
+pub(super) fn payload(bytes: &[u8]) -> Result<&[u8], FormatError> {
+    if bytes.len() > MAX_DOCUMENT_BYTES {
+        return Err(FormatError::TooLong);
+    }
+    let untagged = bytes.strip_prefix(&[TAG_COSE_SIGN1]).unwrap_or(bytes);
+    match elements(untagged)? {
+        [_, _, Item::Bytes(payload), _] if payload.is_empty() || payload.len() > MAX_PAYLOAD_BYTES => {
+            Err(FormatError::PayloadSize { bytes: payload.len() })
+        }
+        [_, _, Item::Bytes(payload), _] => Ok(payload),
+        _ => Err(FormatError::Envelope),
+    }
+}
+
 fn elements(untagged: &[u8]) -> Result<[Item<'_>; 4], FormatError> {
     match cbor::decode(untagged, ENVELOPE_CBOR) {
         Ok(Item::Array(elements)) => elements.try_into().map_err(|_| FormatError::Envelope),

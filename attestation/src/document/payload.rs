@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use strongroom_proto::cbor::{self, CborError};
 
-use super::PcrValue;
 use super::item::Item;
+use super::{PcrValue, Statement};
 use crate::error::FormatError;
 use crate::limits::{
     MAX_CABUNDLE_ENTRIES, MAX_CERTIFICATE_BYTES, MAX_NONCE_BYTES, MAX_PUBLIC_KEY_BYTES, MAX_USER_DATA_BYTES,
@@ -17,14 +17,9 @@ use crate::time::UnixMillis;
 /// Everything the map holds, each field within its bounds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fields {
-    pub(super) module_id: String,
-    pub(super) timestamp: UnixMillis,
-    pub(super) pcrs: BTreeMap<PcrIndex, PcrValue>,
+    pub(super) statement: Statement,
     pub(super) certificate: Vec<u8>,
     pub(super) cabundle: Vec<Vec<u8>>,
-    pub(super) public_key: Option<Vec<u8>>,
-    pub(super) user_data: Option<Vec<u8>>,
-    pub(super) nonce: Option<Vec<u8>>,
 }
 
 const MODULE_ID: &str = "module_id";
@@ -47,16 +42,19 @@ impl Fields {
         let mut required = |name| map.remove(name).ok_or(FormatError::Missing(name));
         let module_id = module_id(&required(MODULE_ID)?)?;
         digest(&required(DIGEST)?)?;
-        Ok(Self {
+        let timestamp = timestamp(&required(TIMESTAMP)?)?;
+        let pcrs = pcrs(&required(PCRS)?)?;
+        let certificate = certificate(&required(CERTIFICATE)?)?;
+        let cabundle = cabundle(&required(CABUNDLE)?)?;
+        let statement = Statement {
             module_id,
-            timestamp: timestamp(&required(TIMESTAMP)?)?,
-            pcrs: pcrs(&required(PCRS)?)?,
-            certificate: certificate(&required(CERTIFICATE)?)?,
-            cabundle: cabundle(&required(CABUNDLE)?)?,
+            timestamp,
+            pcrs,
             public_key: public_key(map.remove(PUBLIC_KEY))?,
             user_data: user_data(map.remove(USER_DATA))?,
             nonce: nonce(map.remove(NONCE))?,
-        })
+        };
+        Ok(Self { statement, certificate, cabundle })
     }
 }
 

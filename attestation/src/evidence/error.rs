@@ -62,7 +62,7 @@ impl EvidenceError {
         match self {
             Self::Document(error) => EvidenceClass::Document(error.class()),
             Self::Malformed => EvidenceClass::Document(ChainOrSignature),
-            Self::OtherCharter | Self::Demand | Self::Release(ReleaseError::Image) => {
+            Self::OtherCharter | Self::Demand | Self::Release(ReleaseError::Image { .. }) => {
                 EvidenceClass::Document(Pcr)
             }
             Self::CharterSigner | Self::Charter(_) | Self::Release(ReleaseError::Signature(_)) => {

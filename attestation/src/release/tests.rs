@@ -119,7 +119,7 @@ fn step_5_not_in_force() {
 #[test]
 fn step_6_image_not_listed() {
     let release = Release { images: vec![image(1)], ..release() };
-    assert_eq!(judge(&owner(), &release).unwrap_err(), ReleaseError::Image);
+    assert_eq!(judge(&owner(), &release).unwrap_err(), ReleaseError::Image { epoch: release.epoch });
 }
 
 #[test]

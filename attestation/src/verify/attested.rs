@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::chain::Signed;
-use crate::document::{Document, PcrValue};
+use crate::document::{Document, PcrValue, Statement};
 use crate::pcr::{ImagePcrs, Pcr, PcrIndex};
 use crate::root::RootKind;
 use crate::time::UnixMillis;
@@ -24,6 +24,12 @@ impl Attested {
     #[must_use]
     pub const fn root(&self) -> RootKind {
         self.root
+    }
+
+    /// What the document states.
+    #[must_use]
+    pub fn statement(&self) -> &Statement {
+        &self.document
     }
 
     /// Id of the NSM that issued the document.

@@ -2,10 +2,12 @@
 
 mod api_key;
 mod charter;
+mod image;
 mod infer;
 mod inspect;
 mod keygen;
 mod kms_policy;
+mod measure;
 mod release;
 mod seal;
 mod verify;
@@ -25,6 +27,10 @@ pub(crate) enum Command {
     Charter(charter::Args),
     /// Owner: print the policy under which only the given enclaves can use the KMS key
     KmsPolicy(kms_policy::Args),
+    /// Anyone: put an enclave image together; `scripts/build-eif` calls this
+    Image(Box<image::Args>),
+    /// Anyone: print the measurements of an enclave image before anyone runs it
+    Measure(Box<measure::Args>),
     /// Owner: check, encrypt and sign an ONNX model
     Seal(Box<seal::Args>),
     /// Owner: say which sealed models an enclave serves, to whom, and until when
@@ -44,6 +50,8 @@ impl Command {
             Self::ApiKey(args) => api_key::run(&args),
             Self::Charter(args) => charter::run(args),
             Self::KmsPolicy(args) => kms_policy::run(args),
+            Self::Image(args) => image::run(&args).await,
+            Self::Measure(args) => measure::run(*args),
             Self::Seal(args) => seal::run(&args).await,
             Self::Release(args) => release::run(&args).await,
             Self::Inspect(args) => inspect::run(&args),

@@ -96,7 +96,7 @@ const fn release(error: ReleaseError) -> u8 {
         ReleaseError::Bundle | ReleaseError::Shape | ReleaseError::ControlsShape => DAMAGED,
         ReleaseError::Deployment | ReleaseError::Controls => BINDING,
         ReleaseError::Epoch { .. } | ReleaseError::NotYet | ReleaseError::Expired => STALE_OR_NONCE,
-        ReleaseError::Image => PCR,
+        ReleaseError::Image { .. } => PCR,
         ReleaseError::Sense(_) => USAGE,
     }
 }

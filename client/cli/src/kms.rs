@@ -29,6 +29,13 @@ pub(crate) struct KmsArgs {
     /// ARN of the KMS key that wraps data keys; an alias is refused
     #[arg(long, value_name = "ARN")]
     pub(crate) kms_key: KeyArn,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+/// Where KMS is and as whom it is asked.
+#[derive(Args)]
+pub(crate) struct Reach {
     /// Dial this address in place of the region's KMS endpoint, whose name TLS still demands
     #[arg(long, value_name = "HOST:PORT")]
     kms_connect: Option<String>,
@@ -47,17 +54,22 @@ impl KmsArgs {
         package: &SignedManifest<M>,
     ) -> Result<(DataKey, WrappedKey)> {
         let context = EncryptionContext::new(package.encryption_context())?;
-        let mut made = self.connect()?.generate_data_key(&self.kms_key, &context).await?;
+        let kms = self.reach.connect(self.kms_key.region())?;
+        let mut made = kms.generate_data_key(&self.kms_key, &context).await?;
         let blob = made.wrapped.as_bytes().to_vec();
         let wrapped = WrappedKey { key_arn: self.kms_key.as_str().to_owned(), blob };
         Ok((DataKey::take(&mut made.plaintext), wrapped))
     }
 
-    fn connect(&self) -> Result<Kms> {
+}
+
+impl Reach {
+    /// A client of the region's KMS.
+    pub(crate) fn connect(&self, region: &Region) -> Result<Kms> {
         let clock = Clock::new(SystemTime::now);
         let credentials = HostCredentials::new(clock.clone());
         credentials.set(self.credentials()?);
-        let region: Region = self.kms_key.region().clone();
+        let region = region.clone();
         let address = self.kms_connect.clone().unwrap_or_else(|| format!("{}:443", region.kms_host()));
         let dial = Arc::new(move || dial(address.clone()));
         Ok(Kms::new(KmsConfig { region, dial, roots: self.roots()?, clock, credentials })?)

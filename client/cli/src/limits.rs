@@ -14,6 +14,9 @@ pub(crate) const MAX_SMALL_FILE_BYTES: u64 = 1024 * 1024;
 /// Bytes of a release bundle or another document that is inspected.
 pub(crate) const MAX_DOCUMENT_BYTES: u64 = strongroom_proto::limits::MAX_RELEASE_BYTES as u64;
 
+/// Bytes of an enclave image, or of a part of one.
+pub(crate) const MAX_IMAGE_PART_BYTES: u64 = 2 * 1024 * 1024 * 1024;
+
 /// Bytes of an ONNX file.
 pub(crate) const MAX_MODEL_BYTES: u64 = MAX_CONTENT_BYTES;
 

@@ -32,6 +32,11 @@ pub(crate) fn result(json: bool, value: &impl Serialize, human: &str) -> Result<
     line(&text)
 }
 
+/// Writes a result that has no other form as JSON on one line.
+pub(crate) fn json(value: &impl Serialize) -> Result<()> {
+    line(&serde_json::to_string(value).map_err(|_| CliError::Stdout(io::ErrorKind::InvalidData))?)
+}
+
 /// Warns on stderr.
 pub(crate) fn warn(text: &str) {
     let _ = writeln!(io::stderr(), "warning: {text}");

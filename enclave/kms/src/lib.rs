@@ -22,6 +22,7 @@ pub mod dial;
 pub mod error;
 pub mod limits;
 pub mod policy;
+pub mod sign;
 pub mod tls;
 
 pub use admin::{KeyDescription, KeyState};

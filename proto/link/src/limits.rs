@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 /// Bytes handed to the socket in one write call. A vsock driver copies each call into buffers of
-/// its own, so that larger calls cost memory without being faster.
-pub const MAX_WRITE_BYTES: usize = 64 * 1024;
+/// its own, so that larger calls cost memory without being faster, and some of them stumble above 32 KiB.
+pub const MAX_WRITE_BYTES: usize = 16 * 1024;
 
 /// Bytes of the largest body that is copied behind its header, so that both leave in one write.
 pub const SMALL_FRAME_BYTES: usize = 4 * 1024;

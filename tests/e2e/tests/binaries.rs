@@ -119,7 +119,7 @@ fn neither_environment_nor_arguments_get_the_measured_enclave_to_start_elsewhere
     }
     let bare = start(&[], &[]);
     assert_eq!(bare.0, Some(1));
-    assert_eq!(bare.1, "strongroom-enclave: /etc/strongroom/parent-cid: entity not found\n");
+    assert_eq!(bare.1, "strongroom-enclave: not the first process of an enclave\n");
     assert_eq!(start(SETTINGS, &[]), bare, "the environment made a difference");
     assert_eq!(start(&[], ARGUMENTS), bare, "arguments made a difference");
 }

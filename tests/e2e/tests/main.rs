@@ -17,6 +17,7 @@ mod binaries;
 mod client_refuses;
 mod memory;
 mod messages;
+mod nitro;
 mod no_key;
 mod real_models;
 mod release;

@@ -31,7 +31,7 @@ fn principals() -> Principals {
 async fn pin(ground: &Ground, owner: &Owner, image: Option<[u8; 48]>, charter: Option<[u8; 48]>) {
     let signed = std::fs::read(ground.layout.store().join("charter.cose")).unwrap();
     let true_charter = *SignedCharter::open(&signed).unwrap().pcr16().as_bytes();
-    let text = std::fs::read_to_string(ground.layout.owner("image.json")).unwrap();
+    let text = std::fs::read_to_string(ground.layout.owner("image-0.json")).unwrap();
     let json: serde_json::Value = serde_json::from_str(&text).unwrap();
     let true_image = hex::decode(json["Measurements"]["PCR0"].as_str().unwrap()).unwrap();
     let pin = Pin {

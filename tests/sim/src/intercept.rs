@@ -65,7 +65,13 @@ async fn accept(listener: Listener, enclave: Endpoint, meddle: Meddle) {
     }
 }
 
-async fn pass<R, W>(mut reader: R, mut writer: W, inbound: bool, meddle: &Meddle) -> Result<(), LinkError>
+/// Passes frames of one direction on until it ends.
+pub(crate) async fn pass<R, W>(
+    mut reader: R,
+    mut writer: W,
+    inbound: bool,
+    meddle: &Meddle,
+) -> Result<(), LinkError>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,

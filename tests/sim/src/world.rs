@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use bundled::{bundled_folder, bundled_model};
-pub use ground::{ACCOUNT, Ground, REGION};
+pub use ground::{ACCOUNT, Documents, Ground, REGION};
 pub(crate) use ground::{dial, region};
 pub use layout::Layout;
 pub use owner::{ModelSource, Owner, ReleasePlan, measurements};

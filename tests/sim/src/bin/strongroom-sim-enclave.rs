@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
-use strongroom_enclave::{Platform, run};
+use strongroom_enclave::{ClockSource, Platform, run};
 use strongroom_kms::TlsRoots;
 use strongroom_link::{Endpoint, PeerRule};
 use strongroom_sim::nsm::{SimIdentity, SimNsm, system_clock};
@@ -76,6 +76,7 @@ fn platform(arguments: Arguments) -> Result<Platform, String> {
         host: arguments.host,
         kms_tunnel: arguments.kms_tunnel,
         kms_roots: TlsRoots::from_pem(&roots).map_err(|error| error.to_string())?,
+        clock_source: ClockSource::Other,
     })
 }
 

@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use super::{Layout, WorldError};
 use crate::kms::recipient::{ASSUMED_MAX_AGE, attested_by};
 use crate::kms::{Caller, SimCredential, SimKms, SimKmsConfig, TlsIdentity, date, serve};
+use crate::nitro::Resigner;
 use crate::nsm::system_clock;
 use crate::pki::{NitroPki, TlsCa};
 
@@ -25,6 +26,15 @@ pub const REGION: &str = "eu-central-1";
 
 /// Time after which the host's credentials end. They are replaced at half of it.
 const CREDENTIAL_LIFE: Duration = Duration::from_secs(60 * 60);
+
+/// What comes of the documents that reach KMS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Documents {
+    /// They are judged as they are.
+    AsTheyAre,
+    /// They are signed first, because the emulated NSM signs nothing.
+    Resigned,
+}
 
 /// PKI and KMS of a simulation.
 pub struct Ground {
@@ -47,6 +57,14 @@ impl Ground {
     /// # Errors
     /// See [`WorldError`].
     pub async fn prepare(directory: &Path) -> Result<Self, WorldError> {
+        Self::prepare_for(directory, Documents::AsTheyAre).await
+    }
+
+    /// As [`Ground::prepare`], for an NSM that signs or one that does not.
+    ///
+    /// # Errors
+    /// See [`WorldError`].
+    pub async fn prepare_for(directory: &Path, documents: Documents) -> Result<Self, WorldError> {
         let layout = Layout::create(directory)?;
         let now = system_clock()();
         let pki = match NitroPki::load(&layout.pki()) {
@@ -60,12 +78,18 @@ impl Ground {
         write(&layout.kms_roots(), pem(tls.root_der()).as_bytes())?;
         let root = TrustRoot::from_der(pki.root_der())
             .map_err(|error| WorldError::NotReady(format!("simulated root: {error}")))?;
+        let pki = Arc::new(pki);
+        let verifier = attested_by(root, ASSUMED_MAX_AGE);
+        let verifier = match documents {
+            Documents::AsTheyAre => verifier,
+            Documents::Resigned => Resigner::new(Arc::clone(&pki)).before(verifier),
+        };
         let owner = credential("OWNER", None, Caller::user(ACCOUNT, "owner", &["kms:CreateKey"]));
         let kms = SimKms::open(SimKmsConfig {
             region: region()?,
             clock: Clock::new(SystemTime::now),
             credentials: vec![owner.clone()],
-            verifier: attested_by(root, ASSUMED_MAX_AGE),
+            verifier,
             state_dir: Some(layout.kms()),
         });
         let kms = Arc::new(kms.map_err(WorldError::io("simulated kms"))?);
@@ -78,7 +102,7 @@ impl Ground {
             let (kms, layout) = (Arc::clone(&kms), layout.clone());
             tokio::spawn(renewing(kms, layout))
         }];
-        Ok(Self { layout, pki: Arc::new(pki), kms, kms_address, owner, tasks })
+        Ok(Self { layout, pki, kms, kms_address, owner, tasks })
     }
 }
 

@@ -1,7 +1,7 @@
 //! The owner: everything here happens through the shipped `strongroom` command.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use strongroom_attestation::ImagePcrs;
@@ -57,6 +57,7 @@ pub struct Owner {
     credential: SimCredential,
     admin: Kms,
     key: KeyArn,
+    images: Mutex<Vec<ImagePcrs>>,
 }
 
 impl Owner {
@@ -83,13 +84,35 @@ impl Owner {
             credential: ground.owner.clone(),
             admin,
             key,
+            images: Mutex::default(),
         };
         owner.make_keys().await?;
         owner.make_charter().await?;
-        owner.measure_image(&binaries.path("strongroom-sim-enclave"))?;
-        owner.put_policy().await?;
-        owner.write_trust(ground)?;
+        owner.allow(ground, &[owner.image(&binaries.path("strongroom-sim-enclave"))?]).await?;
         Ok(owner)
+    }
+
+    /// Lets exactly these images use the key and be released from now on, and has clients trust them.
+    ///
+    /// # Errors
+    /// See [`WorldError`].
+    pub async fn allow(&self, ground: &Ground, images: &[ImagePcrs]) -> Result<(), WorldError> {
+        for (number, image) in images.iter().enumerate() {
+            write(&self.image_file(number), measurements(image).as_bytes())?;
+        }
+        *self.images.lock().unwrap_or_else(PoisonError::into_inner) = images.to_vec();
+        self.put_policy().await?;
+        self.write_trust(ground)
+    }
+
+    fn image_file(&self, number: usize) -> PathBuf {
+        self.layout.owner(&format!("image-{number}.json"))
+    }
+
+    /// `--image FILE` for every image that is allowed.
+    fn image_args(&self) -> Vec<String> {
+        let images = self.images.lock().unwrap_or_else(PoisonError::into_inner).len();
+        (0..images).map(|number| path_arg("--image", &self.image_file(number))).collect()
     }
 
     /// The KMS key.
@@ -120,13 +143,13 @@ impl Owner {
             path_arg("--charter", &self.layout.store().join("charter.cose")),
             path_arg("--key", &self.layout.owner("owner.pem")),
             format!("--epoch={}", plan.epoch),
-            path_arg("--image", &self.layout.owner("image.json")),
             format!("--kms-key={}", self.key.as_str()),
             format!("--api-key-sha256={}", key_digest.trim()),
             path_arg("--out", &out),
         ];
         args.extend(plan.models.iter().map(|model| path_arg("--model", &self.package(&model.id))));
         args.extend(plan.policy.iter().map(|policy| path_arg("--policy", policy)));
+        args.extend(self.image_args());
         self.with_kms(args).await.map(drop)
     }
 
@@ -180,33 +203,30 @@ impl Owner {
         self.run(args).await.map(drop)
     }
 
-    /// Writes the measurements of the enclave's executable in the form that nitro-cli prints.
-    fn measure_image(&self, executable: &Path) -> Result<(), WorldError> {
-        let image = self.image(executable)?;
-        write(&self.layout.owner("image.json"), measurements(&image).as_bytes())
-    }
-
     fn image(&self, executable: &Path) -> Result<ImagePcrs, WorldError> {
         let bytes = std::fs::read(executable).map_err(WorldError::io(executable.display().to_string()))?;
         Ok(measure(&bytes))
     }
 
     async fn put_policy(&self) -> Result<(), WorldError> {
-        let args = vec![
+        let mut args = vec![
             "kms-policy".to_owned(),
             path_arg("--charter", &self.layout.store().join("charter.cose")),
-            path_arg("--image", &self.layout.owner("image.json")),
             format!("--admin=arn:aws:iam::{ACCOUNT}:user/owner"),
             format!("--sealer=arn:aws:iam::{ACCOUNT}:user/owner"),
             format!("--enclave-role=arn:aws:iam::{ACCOUNT}:role/strongroom-host"),
         ];
+        args.extend(self.image_args());
         let policy = self.run(args).await?;
         Ok(self.admin.put_key_policy(&self.key, &PolicyText::new(policy.stdout)?).await?)
     }
 
     /// What a client of this simulation demands, root included.
     fn write_trust(&self, ground: &Ground) -> Result<(), WorldError> {
-        let image = self.image(&self.binaries.path("strongroom-sim-enclave"))?;
+        let images = self.images.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let image = |ImagePcrs { pcr0, pcr1, pcr2 }: &ImagePcrs| {
+            format!("[[image]]\npcr0 = \"{pcr0}\"\npcr1 = \"{pcr1}\"\npcr2 = \"{pcr2}\"\n\n")
+        };
         let charter = std::fs::read(self.layout.store().join("charter.cose"));
         let charter = SignedCharter::open(&charter.map_err(WorldError::io("charter.cose"))?);
         let charter = charter.map_err(|error| WorldError::NotReady(error.to_string()))?;
@@ -218,16 +238,11 @@ impl Owner {
              least_epoch = 1\n\
              owner_may_change_models = true\n\
              owner_decides_controls = true\n\n\
-             [[image]]\n\
-             pcr0 = \"{pcr0}\"\n\
-             pcr1 = \"{pcr1}\"\n\
-             pcr2 = \"{pcr2}\"\n\n\
+             {images}\
              [charter]\n\
              digest = \"{charter}\"\n",
             root = pem(ground.pki.root_der()),
-            pcr0 = image.pcr0,
-            pcr1 = image.pcr1,
-            pcr2 = image.pcr2,
+            images = images.iter().map(image).collect::<String>(),
             charter = charter.digest(),
         );
         write(&self.layout.trust(), text.as_bytes())

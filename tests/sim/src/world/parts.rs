@@ -91,13 +91,18 @@ pub struct HostOptions {
     pub listen: SocketAddr,
     /// Where it finds the enclave, if not at the ordinary socket.
     pub enclave: Option<Endpoint>,
-    /// Another store.
-    pub store: Option<PathBuf>,
+    /// Another store: a directory, or `s3://BUCKET/PREFIX`.
+    pub store: Option<String>,
+    /// Arguments after the ordinary ones.
+    pub arguments: Vec<String>,
+    /// Where its log goes, if not to the stderr of this process.
+    pub log: Option<PathBuf>,
 }
 
 impl Default for HostOptions {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)), enclave: None, store: None }
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self { listen, enclave: None, store: None, arguments: Vec::new(), log: None }
     }
 }
 
@@ -131,11 +136,16 @@ impl HostProcess {
             .arg(format!("--tunnel={}", sockets.endpoint(TUNNEL)))
             .arg(format!("--kms={}", ground.kms_address))
             .arg("--store")
-            .arg(options.store.clone().unwrap_or_else(|| ground.layout.store()))
+            .arg(options.store.as_ref().map_or_else(|| ground.layout.store(), PathBuf::from))
             .arg("--credentials-file")
             .arg(ground.layout.host_credentials())
             .arg("--ready-file")
-            .arg(&ready_file);
+            .arg(&ready_file)
+            .args(&options.arguments);
+        if let Some(log) = &options.log {
+            let file = std::fs::File::create(log).map_err(WorldError::io(log.display().to_string()))?;
+            command.stderr(file);
+        }
         command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
         let mut child = command.spawn().map_err(WorldError::io("strongroom-host"))?;
         let listening =

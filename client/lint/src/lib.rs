@@ -1,0 +1,1 @@
+//! Judges KMS key policies: whether they tie a key to enclaves.

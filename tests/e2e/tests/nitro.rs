@@ -1,0 +1,183 @@
+//! The very image, booted: production binary, real guest kernel, `/dev/nsm` and AF_VSOCK under QEMU's machine
+//! `nitro-enclave`. `scripts/nitro-test` builds what this needs and runs it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail with the test")]
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use strongroom_attestation::{ImagePcrs, Pcr, PcrIndex, Statement};
+use strongroom_link::Mux;
+use strongroom_proto::frame::Kind;
+use strongroom_proto::hello::Evidence;
+use strongroom_sim::nitro::{Bridge, EmulatedEnclave, Emulator, Resigner};
+use strongroom_sim::world::{
+    Binaries, Documents, Ground, HostOptions, HostProcess, Output, Owner, ReleasePlan, Sockets, bundled_folder,
+    bundled_model,
+};
+
+/// Where `scripts/nitro-test` says the emulator and the static binary are.
+const EMULATOR: &str = "STRONGROOM_EMULATOR";
+const STATIC_ENCLAVE: &str = "STRONGROOM_STATIC_ENCLAVE";
+
+/// The emulated device lets guests reach the parent as CID 2 as well, and shows the parent's calls as coming
+/// from there.
+const PARENT_CID: &str = "2";
+const MEMORY: &str = "1G";
+/// Software emulation on a shared machine.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// An image and everything outside it.
+struct Rig {
+    emulator: Emulator,
+    binaries: Binaries,
+    ground: Ground,
+    owner: Owner,
+    sockets: Sockets,
+    folder: tempfile::TempDir,
+}
+
+impl Rig {
+    async fn set_up() -> Self {
+        let emulator = Emulator::in_folder(&from_environment(EMULATOR)).unwrap();
+        let binaries = Binaries::beside_this_one().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let ground = Ground::prepare_for(&folder.path().join("state"), Documents::Resigned).await.unwrap();
+        let owner = Owner::establish(&ground, &binaries).await.unwrap();
+        Self { emulator, binaries, ground, owner, sockets: Sockets::fresh().unwrap(), folder }
+    }
+
+    /// Builds an image around a binary, for this simulation's KMS, and measures it with the shipped command.
+    async fn image(&self, name: &str, init: &Path) -> (PathBuf, ImagePcrs) {
+        let image = self.folder.path().join(name);
+        let args = [
+            "image".to_owned(),
+            format!("--init={}", init.display()),
+            format!("--kernel={}", self.emulator.kernel().display()),
+            format!("--cmdline={}", self.emulator.command_line().display()),
+            format!("--parent-cid={PARENT_CID}"),
+            format!("--kms-roots={}", self.ground.layout.kms_roots().display()),
+            format!("--output={}", image.display()),
+        ];
+        let built = self.strongroom(&args).await;
+        let measured = self.strongroom(&["measure".to_owned(), image.display().to_string()]).await;
+        assert_eq!(built.stdout, measured.stdout, "what was built is what is measured");
+        (image, measurements(&measured.stdout))
+    }
+
+    async fn strongroom(&self, args: &[String]) -> Output {
+        let output = self.binaries.strongroom(args.to_vec(), &[]).await.unwrap();
+        assert_eq!(output.code, 0, "{}", output.stderr);
+        output
+    }
+
+    fn prepare(&self, image: &Path, append: &str) -> EmulatedEnclave {
+        EmulatedEnclave::prepare(&self.emulator, image, &self.sockets, append, MEMORY).unwrap()
+    }
+
+    fn bridge(&self, vm: &EmulatedEnclave) -> Bridge {
+        let resigner = Resigner::new(std::sync::Arc::clone(&self.ground.pki));
+        Bridge::start(&self.sockets.endpoint("enclave"), &vm.device(), Some(resigner)).unwrap()
+    }
+
+    async fn host(&self, options: HostOptions) -> HostProcess {
+        HostProcess::start(&self.binaries, &self.ground, &self.sockets, &options).await.unwrap()
+    }
+
+    async fn command(&self, host: &HostProcess, command: &str, more: &[String]) -> Output {
+        let mut all = vec![
+            command.to_owned(),
+            format!("--url={}", host.url()),
+            format!("--trust={}", self.ground.layout.trust().display()),
+        ];
+        all.extend_from_slice(more);
+        let state = self.ground.layout.owner("client-state").display().to_string();
+        self.binaries.strongroom(all, &[("XDG_STATE_HOME", state.as_str())]).await.unwrap()
+    }
+
+    async fn infer(&self, host: &HostProcess) -> Output {
+        let key = format!("--api-key=@{}", self.ground.layout.api_key().display());
+        let input = format!("--input={}", bundled_folder().unwrap().join("request.json").display());
+        self.command(host, "infer", &[key, "--model=fraud".to_owned(), input]).await
+    }
+
+    /// What the enclave says when asked directly, without anyone who signs in between.
+    async fn raw_evidence(&self, vm: &EmulatedEnclave) -> Evidence {
+        let endpoint = self.sockets.endpoint("direct");
+        let _bridge = Bridge::start(&endpoint, &vm.device(), None).unwrap();
+        let limit = Duration::from_secs(30);
+        let mux = Mux::new(endpoint.connect(limit).await.unwrap());
+        let reply = mux.call(Kind::Hello, vec![7; 32].into(), limit).await.unwrap();
+        Evidence::decode(&reply.into_coded().unwrap().1).unwrap()
+    }
+}
+
+fn from_environment(name: &str) -> PathBuf {
+    std::env::var_os(name).unwrap_or_else(|| panic!("{name} is not set: run scripts/nitro-test")).into()
+}
+
+fn measurements(json: &str) -> ImagePcrs {
+    let parsed: serde_json::Value = serde_json::from_str(json).unwrap();
+    let pcr = |name: &str| parsed["Measurements"][name].as_str().unwrap().parse::<Pcr>().unwrap();
+    ImagePcrs { pcr0: pcr("PCR0"), pcr1: pcr("PCR1"), pcr2: pcr("PCR2") }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs scripts/nitro-test"]
+async fn the_measured_image_boots_attests_and_answers() {
+    let rig = Rig::set_up().await;
+    let (image, pcrs) = rig.image("strongroom.eif", &from_environment(STATIC_ENCLAVE)).await;
+    rig.owner.allow(&rig.ground, &[pcrs]).await.unwrap();
+    rig.owner.release(&ReleasePlan::first(vec![bundled_model().unwrap()])).await.unwrap();
+
+    let mut vm = rig.prepare(&image, "");
+    let _bridge = rig.bridge(&vm);
+    let host = rig.host(HostOptions::default()).await;
+    let start = Instant::now();
+    vm.boot().unwrap();
+    let serving = host.wait_until_serving(PATIENCE).await;
+    assert!(serving.is_ok(), "{}", vm.console());
+    let serving = start.elapsed();
+    let verified = rig.command(&host, "verify", &[]).await;
+    assert_eq!(verified.code, 0, "{}{}", verified.stdout, verified.stderr);
+    let answer = rig.infer(&host).await;
+    assert_eq!(answer.code, 0, "{}", answer.stderr);
+    assert!(answer.stdout.contains("\"model_name\""), "{}", answer.stdout);
+    let bytes = std::fs::metadata(&image).unwrap().len();
+    eprintln!("boot to serving {serving:?}, to first answer {:?}, image {bytes} bytes", start.elapsed());
+
+    // What the module itself states, before anyone signs it.
+    let evidence = rig.raw_evidence(&vm).await;
+    let stated = Statement::peek_unverified(&evidence.document).unwrap();
+    assert_eq!(stated.pcr(PcrIndex::IMAGE), Some(pcrs.pcr0));
+    assert_eq!(stated.pcr(PcrIndex::KERNEL), Some(pcrs.pcr1));
+    assert_eq!(stated.pcr(PcrIndex::APPLICATION), Some(pcrs.pcr2));
+    let charter = std::fs::read(rig.ground.layout.store().join("charter.cose")).unwrap();
+    let charter = strongroom_attestation::charter::SignedCharter::open(&charter).unwrap();
+    // A document lists locked registers only.
+    assert_eq!(stated.pcr(PcrIndex::CHARTER), Some(charter.pcr16()));
+
+    // The production verifier refuses that document as it is.
+    let document = rig.folder.path().join("document");
+    std::fs::write(&document, &evidence.document).unwrap();
+    let refused = rig.binaries.strongroom(
+        [
+            "verify".to_owned(),
+            format!("--document={}", document.display()),
+            format!("--at-ms={}", stated.timestamp().as_millis()),
+            format!("--pcr=0={}", pcrs.pcr0),
+        ],
+        &[],
+    );
+    let refused = refused.await.unwrap();
+    assert_ne!(refused.code, 0);
+    assert!(refused.stdout.contains("verdict: refused"), "{}{}", refused.stdout, refused.stderr);
+    let direct = rig.sockets.endpoint("unsigned");
+    let _unsigned = Bridge::start(&direct, &vm.device(), None).unwrap();
+    drop(host);
+    let host = rig.host(HostOptions { enclave: Some(direct), ..HostOptions::default() }).await;
+    host.wait_until_serving(PATIENCE).await.unwrap();
+    let refused = rig.command(&host, "verify", &[]).await;
+    assert_ne!(refused.code, 0, "an unsigned document was accepted");
+    vm.kill().await;
+}
