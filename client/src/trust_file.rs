@@ -1,4 +1,4 @@
-//! The trust file: what a client demands of an enclave, as TOML that needs no other file.
+//! The trust file: what a client demands of an enclave, as TOML.
 //!
 //! ```toml
 //! # true: the one accepted root is the one below, and the root of AWS is not. Every command then
@@ -15,6 +15,10 @@
 //! pcr0 = "f4d4…"                    # 96 hexadecimal digits each
 //! pcr1 = "…"
 //! pcr2 = "…"
+//!
+//! # [measurements]                    in place of [[image]]: the images that one of these keys has published for
+//! # signed_by = ["04…"]               this deployment, in a document that is given beside this file
+//! # deployment = "fraud-eu"
 //!
 //! [charter]                         # one of the two
 //! digest = "…"                      # exactly this charter
@@ -40,6 +44,7 @@ mod text;
 use std::time::Duration;
 
 use strongroom_attestation::evidence::{CharterDemand, ControlsDemand, ModelDemand, Trust, TrustError};
+use strongroom_attestation::published::PublishedError;
 use strongroom_attestation::{ImagePcrs, RootError, RootKind, TrustRoot};
 use strongroom_proto::name::{Name, PackageId};
 
@@ -99,6 +104,9 @@ pub enum TrustFileError {
     /// The inline root.
     #[error("root: {0}")]
     Root(#[from] RootError),
+    /// The published measurements.
+    #[error("{0}")]
+    Published(#[from] PublishedError),
     /// An empty demand.
     #[error("{0}")]
     Empty(#[from] TrustError),
@@ -128,7 +136,15 @@ impl TrustFile {
     /// # Errors
     /// See [`TrustFileError`].
     pub fn parse(bytes: &[u8]) -> Result<Self, TrustFileError> {
-        Self::new(text::read(bytes)?)
+        Self::new(text::read(bytes, None)?)
+    }
+
+    /// Reads a trust file whose images are those of a signed document.
+    ///
+    /// # Errors
+    /// See [`TrustFileError`].
+    pub fn parse_with_measurements(bytes: &[u8], published: &[u8]) -> Result<Self, TrustFileError> {
+        Self::new(text::read(bytes, Some(published))?)
     }
 
     /// Writes the file that [`TrustFile::parse`] reads back to the same demands.

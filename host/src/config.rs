@@ -14,17 +14,19 @@ use crate::credentials::Source;
 use crate::destination::Destination;
 use crate::limits::{
     BODY_STALL_TIMEOUT, BODY_TIMEOUT, CONNECTION_IDLE, DEFAULT_GRACE, DEFAULT_MAX_CONNECTIONS,
-    DEFAULT_MAX_REQUESTS, DEFAULT_REQUEST_DEADLINE, MAX_CONFIG_BYTES, TUNNEL_IDLE,
+    DEFAULT_MAX_REQUESTS, DEFAULT_REQUEST_DEADLINE, DEFAULT_START_TIMEOUT, MAX_CONFIG_BYTES, TUNNEL_IDLE,
 };
+use crate::store::{Location, Place, S3Place};
+use crate::supervise::{Pace, Plan, Program};
 
-pub use settings::{Cli, LogFormat, LogLevel, Settings};
+pub use settings::{Cli, Command, DoctorArgs, LogFormat, LogLevel, Settings};
 
 /// Context id that the Nitro CLI gives to the first enclave.
 const DEFAULT_ENCLAVE_CID: u32 = 16;
 /// Ports of the enclave's service, of the host's services and of the KMS tunnel.
 const DEFAULT_PORTS: [u32; 3] = [5000, 5001, 5002];
-const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
-const DEFAULT_METRICS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
+pub(crate) const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+pub(crate) const DEFAULT_METRICS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9464);
 
 /// Everything the host needs to know.
 #[derive(Clone, Debug)]
@@ -43,10 +45,12 @@ pub struct Config {
     pub tunnel: Endpoint,
     /// The tunnel's one destination.
     pub kms: Destination,
-    /// The store's directory.
-    pub store: PathBuf,
+    /// Charter, release and packages.
+    pub store: Place,
     /// Where credentials come from.
     pub credentials: Source,
+    /// How the enclave is started, if by this host.
+    pub supervision: Option<Plan>,
     /// Messages worked on at once.
     pub max_requests: usize,
     /// Connections of clients held at once.
@@ -140,7 +144,7 @@ impl Config {
     /// # Errors
     /// Any [`ConfigError`].
     pub fn load(cli: Cli) -> Result<Self, ConfigError> {
-        Self::new(Settings::load(cli)?)
+        Self::new(Settings::load(cli.config, cli.settings)?)
     }
 
     /// Checks settings and completes them with defaults.
@@ -150,6 +154,8 @@ impl Config {
     pub fn new(settings: Settings) -> Result<Self, ConfigError> {
         let credentials = source(&settings)?;
         let tls = tls_files(&settings)?;
+        let store = place(&settings)?;
+        let supervision = supervision(&settings)?;
         let [enclave_port, services_port, tunnel_port] = DEFAULT_PORTS;
         let here = |port| Endpoint::Vsock { cid: u32::MAX, port };
         let request = settings.deadline_s.map_or(DEFAULT_REQUEST_DEADLINE, Duration::from_secs);
@@ -163,8 +169,9 @@ impl Config {
             services: settings.services.unwrap_or_else(|| here(services_port)),
             tunnel: settings.tunnel.unwrap_or_else(|| here(tunnel_port)),
             kms: settings.kms.ok_or(ConfigError::Missing("kms"))?,
-            store: settings.store.ok_or(ConfigError::Missing("store"))?,
+            store,
             credentials,
+            supervision,
             max_requests: settings.max_requests.unwrap_or(DEFAULT_MAX_REQUESTS),
             max_connections: settings.max_connections.unwrap_or(DEFAULT_MAX_CONNECTIONS),
             timing: Timing {
@@ -205,12 +212,11 @@ impl Config {
         if self.max_requests == 0 || self.max_connections == 0 {
             return Err(ConfigError::Combination("max-requests and max-connections must be at least 1"));
         }
-        exists("store", &self.store)?;
         Ok(self)
     }
 }
 
-fn source(settings: &Settings) -> Result<Source, ConfigError> {
+pub(crate) fn source(settings: &Settings) -> Result<Source, ConfigError> {
     match (&settings.credentials_file, &settings.credentials_imds) {
         (Some(file), None) => Ok(Source::File(file.clone())),
         (None, Some(imds)) => Ok(Source::Imds(imds.clone())),
@@ -219,6 +225,38 @@ fn source(settings: &Settings) -> Result<Source, ConfigError> {
             Err(ConfigError::Combination("credentials-file and credentials-imds exclude each other"))
         }
     }
+}
+
+/// The store with what belongs to its kind, and nothing of the other kind.
+pub(crate) fn place(settings: &Settings) -> Result<Place, ConfigError> {
+    let (region, endpoint) = (settings.s3_region.clone(), settings.s3_endpoint.clone());
+    match settings.store.clone().ok_or(ConfigError::Missing("store"))? {
+        Location::Directory(_) if region.is_some() || endpoint.is_some() => {
+            Err(ConfigError::Combination("s3-region and s3-endpoint need a store in S3"))
+        }
+        Location::Directory(path) => exists("store", &path).map(|()| Place::Directory(path)),
+        Location::S3(bucket, prefix) => {
+            let region = region.ok_or(ConfigError::Missing("s3-region"))?;
+            Ok(Place::S3(S3Place { bucket, prefix, region, endpoint }))
+        }
+    }
+}
+
+fn supervision(settings: &Settings) -> Result<Option<Plan>, ConfigError> {
+    let program = |words: &Option<Vec<String>>, what| {
+        words.clone().map(Program::new).transpose().map_err(|_| ConfigError::Combination(what))
+    };
+    let start = program(&settings.enclave_start, "enclave-start must begin with a program")?;
+    let stop = program(&settings.enclave_stop, "enclave-stop must begin with a program")?;
+    let timeout = settings.enclave_start_timeout_s.map(Duration::from_secs);
+    let Some(start) = start else {
+        return match (stop, timeout) {
+            (None, None) => Ok(None),
+            _ => Err(ConfigError::Combination("enclave-stop and enclave-start-timeout-s need enclave-start")),
+        };
+    };
+    let start_timeout = timeout.unwrap_or(DEFAULT_START_TIMEOUT);
+    Ok(Some(Plan { start, stop, start_timeout, pace: Pace::default() }))
 }
 
 fn tls_files(settings: &Settings) -> Result<Option<TlsFiles>, ConfigError> {

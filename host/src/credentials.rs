@@ -4,7 +4,6 @@
 //! from. They are fetched anew each time and never kept or logged.
 
 mod imds;
-mod time;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -93,7 +92,7 @@ fn parse(json: &[u8]) -> Result<Credentials, CredentialsError> {
         access_key_id: document.access_key_id,
         secret_access_key: document.secret_access_key,
         session_token: document.session_token,
-        expires_ms: time::parse_rfc3339_ms(&document.expiration).ok_or(CredentialsError::Malformed)?,
+        expires_ms: crate::time::parse_rfc3339_ms(&document.expiration).ok_or(CredentialsError::Malformed)?,
     })
 }
 

@@ -20,6 +20,11 @@ pub struct Destination {
 pub struct DestinationError;
 
 impl Destination {
+    /// Host name or address, without brackets.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
     /// Opens a connection.
     pub(crate) async fn connect(&self) -> std::io::Result<TcpStream> {
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;

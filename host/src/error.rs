@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use strongroom_link::LinkError;
 
 use crate::config::ConfigError;
+use crate::store::StoreError;
 
 /// Why the host does not start or does not go on.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +33,9 @@ pub enum HostError {
     /// The certificate or key for TLS cannot be used.
     #[error("cannot use the TLS certificate or key")]
     Tls,
+    /// The package store cannot be used at all.
+    #[error("cannot use the package store: {0}")]
+    Store(StoreError),
     /// The ready file could not be written.
     #[error("cannot write {}: {kind}", path.display())]
     ReadyFile {

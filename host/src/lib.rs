@@ -8,6 +8,7 @@ mod accept;
 pub mod config;
 pub mod credentials;
 pub mod destination;
+pub mod doctor;
 mod edge;
 mod error;
 mod http_server;
@@ -16,7 +17,10 @@ pub mod logging;
 mod metrics;
 mod relay;
 mod services;
+pub mod shutdown;
 pub mod store;
+pub mod supervise;
+mod time;
 mod tunnel;
 
 use std::net::SocketAddr;
@@ -40,12 +44,14 @@ use metrics::Metrics;
 use relay::Relay;
 use services::Services;
 use store::Store;
+use supervise::Supervised;
 
 /// A host whose listeners are bound and that serves nobody yet.
 pub struct Host {
     config: Config,
     edge: HttpServer,
     metrics: HttpServer,
+    store: Store,
     services: Listener,
     tunnel: Listener,
     edge_address: SocketAddr,
@@ -63,18 +69,19 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
 /// Looks at what can be wrong with a configuration before anything is bound.
 ///
 /// # Errors
-/// [`HostError::Tls`].
+/// [`HostError::Tls`] or [`HostError::Store`].
 pub fn check(config: &Config) -> Result<(), HostError> {
-    acceptor(config).map(drop)
+    acceptor(config).and_then(|_| open_store(config)).map(drop)
 }
 
 impl Host {
     /// Binds every listener and says where clients may connect.
     ///
     /// # Errors
-    /// [`HostError::Listen`], [`HostError::Link`], [`HostError::Tls`] or [`HostError::ReadyFile`].
+    /// [`HostError::Listen`], [`HostError::Link`], [`HostError::Tls`], [`HostError::Store`] or
+    /// [`HostError::ReadyFile`].
     pub async fn bind(config: Config) -> Result<Self, HostError> {
-        let (tls, timing) = (acceptor(&config)?, config.timing);
+        let (tls, store, timing) = (acceptor(&config)?, open_store(&config)?, config.timing);
         let edge = HttpServer {
             listener: listen(config.listen, "clients").await?,
             tls,
@@ -95,7 +102,7 @@ impl Host {
         if let Some(path) = &config.ready_file {
             write_ready_file(path, edge_address)?;
         }
-        Ok(Self { config, edge, metrics, services, tunnel, edge_address, metrics_address })
+        Ok(Self { config, edge, metrics, store, services, tunnel, edge_address, metrics_address })
     }
 
     /// Where clients connect.
@@ -111,52 +118,63 @@ impl Host {
     }
 
     /// Serves until `shutdown`; then says that it is not ready, stops listening, finishes what is in
-    /// flight and returns.
+    /// flight, ends the enclave if it started it, and returns.
     ///
     /// # Errors
     /// [`HostError::PartEnded`].
-    pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), HostError> {
+    pub async fn serve(mut self, shutdown: impl Future<Output = ()>) -> Result<(), HostError> {
         let (timing, metrics, relay) =
             (self.config.timing, Arc::new(Metrics::default()), Arc::new(Relay::new()));
-        let edge = Arc::new(Edge {
-            relay: Arc::clone(&relay),
-            metrics: Arc::clone(&metrics),
-            gate: Gate::new(self.config.max_requests, MAX_BUFFERED_BYTES),
-            timing,
-            draining: AtomicBool::new(false),
-        });
+        let edge = shared(&self.config, &relay, &metrics);
         let (stop, stopped) = oneshot::channel();
         // Dropped at the end of monitoring, which ends with the last part.
         let (_monitored, monitoring) = oneshot::channel();
         let (routes, own) = (edge::router(Arc::clone(&edge)), edge::metrics_router(Arc::clone(&edge)));
         let mut clients = tokio::spawn(self.edge.run(routes, Arc::clone(&metrics), stopped, timing.grace));
-        let mut parts = background(self.config, self.services, self.tunnel, &relay, &metrics);
+        let supervised = Supervised::begin(self.config.supervision.take(), &relay, &metrics);
+        let mut parts = background(self.config, self.store, self.services, self.tunnel, &relay, &metrics);
         let unmeasured = Arc::new(Metrics::default());
         parts.spawn(async move {
             self.metrics.run(own, unmeasured, monitoring, timing.grace).await;
         });
-        tokio::select! {
-            () = shutdown => tracing::info!("draining"),
-            _ = parts.join_next() => return Err(HostError::PartEnded),
-            _ = &mut clients => return Err(HostError::PartEnded),
-        }
-        edge.draining.store(true, Ordering::Relaxed);
-        tokio::time::sleep(timing.drain_delay).await;
-        let _ = stop.send(());
-        clients.await.map_err(|_| HostError::PartEnded)
+        let drained = tokio::select! {
+            () = shutdown => {
+                tracing::info!("draining");
+                edge.draining.store(true, Ordering::Relaxed);
+                tokio::time::sleep(timing.drain_delay).await;
+                let _ = stop.send(());
+                clients.await.map_err(|_| HostError::PartEnded)
+            }
+            _ = parts.join_next() => Err(HostError::PartEnded),
+            _ = &mut clients => Err(HostError::PartEnded),
+        };
+        supervised.end().await;
+        drained
     }
+}
+
+/// What the routes share.
+fn shared(config: &Config, relay: &Arc<Relay>, metrics: &Arc<Metrics>) -> Arc<Edge> {
+    Arc::new(Edge {
+        relay: Arc::clone(relay),
+        metrics: Arc::clone(metrics),
+        gate: Gate::new(config.max_requests, MAX_BUFFERED_BYTES),
+        timing: config.timing,
+        draining: AtomicBool::new(false),
+    })
 }
 
 /// Starts everything that runs beside the edge. None of it ever ends by itself.
 fn background(
     config: Config,
+    store: Store,
     services: Listener,
     tunnel: Listener,
     relay: &Arc<Relay>,
     metrics: &Arc<Metrics>,
 ) -> JoinSet<()> {
     let mut parts = JoinSet::new();
-    let store = Arc::new(Store::new(config.store));
+    let store = Arc::new(store);
     for slot in 0..ENCLAVE_CONNECTIONS {
         parts.spawn(relay::keep_connected(Arc::clone(relay), slot, config.enclave.clone()));
     }
@@ -170,6 +188,10 @@ fn background(
 
 fn acceptor(config: &Config) -> Result<Option<TlsAcceptor>, HostError> {
     config.tls.as_ref().map(|files| http_server::tls::acceptor(&files.cert, &files.key)).transpose()
+}
+
+fn open_store(config: &Config) -> Result<Store, HostError> {
+    Store::open(&config.store, &config.credentials).map_err(HostError::Store)
 }
 
 async fn listen(address: SocketAddr, what: &'static str) -> Result<TcpListener, HostError> {

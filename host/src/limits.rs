@@ -126,3 +126,99 @@ pub const MAX_CONFIG_BYTES: u64 = 64 * 1024;
 
 /// Pause after a listener failed to accept, for example for want of file descriptors.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often a release in S3 is looked at; each look is a request that costs money.
+pub const S3_PERIOD: Duration = Duration::from_secs(5);
+
+/// Time in which S3 must accept a connection.
+pub const S3_CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Time in which one attempt at a request of S3 must be complete.
+pub const S3_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// Time in which a request of S3 must be complete with all its attempts. Below the 30 s for which
+/// an enclave waits.
+pub const S3_DEADLINE: Duration = Duration::from_secs(25);
+
+/// Attempts at a request of S3.
+pub const S3_ATTEMPTS: u32 = 3;
+
+/// First pause before S3 is asked again; it doubles up to [`S3_MAX_BACKOFF`].
+pub const S3_MIN_BACKOFF: Duration = Duration::from_millis(200);
+
+/// Longest pause before S3 is asked again.
+pub const S3_MAX_BACKOFF: Duration = Duration::from_secs(2);
+
+/// Time for which a signed URL is good. As far as AWS lets clocks differ elsewhere, because S3
+/// counts it from this host's clock.
+pub const S3_URL_LIFETIME: Duration = Duration::from_secs(300);
+
+/// Time for which an unused connection to S3 is kept.
+pub const S3_IDLE: Duration = Duration::from_secs(20);
+
+/// Time before their end from which on kept credentials are not used any more.
+pub const CREDENTIALS_MARGIN: Duration = Duration::from_secs(300);
+
+/// Packages whose entity tag is remembered.
+pub const MAX_REMEMBERED_TAGS: usize = 64;
+
+/// Bytes of an entity tag.
+pub const MAX_TAG_BYTES: usize = 256;
+
+/// Bytes of the prefix of a store in S3. A key has at most 1024.
+pub const MAX_PREFIX_BYTES: usize = 512;
+
+/// Time in which the enclave must be reachable after it was started, by default.
+pub const DEFAULT_START_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Time for which a starting host waits for an enclave that runs already.
+pub const ENCLAVE_FIRST_GRACE: Duration = Duration::from_secs(2);
+
+/// Time for which an enclave that was reachable may be out of reach before it is started anew. Longer
+/// than [`MAX_BACKOFF`] and [`CONNECT_TIMEOUT`] together, so that it was dialled meanwhile.
+pub const ENCLAVE_GONE_GRACE: Duration = Duration::from_secs(10);
+
+/// Time of being reachable after which an enclave counts as well started.
+pub const ENCLAVE_STABLE: Duration = Duration::from_secs(60);
+
+/// Pause before the second start of the enclave in a row; it doubles up to [`MAX_START_BACKOFF`].
+pub const MIN_START_BACKOFF: Duration = Duration::from_secs(1);
+
+/// Longest pause before the enclave is started anew.
+pub const MAX_START_BACKOFF: Duration = Duration::from_secs(60);
+
+/// Time in which the program that stops the enclave must end.
+pub const ENCLAVE_STOP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Time after the end of a start program in which an enclave that was that program is out of reach.
+pub const PROGRAM_SETTLE: Duration = Duration::from_secs(1);
+
+/// Time between SIGTERM and SIGKILL.
+pub const PROGRAM_TERM_GRACE: Duration = Duration::from_secs(10);
+
+/// Time in which the last output of an ended program must have been read.
+pub const PROGRAM_OUTPUT_GRACE: Duration = Duration::from_millis(200);
+
+/// Time for each thing that the doctor tries.
+pub const DOCTOR_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Bytes of a system file that the doctor reads.
+pub const MAX_SYSTEM_FILE_BYTES: u64 = 64 * 1024;
+
+/// Difference between this clock and AWS's that the doctor warns of.
+pub const CLOCK_WARN: Duration = Duration::from_secs(60);
+
+/// Difference between this clock and AWS's from which on AWS refuses signatures.
+pub const CLOCK_FAIL: Duration = Duration::from_secs(300);
+
+/// Time that credentials should still be good for.
+pub const CREDENTIALS_WARN: Duration = Duration::from_secs(15 * 60);
+
+/// Free bytes below which the doctor warns.
+pub const DISK_WARN_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// Free bytes below which the doctor fails a disk.
+pub const DISK_FAIL_BYTES: u64 = 100 * 1024 * 1024;
+
+/// File descriptors beside those of connections: logs, listeners, files of the store, programs.
+pub const SPARE_FILES: usize = 128;

@@ -1,12 +1,12 @@
 //! `strongroom-host`: reads the configuration, then runs the host until it is told to stop.
 
+use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use strongroom_host::config::{Cli, Settings};
-use strongroom_host::{Config, logging};
-use tokio::signal::unix::{SignalKind, signal};
+use strongroom_host::config::{Cli, Command, ConfigError, DoctorArgs, Settings};
+use strongroom_host::{Config, check, doctor, logging, run, shutdown};
 
 /// Exit code of an unusable configuration.
 const USAGE: u8 = 2;
@@ -14,41 +14,41 @@ const USAGE: u8 = 2;
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    let check = cli.check;
-    let config = Settings::load(cli).and_then(|settings| {
-        logging::start(settings.log_format.unwrap_or_default(), settings.log_level.unwrap_or_default());
-        Config::new(settings)
-    });
-    let config = match config {
+    if let Some(Command::Doctor(args)) = cli.command {
+        return examine(args).await;
+    }
+    let config = match Settings::load(cli.config, cli.settings).and_then(configure) {
         Ok(config) => config,
         Err(error) => return complain(&error, USAGE),
     };
-    if check {
-        return strongroom_host::check(&config)
-            .map_or_else(|error| complain(&error, USAGE), |()| ExitCode::SUCCESS);
+    if cli.check {
+        return check(&config).map_or_else(|error| complain(&error, USAGE), |()| ExitCode::SUCCESS);
     }
-    let stop = match stop_signal() {
+    let stop = match shutdown::asked() {
         Ok(stop) => stop,
         Err(error) => return complain(&error, 1),
     };
-    match strongroom_host::run(config, stop).await {
-        Ok(()) => ExitCode::SUCCESS,
+    run(config, stop).await.map_or_else(|error| complain(&error, 1), |()| ExitCode::SUCCESS)
+}
+
+fn configure(settings: Settings) -> Result<Config, ConfigError> {
+    logging::start(settings.log_format.unwrap_or_default(), settings.log_level.unwrap_or_default());
+    Config::new(settings)
+}
+
+async fn examine(args: DoctorArgs) -> ExitCode {
+    let settings = match Settings::load(args.config, args.settings) {
+        Ok(settings) => settings,
+        Err(error) => return complain(&error, USAGE),
+    };
+    let (text, is_good) = doctor::answer(&settings, args.json).await;
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::from(u8::from(!is_good)),
         Err(error) => complain(&error, 1),
     }
 }
 
-/// Completes at the first SIGTERM or SIGINT. Registered at once, so that an early signal counts.
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    Ok(async move {
-        tokio::select! {
-            _ = term.recv() => {}
-            _ = int.recv() => {}
-        }
-    })
-}
-
-fn complain(error: &dyn std::error::Error, code: u8) -> ExitCode {
+fn complain(error: &dyn Error, code: u8) -> ExitCode {
     // There is nobody left to tell when stderr is gone.
     let _ = writeln!(io::stderr(), "strongroom-host: {error}");
     ExitCode::from(code)

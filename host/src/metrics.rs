@@ -60,6 +60,7 @@ pub(crate) struct Metrics {
     pub(crate) tunnel_out_bytes: AtomicU64,
     pub(crate) tunnel_in_bytes: AtomicU64,
     pub(crate) package_bytes: AtomicU64,
+    pub(crate) enclave_starts: AtomicU64,
     hello_latency: Histogram,
     message_latency: Histogram,
 }

@@ -66,6 +66,12 @@ impl Relay {
         self.is_up() && self.status.borrow().as_ref().is_some_and(|status| status.serving)
     }
 
+    /// Waits until the enclave is reached, or is not.
+    pub(crate) async fn until_up(&self, wanted: bool) {
+        // The sender lives as long as this.
+        let _ = self.up.subscribe().wait_for(|up| (up.connections > 0) == wanted).await;
+    }
+
     pub(crate) fn is_up(&self) -> bool {
         self.up.borrow().connections > 0
     }

@@ -1,4 +1,4 @@
-//! The directory that the operator fills: charter, release bundle and sealed packages.
+//! Where charter, release bundle and sealed packages come from: a directory or an S3 bucket.
 //!
 //! ```text
 //! STORE/charter.cose
@@ -6,20 +6,29 @@
 //! STORE/packages/NAME@VERSION.sealed
 //! ```
 //!
-//! Everything in it is public or sealed. A file is found by a [`PackageId`] alone, which cannot
-//! spell a path, and is never read through a symlink that leaves the packages folder.
+//! Everything in it is public or sealed. A package is found by a [`PackageId`] alone, which cannot
+//! spell a path, and is read in ranges, so that this host never holds a whole one.
+//!
+//! [`PackageId`]: strongroom_proto::name::PackageId
 
+mod directory;
+mod place;
+mod s3;
 pub(crate) mod watch;
 
-use std::fs::{self, File};
-use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::io;
+use std::time::{Duration, SystemTime};
 
 use strongroom_proto::limits::{MAX_CHARTER_BYTES, MAX_RANGE_BYTES, MAX_RELEASE_BYTES};
-use strongroom_proto::name::PackageId;
 use strongroom_proto::relay::{BootDocuments, Range};
+
+use crate::credentials::Source;
+use crate::limits::{S3_PERIOD, STORE_PERIOD};
+
+pub(crate) use directory::Directory;
+pub use place::{Bucket, Location, LocationError, Place, Prefix, Region, S3Endpoint, S3Place};
+pub(crate) use s3::S3;
+pub use s3::S3Error;
 
 /// File name of the charter.
 pub const CHARTER_FILE: &str = "charter.cose";
@@ -28,10 +37,10 @@ pub const RELEASE_FILE: &str = "release.bundle";
 /// Folder of the sealed packages.
 pub const PACKAGES_FOLDER: &str = "packages";
 
-/// The directory.
-#[derive(Clone, Debug)]
-pub struct Store {
-    root: PathBuf,
+/// An opened store. It need not be complete yet.
+pub(crate) enum Store {
+    Directory(Directory),
+    S3(Box<S3>),
 }
 
 /// Why something was not read.
@@ -49,6 +58,9 @@ pub enum StoreError {
     /// Not a regular file inside the folder.
     #[error("not a regular file inside the store")]
     Outside,
+    /// S3 did not hand it over.
+    #[error("s3: {0}")]
+    S3(#[from] S3Error),
 }
 
 impl From<io::Error> for StoreError {
@@ -57,89 +69,79 @@ impl From<io::Error> for StoreError {
     }
 }
 
-/// What a file looked like; a changed stamp is a changed file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stamp {
-    modified: SystemTime,
-    bytes: u64,
+/// What the release looked like; a changed stamp is a changed release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Stamp {
+    File {
+        modified: SystemTime,
+        bytes: u64,
+    },
+    /// The entity tag of an S3 object.
+    Object(String),
+}
+
+impl Stamp {
+    /// Whether one look suffices: S3 shows an object only when it is whole.
+    pub(crate) fn is_settled(&self) -> bool {
+        matches!(self, Self::Object(_))
+    }
 }
 
 impl Store {
-    /// Uses a directory. It need not be complete yet.
-    #[must_use]
-    pub fn new(root: PathBuf) -> Self {
-        Self { root }
+    /// Prepares a store; nothing is read before it is asked for.
+    ///
+    /// # Errors
+    /// [`S3Error::Setup`].
+    pub(crate) fn open(place: &Place, source: &Source) -> Result<Self, StoreError> {
+        Ok(match place {
+            Place::Directory(root) => Self::Directory(Directory::new(root.clone())),
+            Place::S3(place) => Self::S3(Box::new(S3::new(place, source.clone())?)),
+        })
     }
 
     /// Reads charter and current release.
-    ///
-    /// # Errors
-    /// [`StoreError::Io`] or [`StoreError::TooLong`].
-    pub async fn boot_documents(&self) -> Result<BootDocuments, StoreError> {
-        let charter = self.root.join(CHARTER_FILE);
-        let charter = blocking(move || read_whole(&charter, MAX_CHARTER_BYTES)).await?;
+    pub(crate) async fn boot_documents(&self) -> Result<BootDocuments, StoreError> {
+        let charter = self.whole(CHARTER_FILE, MAX_CHARTER_BYTES).await?;
         Ok(BootDocuments { charter, release: self.release().await? })
     }
 
     /// Reads the current release bundle.
-    ///
-    /// # Errors
-    /// As [`Store::boot_documents`].
-    pub async fn release(&self) -> Result<Vec<u8>, StoreError> {
-        let release = self.root.join(RELEASE_FILE);
-        blocking(move || read_whole(&release, MAX_RELEASE_BYTES)).await
+    pub(crate) async fn release(&self) -> Result<Vec<u8>, StoreError> {
+        self.whole(RELEASE_FILE, MAX_RELEASE_BYTES).await
     }
 
     /// Reads a range of a package; fewer bytes only at its end.
-    ///
-    /// # Errors
-    /// Any [`StoreError`].
-    pub async fn read(&self, range: &Range) -> Result<Vec<u8>, StoreError> {
+    pub(crate) async fn read(&self, range: &Range) -> Result<Vec<u8>, StoreError> {
         let length = usize::try_from(range.length).map_err(|_| StoreError::RangeTooLong)?;
         if length > MAX_RANGE_BYTES {
             return Err(StoreError::RangeTooLong);
         }
-        let (folder, package, offset) =
-            (self.root.join(PACKAGES_FOLDER), range.package.clone(), range.offset);
-        blocking(move || read_at(&open_package(&folder, &package)?, offset, length)).await
+        match self {
+            Self::Directory(directory) => directory.read(&range.package, range.offset, length).await,
+            Self::S3(s3) => Ok(s3.read(&range.package, range.offset, length).await?),
+        }
     }
 
-    pub(crate) async fn release_stamp(&self) -> Option<Stamp> {
-        let found = tokio::fs::metadata(self.root.join(RELEASE_FILE)).await.ok()?;
-        Some(Stamp { modified: found.modified().ok()?, bytes: found.len() })
+    /// Looks at the release without reading it.
+    pub(crate) async fn release_stamp(&self) -> Result<Stamp, StoreError> {
+        match self {
+            Self::Directory(directory) => directory.stamp(RELEASE_FILE).await,
+            Self::S3(s3) => Ok(Stamp::Object(s3.look(RELEASE_FILE).await?.tag)),
+        }
+    }
+
+    /// How often the release is looked at.
+    pub(crate) const fn period(&self) -> Duration {
+        match self {
+            Self::Directory(_) => STORE_PERIOD,
+            Self::S3(_) => S3_PERIOD,
+        }
+    }
+
+    async fn whole(&self, name: &'static str, max_bytes: usize) -> Result<Vec<u8>, StoreError> {
+        match self {
+            Self::Directory(directory) => directory.whole(name, max_bytes).await,
+            Self::S3(s3) => s3.whole(name, max_bytes).await,
+        }
     }
 }
-
-fn open_package(folder: &Path, package: &PackageId) -> Result<File, StoreError> {
-    let folder = fs::canonicalize(folder)?;
-    let path = fs::canonicalize(folder.join(package.file_name()))?;
-    // Opening a pipe would wait for a writer, so the type is looked at first.
-    if !path.starts_with(&folder) || !fs::metadata(&path)?.is_file() {
-        return Err(StoreError::Outside);
-    }
-    Ok(File::open(path)?)
-}
-
-fn read_at(file: &File, offset: u64, length: usize) -> Result<Vec<u8>, StoreError> {
-    let left = file.metadata()?.len().saturating_sub(offset);
-    let mut bytes = vec![0; length.min(usize::try_from(left).unwrap_or(length))];
-    file.read_exact_at(&mut bytes, offset)?;
-    Ok(bytes)
-}
-
-fn read_whole(path: &Path, max_bytes: usize) -> Result<Vec<u8>, StoreError> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(max_bytes as u64 + 1).read_to_end(&mut bytes)?;
-    if bytes.len() > max_bytes { Err(StoreError::TooLong) } else { Ok(bytes) }
-}
-
-async fn blocking<T, F>(work: F) -> Result<T, StoreError>
-where
-    F: FnOnce() -> Result<T, StoreError> + Send + 'static,
-    T: Send + 'static,
-{
-    tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Io(io::ErrorKind::Other))?
-}
-
-#[cfg(test)]
-mod tests;

@@ -10,6 +10,7 @@ mod kms_policy;
 mod measure;
 mod release;
 mod seal;
+mod trust_file;
 mod verify;
 
 use clap::Subcommand;
@@ -25,8 +26,8 @@ pub(crate) enum Command {
     ApiKey(api_key::Args),
     /// Owner: fix a deployment: signing keys, KMS keys, lowest epoch
     Charter(charter::Args),
-    /// Owner: print the policy under which only the given enclaves can use the KMS key
-    KmsPolicy(kms_policy::Args),
+    /// Owner: print the policy under which only the given enclaves can use the KMS key, or judge one
+    KmsPolicy(Box<kms_policy::Args>),
     /// Anyone: put an enclave image together; `scripts/build-eif` calls this
     Image(Box<image::Args>),
     /// Anyone: print the measurements of an enclave image before anyone runs it
@@ -35,6 +36,8 @@ pub(crate) enum Command {
     Seal(Box<seal::Args>),
     /// Owner: say which sealed models an enclave serves, to whom, and until when
     Release(Box<release::Args>),
+    /// Owner: write the trust file that clients judge enclaves by
+    Trust(Box<trust_file::Args>),
     /// Anyone: explain a charter, release, sealed model, attestation document or trust file
     Inspect(inspect::Args),
     /// Client or auditor: judge an enclave, or a stored attestation document
@@ -49,11 +52,12 @@ impl Command {
             Self::Keygen(args) => keygen::run(&args),
             Self::ApiKey(args) => api_key::run(&args),
             Self::Charter(args) => charter::run(args),
-            Self::KmsPolicy(args) => kms_policy::run(args),
+            Self::KmsPolicy(args) => kms_policy::run(*args).await,
             Self::Image(args) => image::run(&args).await,
             Self::Measure(args) => measure::run(*args),
             Self::Seal(args) => seal::run(&args).await,
             Self::Release(args) => release::run(&args).await,
+            Self::Trust(args) => trust_file::run(&args),
             Self::Inspect(args) => inspect::run(&args),
             Self::Verify(args) => verify::run(&args).await,
             Self::Infer(args) => infer::run(args).await,

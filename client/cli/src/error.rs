@@ -12,6 +12,7 @@ use strongroom_client::oip::OipError;
 use strongroom_client::{ClientError, TrustFileError};
 use strongroom_engine::{LoadError, Mismatch};
 use strongroom_kms::KmsError;
+use strongroom_lint::Severity;
 use strongroom_seal::package::PackageError;
 
 /// Why a command failed.
@@ -71,6 +72,10 @@ pub(crate) enum CliError {
         "credentials come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or --credentials @FILE"
     ))]
     Kms(#[from] KmsError),
+    /// A key policy that was judged and found wanting; the findings were printed.
+    #[error("the key policy has {0}s")]
+    #[diagnostic(help("docs/kms-policy.md explains every rule"))]
+    KeyPolicy(Severity),
     /// A model that the engine does not take.
     #[error("the model cannot be sealed: {}{}", .0, detail(.0))]
     Model(#[from] LoadError),

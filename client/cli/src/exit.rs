@@ -6,6 +6,7 @@ use strongroom_attestation::evidence::EvidenceClass;
 use strongroom_attestation::release::ReleaseError;
 use strongroom_client::ErrorClass;
 use strongroom_kms::{KmsError, Refusal};
+use strongroom_lint::Severity;
 use strongroom_seal::package::PackageError;
 use strongroom_seal::signed::SignedError;
 
@@ -18,6 +19,8 @@ const PCR: u8 = 11;
 const STALE_OR_NONCE: u8 = 12;
 const DEBUG_IMAGE: u8 = 13;
 const BINDING: u8 = 14;
+const KEY_POLICY_ERROR: u8 = 15;
+const KEY_POLICY_WARNING: u8 = 16;
 const DAMAGED: u8 = 20;
 const SIGNER: u8 = 21;
 const REFUSED: u8 = 30;
@@ -35,6 +38,7 @@ pub(crate) fn code(error: &CliError) -> u8 {
         CliError::Release(error) => release(*error),
         CliError::Package { error, .. } => package(error),
         CliError::Kms(error) => kms(*error),
+        CliError::KeyPolicy(severity) => key_policy(*severity),
         CliError::File { .. }
         | CliError::Stdout(_)
         | CliError::Runtime(_)
@@ -111,6 +115,14 @@ const fn kms(error: KmsError) -> u8 {
     }
 }
 
+/// Notices alone are no failure, and never become one.
+const fn key_policy(severity: Severity) -> u8 {
+    match severity {
+        Severity::Error => KEY_POLICY_ERROR,
+        Severity::Warning | Severity::Notice => KEY_POLICY_WARNING,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use strongroom_attestation::channel::ChannelError;
@@ -147,6 +159,8 @@ mod tests {
             (14, EvidenceError::OtherModel.into()),
             (14, ClientError::Channel(ChannelError::Record(RecordError::NotAuthentic)).into()),
             (14, ClientError::Receipt(ReceiptError::Other).into()),
+            (15, CliError::KeyPolicy(Severity::Error)),
+            (16, CliError::KeyPolicy(Severity::Warning)),
             (20, package(PackageError::Chunk(1))),
             (20, package(PackageError::Header)),
             (20, package(PackageError::Signature(SignedError::Signature))),

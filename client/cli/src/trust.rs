@@ -1,15 +1,41 @@
 //! Loads a trust file, and says SIMULATION where it accepts one.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use strongroom_attestation::published::MAX_PUBLISHED_BYTES;
 use strongroom_client::{TrustFile, limits};
 
 use crate::error::{CliError, Result};
 use crate::{files, output};
 
-pub(crate) fn load(path: &Path) -> Result<TrustFile> {
+/// What is demanded of an enclave.
+#[derive(clap::Args)]
+pub(crate) struct TrustArgs {
+    /// What is demanded of the enclave
+    #[arg(long, value_name = "FILE")]
+    trust: PathBuf,
+    /// Images that the owner has published, where the trust file names their signer in place of images
+    #[arg(long, value_name = "FILE")]
+    measurements: Option<PathBuf>,
+}
+
+impl TrustArgs {
+    pub(crate) fn load(&self) -> Result<TrustFile> {
+        load(&self.trust, self.measurements.as_deref())
+    }
+}
+
+/// Loads a trust file, with published measurements where it asks for them.
+pub(crate) fn load(path: &Path, measurements: Option<&Path>) -> Result<TrustFile> {
     let bytes = files::read(path, limits::MAX_TRUST_FILE_BYTES as u64)?;
-    let file = TrustFile::parse(&bytes).map_err(|error| CliError::Trust { path: path.to_owned(), error })?;
+    let file = match measurements {
+        None => TrustFile::parse(&bytes),
+        Some(published) => {
+            let published = files::read(published, MAX_PUBLISHED_BYTES as u64)?;
+            TrustFile::parse_with_measurements(&bytes, &published)
+        }
+    };
+    let file = file.map_err(|error| CliError::Trust { path: path.to_owned(), error })?;
     if file.is_simulation() {
         output::simulation();
     }

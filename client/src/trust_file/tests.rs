@@ -1,5 +1,6 @@
 use ring::rand::SystemRandom;
 use strongroom_attestation::Pcr;
+use strongroom_attestation::published::{PublishedImage, PublishedMeasurements};
 use strongroom_attestation::release::ReleasedModel;
 use strongroom_seal::digest::{CharterDigest, ControlsDigest, ModelDigest};
 use strongroom_seal::key::{Algorithm, SigningKey};
@@ -111,6 +112,37 @@ fn no_demand_is_empty_or_doubled() {
         + &digest
         + "\"\n";
     assert!(matches!(parse(&no_model), Err(TrustFileError::Choice(_))));
+}
+
+#[test]
+fn published_measurements_stand_in_for_images_when_their_signer_is_named() {
+    let random = SystemRandom::new();
+    let key = SigningKey::generate(Algorithm::Es384, &random).unwrap().0;
+    let released = |image| PublishedImage { version: "1".parse().unwrap(), image };
+    let images = vec![released(image(1)), released(image(2))];
+    let published = PublishedMeasurements { deployment: "fraud-eu".parse().unwrap(), images };
+    let document = published.sign(&key, &random).unwrap();
+    let without: String = text().lines().filter(|l| !l.contains("pcr") && !l.contains("[[image]]")).map(|l| format!("{l}\n")).collect();
+    let named = |signer: &SigningKey, deployment: &str| {
+        let signer = hex::encode(signer.public().as_bytes());
+        format!("{without}\n[measurements]\nsigned_by = [\"{signer}\"]\ndeployment = \"{deployment}\"\n")
+    };
+    let parse_with = |text: &str| TrustFile::parse_with_measurements(text.as_bytes(), &document);
+    let file = parse_with(&named(&key, "fraud-eu")).unwrap();
+    assert_eq!(file.demands().images, demands().images);
+    assert_eq!(file.to_toml(), text(), "what is written pins the images themselves");
+
+    let other = SigningKey::generate(Algorithm::Es384, &random).unwrap().0;
+    for bad in [named(&other, "fraud-eu"), named(&key, "fraud-us")] {
+        assert!(matches!(parse_with(&bad), Err(TrustFileError::Published(_))));
+    }
+    for (what, tried) in [
+        ("nobody is named", parse_with(&text())),
+        ("both", parse_with(&(text() + &named(&key, "fraud-eu").split_off(without.len())))),
+        ("no document", parse(&named(&key, "fraud-eu"))),
+    ] {
+        assert!(matches!(tried, Err(TrustFileError::Choice(_))), "{what}");
+    }
 }
 
 #[test]

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use strongroom_attestation::evidence::{CharterDemand, ControlsDemand, ModelDemand};
+use strongroom_attestation::published::PublishedMeasurements;
 use strongroom_attestation::release::ReleasedModel;
 use strongroom_attestation::{ImagePcrs, Pcr, RootKind, TrustRoot};
-use strongroom_proto::name::PackageId;
+use strongroom_proto::name::{Name, PackageId};
 use strongroom_seal::key::{Algorithm, VerifyingKey};
 
 use super::{Demands, TrustFileError, pem};
@@ -29,6 +30,7 @@ struct File {
     owner_decides_controls: bool,
     #[serde(default)]
     image: Vec<Image>,
+    measurements: Option<Measurements>,
     charter: Charter,
     #[serde(default)]
     model: Vec<Model>,
@@ -41,6 +43,13 @@ struct Image {
     pcr0: String,
     pcr1: String,
     pcr2: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Measurements {
+    signed_by: Vec<String>,
+    deployment: Name,
 }
 
 #[derive(Deserialize)]
@@ -64,7 +73,7 @@ struct Controls {
     digest: String,
 }
 
-pub(super) fn read(bytes: &[u8]) -> Result<Demands, TrustFileError> {
+pub(super) fn read(bytes: &[u8], published: Option<&[u8]>) -> Result<Demands, TrustFileError> {
     if bytes.len() > MAX_TRUST_FILE_BYTES {
         return Err(TrustFileError::Text);
     }
@@ -72,7 +81,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Demands, TrustFileError> {
     let file: File = toml::from_str(text).map_err(|error| syntax(text, &error))?;
     Ok(Demands {
         root: root(file.simulation, file.root.as_deref())?,
-        images: file.image.iter().map(image).collect::<Result<_, _>>()?,
+        images: images(&file, published)?,
         charter: charter(&file.charter)?,
         least_epoch: file.least_epoch,
         models: models(&file.model, file.owner_may_change_models)?,
@@ -106,6 +115,24 @@ fn root(simulation: bool, inline: Option<&str>) -> Result<TrustRoot, TrustFileEr
     }
 }
 
+fn images(file: &File, published: Option<&[u8]>) -> Result<Vec<ImagePcrs>, TrustFileError> {
+    match (&file.measurements, published) {
+        (None, None) => file.image.iter().map(image).collect(),
+        (Some(_), _) if !file.image.is_empty() => {
+            Err(TrustFileError::Choice("name either [[image]] or [measurements]"))
+        }
+        (Some(by), Some(document)) => {
+            let keys = keys("measurements.signed_by", &by.signed_by)?;
+            let published = PublishedMeasurements::open(document, &keys, &by.deployment)?;
+            Ok(published.images.into_iter().map(|published| published.image).collect())
+        }
+        (Some(_), None) => Err(TrustFileError::Choice("[measurements] asks for the published measurements")),
+        (None, Some(_)) => {
+            Err(TrustFileError::Choice("no [measurements] says whose published measurements are accepted"))
+        }
+    }
+}
+
 fn image(image: &Image) -> Result<ImagePcrs, TrustFileError> {
     let pcr = |field, text: &String| parse::<Pcr>(field, "a PCR: 96 hexadecimal digits", text);
     Ok(ImagePcrs {
@@ -118,16 +145,17 @@ fn image(image: &Image) -> Result<ImagePcrs, TrustFileError> {
 fn charter(charter: &Charter) -> Result<CharterDemand, TrustFileError> {
     match (&charter.digest, &charter.signed_by) {
         (Some(digest), None) => Ok(CharterDemand::Exactly(parse("charter.digest", DIGEST, digest)?)),
-        (None, Some(keys)) => {
-            Ok(CharterDemand::SignedBy(keys.iter().map(|key| owner_key(key)).collect::<Result<_, _>>()?))
-        }
+        (None, Some(signers)) => Ok(CharterDemand::SignedBy(keys("charter.signed_by", signers)?)),
         _ => Err(TrustFileError::Choice("[charter] names either a digest or signed_by")),
     }
 }
 
-fn owner_key(text: &str) -> Result<VerifyingKey, TrustFileError> {
-    let wrong =
-        TrustFileError::Value { field: "charter.signed_by", expected: "P-384 public keys in hexadecimal" };
+fn keys(field: &'static str, texts: &[String]) -> Result<Vec<VerifyingKey>, TrustFileError> {
+    texts.iter().map(|text| owner_key(field, text)).collect()
+}
+
+fn owner_key(field: &'static str, text: &str) -> Result<VerifyingKey, TrustFileError> {
+    let wrong = TrustFileError::Value { field, expected: "P-384 public keys in hexadecimal" };
     let point = hex::decode(text).map_err(|_| wrong.clone())?;
     let key = VerifyingKey::new(&point).map_err(|_| wrong.clone())?;
     if key.algorithm() == Algorithm::Es384 { Ok(key) } else { Err(wrong) }

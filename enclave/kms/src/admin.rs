@@ -1,10 +1,11 @@
 //! The owner's side: making a key and setting its policy. The enclave calls none of this.
 
-use aws_sdk_kms::types::{KeyMetadata, KeySpec, KeyUsageType};
+use aws_sdk_kms::types::{GrantListEntry, KeyMetadata, KeySpec, KeyUsageType, OriginType};
 
 use crate::arn::KeyArn;
 use crate::client::{Kms, same_key};
 use crate::error::{BadAnswer, KmsError};
+use crate::limits::{GRANTS_PER_PAGE, MAX_GRANT_PAGES};
 use crate::policy::PolicyText;
 
 /// The only policy name that KMS knows.
@@ -30,6 +31,32 @@ pub struct KeyDescription {
     pub state: KeyState,
     /// Whether it is a symmetric encryption key, the only kind that wraps data keys.
     pub is_symmetric_encryption: bool,
+    /// Where its material comes from.
+    pub origin: KeyOrigin,
+    /// Whether it may be replicated into other regions. A key of which KMS does not say that it may not, may.
+    pub multi_region: bool,
+}
+
+/// Where a key's material comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyOrigin {
+    /// KMS made it.
+    Kms,
+    /// Its owner imported it.
+    Imported,
+    /// It lives in a custom key store: a CloudHSM cluster, or outside AWS.
+    CustomKeyStore,
+    /// KMS names another origin, or none.
+    Unknown,
+}
+
+/// One grant on a key, as KMS lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// Its id, which `RevokeGrant` takes.
+    pub id: String,
+    /// What it allows, such as `Decrypt`.
+    pub operations: Vec<String>,
 }
 
 impl Kms {
@@ -79,6 +106,35 @@ impl Kms {
         let policy = answer.policy.ok_or(KmsError::BadAnswer(BadAnswer::Malformed))?;
         PolicyText::new(policy).map_err(|_| KmsError::BadAnswer(BadAnswer::Malformed))
     }
+
+    /// Lists the grants on a key: all of them, or the first [`MAX_GRANT_PAGES`] pages.
+    ///
+    /// # Errors
+    /// As [`Kms::create_key`]; [`KmsError::BadAnswer`] also for a grant on another key.
+    pub async fn list_grants(&self, key: &KeyArn) -> Result<Vec<Grant>, KmsError> {
+        self.check(key)?;
+        let mut grants = Vec::new();
+        let mut marker = None;
+        for _ in 0..MAX_GRANT_PAGES {
+            let request = self.sdk.list_grants().key_id(key.as_str()).limit(GRANTS_PER_PAGE);
+            let answer = request.set_marker(marker).send().await?;
+            for entry in answer.grants() {
+                grants.push(read_grant(entry, key)?);
+            }
+            if !answer.truncated() {
+                break;
+            }
+            marker = Some(answer.next_marker.ok_or(KmsError::BadAnswer(BadAnswer::Malformed))?);
+        }
+        Ok(grants)
+    }
+}
+
+fn read_grant(entry: &GrantListEntry, key: &KeyArn) -> Result<Grant, KmsError> {
+    same_key(entry.key_id(), key)?;
+    let id = entry.grant_id().ok_or(KmsError::BadAnswer(BadAnswer::Malformed))?.to_owned();
+    let operations = entry.operations().iter().map(|operation| operation.as_str().to_owned()).collect();
+    Ok(Grant { id, operations })
 }
 
 fn read(metadata: &KeyMetadata) -> Result<KeyDescription, KmsError> {
@@ -90,5 +146,12 @@ fn read(metadata: &KeyMetadata) -> Result<KeyDescription, KmsError> {
     };
     let is_symmetric_encryption = metadata.key_spec() == Some(&KeySpec::SymmetricDefault)
         && metadata.key_usage() == Some(&KeyUsageType::EncryptDecrypt);
-    Ok(KeyDescription { arn, state, is_symmetric_encryption })
+    let origin = match metadata.origin() {
+        Some(OriginType::AwsKms) => KeyOrigin::Kms,
+        Some(OriginType::External) => KeyOrigin::Imported,
+        Some(OriginType::AwsCloudhsm | OriginType::ExternalKeyStore) => KeyOrigin::CustomKeyStore,
+        _ => KeyOrigin::Unknown,
+    };
+    let multi_region = metadata.multi_region() != Some(false);
+    Ok(KeyDescription { arn, state, is_symmetric_encryption, origin, multi_region })
 }

@@ -25,7 +25,7 @@ pub mod policy;
 pub mod sign;
 pub mod tls;
 
-pub use admin::{KeyDescription, KeyState};
+pub use admin::{Grant, KeyDescription, KeyOrigin, KeyState};
 pub use arn::{ArnError, KeyArn, PrincipalArn, Region};
 pub use client::{AttestedDecrypt, DataKey, Kms, KmsConfig, WrappedKey};
 pub use clock::Clock;

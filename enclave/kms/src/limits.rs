@@ -27,6 +27,12 @@ pub const MAX_POLICY_BYTES: usize = 32 * 1024;
 /// Most (image, charter) pairs in one generated policy; with this many it stays within [`MAX_POLICY_BYTES`].
 pub const MAX_POLICY_PAIRS: usize = 32;
 
+/// Grants asked for at a time. A page of them, with the longest constraints, stays within [`MAX_ANSWER_BYTES`].
+pub const GRANTS_PER_PAGE: i32 = 50;
+
+/// Most pages of grants read.
+pub const MAX_GRANT_PAGES: usize = 20;
+
 /// Longest encryption context, in bytes of all names and values together.
 pub const MAX_CONTEXT_BYTES: usize = 8192;
 

@@ -118,7 +118,7 @@ pub fn shut_policy(principals: &Principals) -> Result<PolicyText, KmsError> {
 }
 
 /// What the administrator may do: everything about the key except using it on ciphertext.
-const ADMIN_ACTIONS: [&str; 15] = [
+const ADMIN_ACTIONS: [&str; 16] = [
     "kms:CancelKeyDeletion",
     "kms:DescribeKey",
     "kms:DisableKey",
@@ -128,6 +128,7 @@ const ADMIN_ACTIONS: [&str; 15] = [
     "kms:GetKeyPolicy",
     "kms:GetKeyRotationStatus",
     "kms:ListGrants",
+    "kms:ListResourceTags",
     "kms:PutKeyPolicy",
     "kms:RevokeGrant",
     "kms:ScheduleKeyDeletion",

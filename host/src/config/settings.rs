@@ -9,10 +9,11 @@ use strongroom_link::Endpoint;
 use super::{ConfigError, read_text};
 use crate::credentials::Imds;
 use crate::destination::Destination;
+use crate::store::{Location, Region, S3Endpoint};
 
 /// Untrusted relay between clients and a Strongroom enclave.
 #[derive(Debug, clap::Parser)]
-#[command(name = "strongroom-host", version, about)]
+#[command(name = "strongroom-host", version, about, args_conflicts_with_subcommands = true)]
 pub struct Cli {
     /// TOML file with the settings below, written with underscores (`tls_cert`); flags win over it.
     #[arg(long, value_name = "FILE")]
@@ -23,10 +24,34 @@ pub struct Cli {
     /// The settings.
     #[command(flatten)]
     pub settings: Settings,
+    /// What to do in place of serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What to do in place of serving.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Check this machine for what the host and its enclave need, and say what to do.
+    Doctor(DoctorArgs),
+}
+
+/// What `doctor` takes: the settings of the host that it checks for.
+#[derive(Debug, clap::Args)]
+pub struct DoctorArgs {
+    /// TOML file with the settings of the host; flags win over it.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print JSON in place of lines.
+    #[arg(long)]
+    pub json: bool,
+    /// The settings.
+    #[command(flatten)]
+    pub settings: Settings,
 }
 
 /// Settings as given; nothing is checked yet.
-#[derive(Debug, Default, clap::Args, Deserialize)]
+#[derive(Clone, Debug, Default, clap::Args, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Address for clients, port 0 for any free one [default: 127.0.0.1:8080].
@@ -56,15 +81,31 @@ pub struct Settings {
     /// The tunnel's one destination, such as kms.eu-central-1.amazonaws.com:443 [no default].
     #[arg(long, value_name = "HOST:PORT")]
     pub kms: Option<Destination>,
-    /// Directory with charter.cose, release.bundle and packages/ [no default].
-    #[arg(long, value_name = "DIR")]
-    pub store: Option<PathBuf>,
+    /// Directory or s3://BUCKET[/PREFIX] with charter.cose, release.bundle and packages/ [no default].
+    #[arg(long, value_name = "DIR|S3-URL")]
+    pub store: Option<Location>,
+    /// Region of the bucket, such as eu-central-1 [no default; required for a store in S3].
+    #[arg(long, value_name = "REGION")]
+    pub s3_region: Option<Region>,
+    /// Endpoint of S3, https, or http on a loopback address [default: the region's public one].
+    #[arg(long, value_name = "URL")]
+    pub s3_endpoint: Option<S3Endpoint>,
     /// JSON file in the form of AWS's credential_process, read again for each request [no default].
     #[arg(long, value_name = "FILE")]
     pub credentials_file: Option<PathBuf>,
     /// Take credentials from the instance metadata service [no default; without URL http://169.254.169.254:80].
     #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = crate::credentials::DEFAULT_IMDS_URL)]
     pub credentials_imds: Option<Imds>,
+    /// Program that starts the enclave when it is out of reach; each use adds one word [default: none, the
+    /// host starts nothing].
+    #[arg(long, value_name = "WORD", allow_hyphen_values = true)]
+    pub enclave_start: Option<Vec<String>>,
+    /// Program that ends what an earlier start left, in the same form [default: none].
+    #[arg(long, value_name = "WORD", allow_hyphen_values = true)]
+    pub enclave_stop: Option<Vec<String>>,
+    /// Seconds in which a started enclave must be reachable [default: 120].
+    #[arg(long, value_name = "SECONDS")]
+    pub enclave_start_timeout_s: Option<u64>,
     /// Messages of clients worked on at once [default: 256].
     #[arg(long, value_name = "N")]
     pub max_requests: Option<usize>,
@@ -118,15 +159,15 @@ pub enum LogLevel {
 }
 
 impl Settings {
-    /// Reads the file that the command line names, if any, and lets flags win over it.
+    /// Reads the file, if one is named, and lets flags win over it.
     ///
     /// # Errors
     /// [`ConfigError::File`] or [`ConfigError::Toml`].
-    pub fn load(cli: Cli) -> Result<Self, ConfigError> {
-        let Some(path) = cli.config else { return Ok(cli.settings) };
+    pub fn load(config: Option<PathBuf>, flags: Self) -> Result<Self, ConfigError> {
+        let Some(path) = config else { return Ok(flags) };
         let file = toml::from_str(&read_text(&path)?)
             .map_err(|error| ConfigError::Toml { path, reason: error.to_string() })?;
-        Ok(cli.settings.or(file))
+        Ok(flags.or(file))
     }
 
     /// Takes from `other` whatever is not set here. A source of credentials given here replaces
@@ -145,8 +186,13 @@ impl Settings {
             tunnel: self.tunnel.or(other.tunnel),
             kms: self.kms.or(other.kms),
             store: self.store.or(other.store),
+            s3_region: self.s3_region.or(other.s3_region),
+            s3_endpoint: self.s3_endpoint.or(other.s3_endpoint),
             credentials_file: self.credentials_file.or(file),
             credentials_imds: self.credentials_imds.or(imds),
+            enclave_start: self.enclave_start.or(other.enclave_start),
+            enclave_stop: self.enclave_stop.or(other.enclave_stop),
+            enclave_start_timeout_s: self.enclave_start_timeout_s.or(other.enclave_start_timeout_s),
             max_requests: self.max_requests.or(other.max_requests),
             max_connections: self.max_connections.or(other.max_connections),
             deadline_s: self.deadline_s.or(other.deadline_s),

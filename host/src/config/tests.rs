@@ -63,6 +63,11 @@ fn what_does_not_fit_together_is_refused() {
         ["--enclave", "vsock:any:5000"],
         ["--services", "vsock:any:5002"],
         ["--max-requests", "0"],
+        ["--s3-region", "eu-central-1"],
+        ["--enclave-stop", "x"],
+        ["--enclave-start-timeout-s", "5"],
+        ["--enclave-start", ""],
+        ["--s3-endpoint", "http://127.0.0.1:9000"],
     ] {
         assert!(matches!(with(&more), Err(ConfigError::Combination(_))), "{more:?}");
     }
@@ -70,4 +75,43 @@ fn what_does_not_fit_together_is_refused() {
         load(&["--store", "none", "--kms", "a:1", "--credentials-imds"]),
         Err(ConfigError::NotFound { .. })
     ));
+}
+
+#[test]
+fn a_store_in_s3_has_a_region() {
+    let with = |store: &str, more: &[&str]| {
+        load(&[&["--kms", "a:1", "--credentials-imds", "--store", store], more].concat())
+    };
+    assert_eq!(with("s3://models/eu", &[]).err(), Some(ConfigError::Missing("s3-region")));
+    let config = with("s3://models/eu", &["--s3-region", "eu-central-1"]).unwrap();
+    let Place::S3(place) = config.store else { panic!("not S3") };
+    assert_eq!((place.bucket.as_str(), place.prefix.as_str()), ("models", "eu/"));
+    assert_eq!((place.region.as_str(), place.endpoint), ("eu-central-1", None));
+    for bad in [["--store", "s3://M"], ["--s3-region", "here"], ["--s3-endpoint", "http://10.0.0.1"]] {
+        assert!(Cli::try_parse_from([&["strongroom-host"], bad.as_slice()].concat()).is_err(), "{bad:?}");
+    }
+}
+
+#[test]
+fn programs_are_lists_of_words() {
+    assert!(load(&LEAST).unwrap().supervision.is_none());
+    let words = ["--enclave-start=nitro-cli", "--enclave-start", "run-enclave", "--enclave-start", "--debug"];
+    let plan = load(&[LEAST.as_slice(), &words].concat()).unwrap().supervision.unwrap();
+    let named = |words: &[&str]| Program::new(words.iter().map(|word| (*word).to_owned()).collect()).unwrap();
+    assert_eq!(plan.start, named(&["nitro-cli", "run-enclave", "--debug"]));
+    assert_eq!((plan.stop, plan.start_timeout.as_secs()), (None, 120));
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("host.toml");
+    let text = "enclave_start = [\"a\", \"b c\"]\nenclave_stop = [\"d\"]\nenclave_start_timeout_s = 7\n";
+    std::fs::write(&path, text).unwrap();
+    let file = ["--config", path.to_str().unwrap()];
+    let plan = load(&[LEAST.as_slice(), &file].concat()).unwrap().supervision.unwrap();
+    assert_eq!((plan.start, plan.stop), (named(&["a", "b c"]), Some(named(&["d"]))));
+    assert_eq!(plan.start_timeout.as_secs(), 7);
+    let flag = ["--enclave-start", "e"];
+    let plan = load(&[LEAST.as_slice(), &file, &flag].concat()).unwrap().supervision.unwrap();
+    assert_eq!(plan.start, named(&["e"]), "flags replace the list and do not add to it");
+    std::fs::write(&path, "enclave_start = []\n").unwrap();
+    assert!(matches!(load(&[LEAST.as_slice(), &file].concat()), Err(ConfigError::Combination(_))));
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use bytes::Bytes;
-use http::{Method, Request, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -62,27 +62,46 @@ impl Imds {
     }
 
     async fn ask(&self, method: Method, path: &str, header: (&str, &[u8])) -> Result<Bytes, ImdsError> {
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", self.0.to_string())
-            .header(header.0, header.1)
-            .body(Empty::<Bytes>::new())
-            .map_err(|_| ImdsError::Unexpected)?;
+        let response = self.request(method, path, Some(header)).await?;
+        match response.status() {
+            StatusCode::OK => Ok(response.into_body()),
+            other => Err(ImdsError::Status(other.as_u16())),
+        }
+    }
+
+    /// A token, with the head of its answer.
+    pub(crate) async fn token(&self) -> Result<Response<Bytes>, ImdsError> {
+        self.request(Method::PUT, TOKEN_PATH, Some((TTL_HEADER, IMDS_TOKEN_TTL_S.as_bytes()))).await
+    }
+
+    /// What stands at a path, with or without a token.
+    pub(crate) async fn get(&self, path: &str, token: Option<&[u8]>) -> Result<Response<Bytes>, ImdsError> {
+        self.request(Method::GET, path, token.map(|token| (TOKEN_HEADER, token.trim_ascii()))).await
+    }
+
+    async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        header: Option<(&str, &[u8])>,
+    ) -> Result<Response<Bytes>, ImdsError> {
+        let mut request = Request::builder().method(method).uri(path).header("host", self.0.to_string());
+        if let Some((name, value)) = header {
+            request = request.header(name, value);
+        }
+        let request = request.body(Empty::<Bytes>::new()).map_err(|_| ImdsError::Unexpected)?;
         timeout(IMDS_TIMEOUT, self.exchange(request)).await.map_err(|_| ImdsError::Unreachable)?
     }
 
-    async fn exchange(&self, request: Request<Empty<Bytes>>) -> Result<Bytes, ImdsError> {
+    async fn exchange(&self, request: Request<Empty<Bytes>>) -> Result<Response<Bytes>, ImdsError> {
         let stream = self.0.connect().await.map_err(|_| ImdsError::Unreachable)?;
         let handshake = http1::handshake(TokioIo::new(stream)).await;
         let (mut sender, connection) = handshake.map_err(|_| ImdsError::Unreachable)?;
         let answer = async {
             let response = sender.send_request(request).await.map_err(|_| ImdsError::Unreachable)?;
-            if response.status() != StatusCode::OK {
-                return Err(ImdsError::Status(response.status().as_u16()));
-            }
-            let body = Limited::new(response.into_body(), MAX_SMALL_BYTES).collect().await;
-            Ok(body.map_err(|_| ImdsError::Unexpected)?.to_bytes())
+            let (head, body) = response.into_parts();
+            let body = Limited::new(body, MAX_SMALL_BYTES).collect().await;
+            Ok(Response::from_parts(head, body.map_err(|_| ImdsError::Unexpected)?.to_bytes()))
         };
         tokio::pin!(connection, answer);
         tokio::select! {

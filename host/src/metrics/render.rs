@@ -42,13 +42,14 @@ impl Metrics {
     }
 
     fn write_counters(&self, out: &mut String) -> fmt::Result {
-        let counters: [(&str, &AtomicU64, &str); 6] = [
+        let counters: [(&str, &AtomicU64, &str); 7] = [
             ("request_bytes_total", &self.request_bytes, "Bytes of request bodies relayed."),
             ("answer_bytes_total", &self.answer_bytes, "Bytes of answers relayed."),
             ("connections_refused_total", &self.refused_connections, "Connections closed for want of room."),
             ("tunnel_out_bytes_total", &self.tunnel_out_bytes, "Bytes from the enclave to KMS."),
             ("tunnel_in_bytes_total", &self.tunnel_in_bytes, "Bytes from KMS to the enclave."),
             ("package_bytes_total", &self.package_bytes, "Bytes of packages handed to the enclave."),
+            ("enclave_starts_total", &self.enclave_starts, "Starts of the enclave by this host."),
         ];
         for (name, value, help) in counters {
             single(out, name, "counter", value.load(Ordering::Relaxed), help)?;
@@ -104,6 +105,7 @@ mod tests {
             "strongroom_host_latency_seconds_bucket{route=\"hello\",le=\"0.005\"} 1",
             "strongroom_host_latency_seconds_bucket{route=\"hello\",le=\"+Inf\"} 2",
             "strongroom_host_enclave_up 0",
+            "strongroom_host_enclave_starts_total 0",
         ] {
             assert!(text.lines().any(|line| line == expected), "{expected}\n{text}");
         }

@@ -13,6 +13,7 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use strongroom_host::config::Timing;
 use strongroom_host::credentials::Source;
+use strongroom_host::store::Place;
 use strongroom_host::{Config, Host, HostError};
 use strongroom_link::{Answer, Endpoint, Handler, Listener, PeerRule, Stream, serve};
 use strongroom_proto::Code;
@@ -106,8 +107,9 @@ impl Setup {
             services: Endpoint::Unix(path("services.sock")),
             tunnel: Endpoint::Unix(path("tunnel.sock")),
             kms: "127.0.0.1:9".parse().unwrap(),
-            store: path("store"),
+            store: Place::Directory(path("store")),
             credentials: Source::File(path("credentials.json")),
+            supervision: None,
             max_requests: 8,
             max_connections: 64,
             timing: Timing::default(),

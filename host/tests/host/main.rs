@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod common;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod edge;
 #[cfg(test)]
 mod enclave_side;
@@ -12,5 +14,9 @@ mod lifecycle;
 mod limits;
 #[cfg(test)]
 mod process;
+#[cfg(test)]
+mod s3;
+#[cfg(test)]
+mod supervise;
 #[cfg(test)]
 mod tls;

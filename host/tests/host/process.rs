@@ -8,19 +8,22 @@ use tokio::time::timeout;
 
 use crate::common::{SOON, Setup, get, start_enclave, until};
 
-fn command(setup: &Setup, more: &[&str]) -> Command {
+pub(crate) fn command(setup: &Setup, more: &[&str]) -> Command {
     let at = |name: &str| setup.path(name).to_str().unwrap().to_owned();
     let unix = |name: &str| format!("unix:{}", at(name));
     let mut command = Command::new(env!("CARGO_BIN_EXE_strongroom-host"));
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command.args(["--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0", "--kms", "127.0.0.1:9"]);
     command.args(["--enclave", &unix("enclave.sock"), "--services", &unix("services.sock")]);
-    command.args(["--tunnel", &unix("tunnel.sock"), "--store", &at("store")]);
+    command.args(["--tunnel", &unix("tunnel.sock")]);
+    if !more.contains(&"--store") {
+        command.args(["--store", &at("store")]);
+    }
     command.args(["--credentials-file", &at("credentials.json"), "--ready-file", &at("ready")]).args(more);
     command
 }
 
-async fn finish(mut child: Child) -> (Option<i32>, String, String) {
+pub(crate) async fn finish(mut child: Child) -> (Option<i32>, String, String) {
     let (mut out, mut err) = (String::new(), String::new());
     let status = timeout(SOON, child.wait()).await.unwrap().unwrap();
     child.stdout.take().unwrap().read_to_string(&mut out).await.unwrap();

@@ -7,13 +7,17 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use strongroom_attestation::{ImagePcrs, Pcr, PcrIndex, Statement};
+use strongroom_client::{Client, InferRequest, Options, TrustFile, api_key};
+use strongroom_eif::archive::{Entry, EntryKind, entries};
 use strongroom_link::Mux;
 use strongroom_proto::frame::Kind;
 use strongroom_proto::hello::Evidence;
+use strongroom_seal::tensor::{DType, Tensor};
+use strongroom_sim::kms::ErrorKind;
 use strongroom_sim::nitro::{Bridge, EmulatedEnclave, Emulator, Resigner};
 use strongroom_sim::world::{
     Binaries, Documents, Ground, HostOptions, HostProcess, Output, Owner, ReleasePlan, Sockets, bundled_folder,
-    bundled_model,
+    bundled_model, wait_for,
 };
 
 /// Where `scripts/nitro-test` says the emulator and the static binary are.
@@ -49,14 +53,18 @@ impl Rig {
 
     /// Builds an image around a binary, for this simulation's KMS, and measures it with the shipped command.
     async fn image(&self, name: &str, init: &Path) -> (PathBuf, ImagePcrs) {
+        self.image_with(name, init, &self.emulator.command_line()).await
+    }
+
+    async fn image_with(&self, name: &str, init: &Path, command_line: &Path) -> (PathBuf, ImagePcrs) {
         let image = self.folder.path().join(name);
         let args = [
             "image".to_owned(),
             format!("--init={}", init.display()),
             format!("--kernel={}", self.emulator.kernel().display()),
-            format!("--cmdline={}", self.emulator.command_line().display()),
+            format!("--cmdline={}", command_line.display()),
             format!("--parent-cid={PARENT_CID}"),
-            format!("--kms-roots={}", self.ground.layout.kms_roots().display()),
+            format!("--pin-kms-roots={}", self.ground.layout.kms_roots().display()),
             format!("--output={}", image.display()),
         ];
         let built = self.strongroom(&args).await;
@@ -99,6 +107,12 @@ impl Rig {
         let key = format!("--api-key=@{}", self.ground.layout.api_key().display());
         let input = format!("--input={}", bundled_folder().unwrap().join("request.json").display());
         self.command(host, "infer", &[key, "--model=fraud".to_owned(), input]).await
+    }
+
+    fn client(&self, host: &HostProcess) -> Client {
+        let trust = TrustFile::parse(&std::fs::read(self.ground.layout.trust()).unwrap()).unwrap();
+        let key = std::fs::read_to_string(self.ground.layout.api_key()).unwrap();
+        Client::connect(&host.url(), trust, api_key::parse(key.trim()).unwrap(), Options::default()).unwrap()
     }
 
     /// What the enclave says when asked directly, without anyone who signs in between.
@@ -180,4 +194,140 @@ async fn the_measured_image_boots_attests_and_answers() {
     let refused = rig.command(&host, "verify", &[]).await;
     assert_ne!(refused.code, 0, "an unsigned document was accepted");
     vm.kill().await;
+}
+
+/// One byte of the kernel's command line differs, so nothing that runs does, and KMS still refuses.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs scripts/nitro-test"]
+async fn an_image_with_one_changed_byte_gets_no_key() {
+    let rig = Rig::set_up().await;
+    let init = from_environment(STATIC_ENCLAVE);
+    let (image, pcrs) = rig.image("strongroom.eif", &init).await;
+    let line = std::fs::read_to_string(rig.emulator.command_line()).unwrap();
+    let changed_line = rig.folder.path().join("cmdline");
+    std::fs::write(&changed_line, line.replace("panic=30", "panic=31")).unwrap();
+    let (changed, changed_pcrs) = rig.image_with("changed.eif", &init, &changed_line).await;
+    let bytes = |path: &Path| std::fs::read(path).unwrap();
+    let (one, other) = (bytes(&image), bytes(&changed));
+    let differing = one.iter().zip(&other).skip(548).filter(|(a, b)| a != b).count();
+    assert_eq!((one.len(), differing), (other.len(), 1), "one byte behind the header");
+    assert_ne!(pcrs.pcr0, changed_pcrs.pcr0);
+
+    // The release lists both, so that it is KMS that refuses: its policy pins the other image alone.
+    rig.owner.allow(&rig.ground, &[pcrs, changed_pcrs]).await.unwrap();
+    rig.owner.release(&ReleasePlan::first(vec![bundled_model().unwrap()])).await.unwrap();
+    rig.owner.allow(&rig.ground, &[pcrs]).await.unwrap();
+    let mut vm = rig.prepare(&changed, "");
+    let _bridge = rig.bridge(&vm);
+    let host = rig.host(HostOptions::default()).await;
+    vm.boot().unwrap();
+    let refused = async || {
+        let calls = rig.ground.kms.calls();
+        calls.iter().any(|call| call.operation == "Decrypt" && call.outcome == Err(ErrorKind::AccessDenied))
+    };
+    assert!(wait_for(PATIENCE, refused).await, "{}", vm.console());
+    assert!(!host.is_serving().await);
+    vm.kill().await;
+}
+
+/// What a host could append to the command line, were it not measured, becomes arguments and environment of
+/// process 1. Neither is a way in.
+const APPENDED: &str = "TOKIO_WORKER_THREADS=0 RUST_MIN_STACK=1 RUST_LOG=trace RUST_BACKTRACE=full \
+                        SSLKEYLOGFILE=/dev/console AWS_ENDPOINT_URL_KMS=http://127.0.0.1:1 AWS_REGION=x \
+                        STRONGROOM_PARENT_CID=7 STRONGROOM_KMS_ROOTS=/tmp/roots strongroom.parent_cid=7 \
+                        -- --parent-cid=7 --kms-roots=/tmp/roots --help";
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs scripts/nitro-test"]
+async fn neither_environment_nor_kernel_command_line_is_a_way_in() {
+    let rig = Rig::set_up().await;
+    let (image, pcrs) = rig.image("strongroom.eif", &from_environment(STATIC_ENCLAVE)).await;
+    rig.owner.allow(&rig.ground, &[pcrs]).await.unwrap();
+    rig.owner.release(&ReleasePlan::first(vec![bundled_model().unwrap()])).await.unwrap();
+    let mut vm = rig.prepare(&image, APPENDED);
+    let _bridge = rig.bridge(&vm);
+    let host = rig.host(HostOptions::default()).await;
+    vm.boot().unwrap();
+    let serving = host.wait_until_serving(PATIENCE).await;
+    assert!(vm.console().contains("STRONGROOM_PARENT_CID=7"), "the guest never saw it: {}", vm.console());
+    assert!(serving.is_ok(), "{}", vm.console());
+    assert_eq!(rig.infer(&host).await.code, 0);
+    let said: Vec<String> =
+        vm.console().lines().filter(|line| line.contains("strongroom-enclave:")).map(str::to_owned).collect();
+    assert!(said.is_empty(), "{said:?}");
+    vm.kill().await;
+}
+
+/// Without the byte's echo nobody waits for this enclave, and it ends with a reason.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs scripts/nitro-test"]
+async fn an_enclave_that_cannot_start_reboots_with_a_reason() {
+    let rig = Rig::set_up().await;
+    let (image, _) = rig.image("strongroom.eif", &from_environment(STATIC_ENCLAVE)).await;
+    let mut vm = rig.prepare(&image, "");
+    vm.be_silent();
+    vm.boot().unwrap();
+    assert!(vm.ended(PATIENCE).await, "{}", vm.console());
+    let console = vm.console();
+    assert!(console.contains("strongroom-enclave: heartbeat: "), "{console}");
+    assert!(console.contains("reboot: "), "{console}");
+}
+
+/// The host starts its enclave, and again when it was killed; clients notice nothing but time.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs scripts/nitro-test"]
+async fn a_killed_enclave_is_restarted_and_clients_attest_anew_by_themselves() {
+    let rig = Rig::set_up().await;
+    let (image, pcrs) = rig.image("strongroom.eif", &from_environment(STATIC_ENCLAVE)).await;
+    rig.owner.allow(&rig.ground, &[pcrs]).await.unwrap();
+    rig.owner.release(&ReleasePlan::first(vec![bundled_model().unwrap()])).await.unwrap();
+    let vm = rig.prepare(&image, "");
+    let _bridge = rig.bridge(&vm);
+    let arguments = vec![
+        format!("--enclave-start={}", vm.boot_script().display()),
+        format!("--enclave-stop={}", vm.end_script().display()),
+    ];
+    let host = rig.host(HostOptions { arguments, ..HostOptions::default() }).await;
+    host.wait_until_serving(PATIENCE).await.unwrap();
+    let client = rig.client(&host);
+    let before = client.infer(row()).await.ok().unwrap();
+
+    let started = Instant::now();
+    vm.kill_from_outside();
+    assert!(wait_for(PATIENCE, async || !host.is_serving().await).await);
+    host.wait_until_serving(PATIENCE).await.unwrap();
+    let after = client.infer(row()).await.ok().unwrap();
+    eprintln!("killed to next answer {:?}", started.elapsed());
+    assert_ne!(before.receipt.boot, after.receipt.boot);
+    assert!(before.outputs == after.outputs);
+}
+
+fn row() -> InferRequest {
+    let data = vec![0; 30 * 4];
+    let input = Tensor { name: "X".into(), dtype: DType::Fp32, shape: vec![1, 30], data: data.into() };
+    InferRequest { model: "fraud".parse().unwrap(), version: None, inputs: vec![input], outputs: vec![] }
+}
+
+/// Everything that is in the image. Whatever is added here is measured, and has to earn its place.
+#[tokio::test]
+#[ignore = "needs scripts/nitro-test"]
+async fn the_image_holds_the_binary_its_settings_and_nothing_else() {
+    let rig = Rig::set_up().await;
+    let init = from_environment(STATIC_ENCLAVE);
+    let (image, _) = rig.image("strongroom.eif", &init).await;
+    let bytes = std::fs::read(&image).unwrap();
+    let image = strongroom_eif::Image::read(&bytes).unwrap();
+    let disks: Vec<_> = image.ramdisks().map(|disk| entries(disk).unwrap()).collect();
+    let files = |disk: &[Entry<'_>]| {
+        let files = disk.iter().filter(|entry| entry.kind != EntryKind::Directory);
+        files.map(|entry| entry.path.to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(disks.len(), 2);
+    assert_eq!(files(&disks[0]), ["dev/console", "dev/null"]);
+    let settings = ["etc/strongroom/kms-roots.pem", "etc/strongroom/parent-cid"];
+    assert_eq!(files(&disks[1]), [settings.as_slice(), &["init"]].concat());
+    let content = |path: &str| disks[1].iter().find(|entry| entry.path == path).unwrap().content;
+    assert!(content("init") == std::fs::read(&init).unwrap(), "the production binary, byte for byte");
+    assert_eq!(content("etc/strongroom/parent-cid"), format!("{PARENT_CID}\n").as_bytes());
+    assert!(disks.iter().flatten().all(|entry| entry.permissions & 0o022 == 0 || entry.path == "dev/null"));
 }

@@ -8,5 +8,6 @@ pub mod kms;
 pub mod nitro;
 pub mod nsm;
 pub mod pki;
+pub mod s3;
 pub mod score;
 pub mod world;

@@ -40,7 +40,7 @@ pub(crate) struct Args {
     parent_cid: u32,
     /// PEM certificates that may vouch for KMS; those of Amazon Trust Services when absent
     #[arg(long, value_name = "FILE")]
-    kms_roots: Option<PathBuf>,
+    pin_kms_roots: Option<PathBuf>,
     /// Name in the metadata, which are not measured
     #[arg(long, default_value = "strongroom")]
     name: String,
@@ -76,7 +76,7 @@ fn draft(args: &Args) -> Result<Draft> {
     let kernel_version = contents::kernel_version(&kernel).unwrap_or_else(|| "unknown".to_owned());
     let ramdisks = vec![
         contents::boot(args.nsm_module.as_deref())?,
-        contents::application(&args.init, args.parent_cid, args.kms_roots.as_deref())?,
+        contents::application(&args.init, args.parent_cid, args.pin_kms_roots.as_deref())?,
     ];
     Ok(Draft::new(kernel, command_line, &metadata(args, kernel_version), ramdisks)?)
 }

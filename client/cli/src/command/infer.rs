@@ -9,7 +9,8 @@ use strongroom_proto::name::Name;
 use crate::error::{CliError, Result};
 use crate::secret::SecretFile;
 use crate::state::Memory;
-use crate::{files, output, secret, trust};
+use crate::trust::TrustArgs;
+use crate::{files, output, secret};
 
 /// Arguments of `infer`.
 #[derive(clap::Args)]
@@ -17,9 +18,8 @@ pub(crate) struct Args {
     /// The host, http://HOST:PORT or https://HOST:PORT
     #[arg(long)]
     url: String,
-    /// What is demanded of the enclave
-    #[arg(long, value_name = "FILE")]
-    trust: PathBuf,
+    #[command(flatten)]
+    trust: TrustArgs,
     /// File that holds the API key; else the environment variable STRONGROOM_API_KEY
     #[arg(long, value_name = "@FILE")]
     api_key: Option<SecretFile>,
@@ -35,7 +35,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: Args) -> Result<()> {
-    let trust = trust::load(&args.trust)?;
+    let trust = args.trust.load()?;
     let key = secret::api_key(args.api_key.as_ref())?;
     let json = files::read(&args.input, limits::MAX_JSON_BYTES as u64)?;
     let body = oip::read_request(&json).map_err(CliError::Request)?;

@@ -1,19 +1,21 @@
 //! `inspect`: explains a file, and says what about it is not verified.
 
 mod explain;
+mod image_file;
 
 use std::path::PathBuf;
 
 use serde_json::Value;
 
 use crate::error::{CliError, Result};
-use crate::limits::MAX_DOCUMENT_BYTES;
+use crate::limits::MAX_IMAGE_PART_BYTES;
 use crate::{files, output};
 
 /// Arguments of `inspect`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A charter, release bundle, sealed model, attestation document or trust file
+    /// A charter, release bundle, sealed model, attestation document, trust file, enclave image or its published
+    /// measurements
     file: PathBuf,
     /// Print JSON
     #[arg(long)]
@@ -30,7 +32,7 @@ pub(super) struct Explained {
 pub(crate) fn run(args: &Args) -> Result<()> {
     let explained = match explain::sealed(&args.file) {
         Some(explained) => Some(explained),
-        None => explain::document(&files::read(&args.file, MAX_DOCUMENT_BYTES)?),
+        None => explain::document(&files::read(&args.file, MAX_IMAGE_PART_BYTES)?),
     };
     let Explained { kind, verified, content } =
         explained.ok_or_else(|| CliError::Unknown(args.file.clone()))?;

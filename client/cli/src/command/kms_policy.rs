@@ -1,18 +1,37 @@
-//! `kms-policy`: the policy that ties the KMS key to images and charter.
+//! `kms-policy`: the policy that ties the KMS key to images and charter, and a judgement of any policy.
 
-use std::path::PathBuf;
+mod lint;
+
+use std::path::{Path, PathBuf};
 
 use strongroom_attestation::Pcr;
-use strongroom_kms::PrincipalArn;
 use strongroom_kms::policy::{Pin, PinnedPcr, Principals, key_policy};
+use strongroom_kms::{PolicyText, PrincipalArn};
 
 use crate::error::{CliError, Result};
 use crate::{image, output, owner};
 
-/// Arguments of `kms-policy`.
+/// Arguments of `kms-policy`: those of the generator, or another action.
+#[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+    #[command(flatten)]
+    generate: Option<Generate>,
+}
+
+/// What else can be done with a policy.
+#[derive(clap::Subcommand)]
+enum Action {
+    /// Judge a key policy: whether nobody can decrypt without a pinned attestation
+    Lint(Box<lint::Args>),
+}
+
+/// Arguments of the generator.
 #[derive(clap::Args)]
 #[command(group(clap::ArgGroup::new("images").required(true).multiple(true).args(["image", "pcr0"])))]
-pub(crate) struct Args {
+struct Generate {
     /// The deployment's charter, which fixes PCR16
     #[arg(long, value_name = "FILE")]
     charter: PathBuf,
@@ -33,15 +52,30 @@ pub(crate) struct Args {
     enclave_role: PrincipalArn,
 }
 
-pub(crate) fn run(args: Args) -> Result<()> {
-    let charter = PinnedPcr::new(*owner::charter(&args.charter)?.pcr16().as_bytes())?;
+pub(crate) async fn run(args: Args) -> Result<()> {
+    match (args.action, args.generate) {
+        (Some(Action::Lint(args)), _) => lint::run(&args).await,
+        (None, Some(args)) => generate(args),
+        // clap demands one of the two.
+        (None, None) => Err(CliError::usage("give --charter and an image, or `lint`")),
+    }
+}
+
+fn generate(args: Generate) -> Result<()> {
     let measured = args.image.iter().map(|path| image::read(path).map(|image| image.pcr0));
-    let images: Vec<Pcr> = measured.collect::<Result<_>>()?;
+    let mut images: Vec<Pcr> = measured.collect::<Result<_>>()?;
+    images.extend(&args.pcr0);
+    let principals = Principals { admin: args.admin, sealer: args.sealer, enclave: args.enclave_role };
+    output::bytes(policy(&args.charter, &images, &principals)?.as_str().as_bytes())
+}
+
+/// The policy under which only these images with this charter can decrypt.
+pub(crate) fn policy(charter: &Path, images: &[Pcr], principals: &Principals) -> Result<PolicyText> {
+    let charter = PinnedPcr::new(*owner::charter(charter)?.pcr16().as_bytes())?;
     let pin = |image: &Pcr| {
         let image = PinnedPcr::new(*image.as_bytes());
         image.map(|image| Pin { image, charter }).map_err(|error| CliError::usage(error.to_string()))
     };
-    let pins: Vec<Pin> = images.iter().chain(&args.pcr0).map(pin).collect::<Result<_>>()?;
-    let principals = Principals { admin: args.admin, sealer: args.sealer, enclave: args.enclave_role };
-    output::bytes(key_policy(&principals, &pins)?.as_str().as_bytes())
+    let pins: Vec<Pin> = images.iter().map(pin).collect::<Result<_>>()?;
+    Ok(key_policy(principals, &pins)?)
 }

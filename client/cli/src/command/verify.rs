@@ -2,11 +2,11 @@
 
 mod document;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 use strongroom_attestation::{CheckLine, Pcr, PcrIndex};
-use strongroom_client::{Client, Options};
+use strongroom_client::{Client, Options, TrustFile};
 use strongroom_seal::secret::{ApiKey, SECRET_BYTES};
 
 use crate::error::Result;
@@ -16,6 +16,7 @@ use crate::{output, trust};
 /// Arguments of `verify`.
 #[derive(clap::Args)]
 #[command(group(clap::ArgGroup::new("what").required(true).args(["url", "document"])))]
+#[command(group(clap::ArgGroup::new("demand").multiple(true)))]
 pub(crate) struct Args {
     /// The host of an enclave, http://HOST:PORT or https://HOST:PORT
     #[arg(long, requires = "trust")]
@@ -23,14 +24,20 @@ pub(crate) struct Args {
     /// What is demanded of the enclave
     #[arg(long, value_name = "FILE", requires = "url")]
     trust: Option<PathBuf>,
+    /// Images that the owner has published: in place of those of the trust file, or of --pcr
+    #[arg(long, value_name = "FILE")]
+    measurements: Option<PathBuf>,
     /// A stored attestation document, judged against the AWS root
-    #[arg(long, value_name = "FILE", requires_all = ["at_ms", "pcr"])]
+    #[arg(long, value_name = "FILE", requires_all = ["at_ms", "demand"])]
     document: Option<PathBuf>,
+    /// The charter whose keys may have signed the measurements, and which PCR16 must hold
+    #[arg(long, value_name = "FILE", requires_all = ["document", "measurements"], group = "demand")]
+    charter: Option<PathBuf>,
     /// The time to judge it at, in milliseconds since 1970
     #[arg(long, value_name = "T", requires = "document")]
     at_ms: Option<u64>,
     /// A demanded register, one or more
-    #[arg(long, value_name = "N=HEX", requires = "document", value_parser = register)]
+    #[arg(long, value_name = "N=HEX", requires = "document", group = "demand", value_parser = register)]
     pcr: Vec<(PcrIndex, Pcr)>,
     /// The demanded nonce; without it the check is skipped
     #[arg(long, value_name = "HEX", requires = "document", value_parser = Hex::parse)]
@@ -58,15 +65,14 @@ impl Hex {
 
 pub(crate) async fn run(args: &Args) -> Result<()> {
     match (&args.url, &args.trust, &args.document) {
-        (Some(url), Some(trust), _) => enclave(url, trust, args.json).await,
+        (Some(url), Some(trust), _) => enclave(url, trust::load(trust, args.measurements.as_deref())?, args.json).await,
         (_, _, Some(path)) => document::run(path, args),
         // clap's groups leave nothing else.
         _ => Err(crate::error::CliError::usage("give --url and --trust, or --document")),
     }
 }
 
-async fn enclave(url: &str, path: &Path, json: bool) -> Result<()> {
-    let trust = trust::load(path)?;
+async fn enclave(url: &str, trust: TrustFile, json: bool) -> Result<()> {
     let memory = Memory::load(&trust);
     let options = Options { known_epochs: memory.known(), ..Options::default() };
     // No session is opened, so no key is ever shown to anyone.

@@ -12,11 +12,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("seal", &["proto"]),
     ("attestation", &["seal", "proto"]),
     ("nsm", &["attestation"]),
+    ("eif", &["attestation"]),
     ("engine", &["seal", "proto"]),
     ("kms", &[]),
     ("enclave", &["nsm", "attestation", "seal", "link", "proto", "engine", "kms"]),
     ("client", &["attestation", "seal", "proto"]),
-    ("cli", &["client", "engine", "kms"]),
+    ("lint", &[]),
+    ("cli", &["client", "engine", "kms", "eif", "lint"]),
     ("host", &["link", "proto"]),
 ];
 

@@ -15,6 +15,8 @@ pub enum ErrorKind {
     Disabled,
     /// No such key.
     NotFound,
+    /// A list goes on from nowhere.
+    InvalidMarker,
     /// The request does not fit the API's model.
     Validation,
     /// The policy is not one, or would lock its author out.
@@ -47,6 +49,7 @@ impl ErrorKind {
             Self::IncorrectKey => "IncorrectKeyException",
             Self::Disabled => "DisabledException",
             Self::NotFound => "NotFoundException",
+            Self::InvalidMarker => "InvalidMarkerException",
             Self::Validation => "ValidationException",
             Self::MalformedPolicy => "MalformedPolicyDocumentException",
             Self::ExpiredToken => "ExpiredTokenException",

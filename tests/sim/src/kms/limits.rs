@@ -26,5 +26,11 @@ pub(crate) const MAX_POLICY_BYTES: usize = 32 * 1024;
 /// Longest attestation document, in bytes (KMS API reference, `RecipientInfo`).
 pub(crate) const MAX_DOCUMENT_BYTES: usize = 262_144;
 
+/// Grants on one page of `ListGrants` where the request does not say (KMS API reference).
+pub(crate) const DEFAULT_GRANT_PAGE: usize = 50;
+
+/// Most grants on one page of `ListGrants` (KMS API reference).
+pub(crate) const MAX_GRANT_PAGE: usize = 100;
+
 /// Most calls kept in the log; the oldest go first.
 pub(crate) const MAX_CALLS: usize = 10_000;

@@ -6,6 +6,7 @@ mod crypto;
 mod grants;
 mod keys;
 mod policies;
+mod signing;
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -50,6 +51,7 @@ pub(crate) fn dispatch(call: &mut Invocation<'_>, operation: &str, body: &[u8]) 
         "ListGrants" => grants::list(call, &read(body)?),
         "GenerateDataKey" => crypto::generate_data_key(call, read(body)?),
         "Encrypt" => crypto::encrypt(call, read(body)?),
+        "Sign" => signing::sign(call, read(body)?),
         "Decrypt" => crypto::decrypt(call, read(body)?),
         _ => Err(ApiError::bare(ErrorKind::UnknownOperation)),
     }

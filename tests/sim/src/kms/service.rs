@@ -16,7 +16,7 @@ use super::limits::MAX_CALLS;
 use super::operations::{Invocation, dispatch};
 use super::recipient::RecipientVerifier;
 use super::sigv4::{self, Expected, SignedRequest};
-use super::state::Store;
+use super::state::{Key, Store};
 
 /// What a simulated KMS is made of.
 pub struct SimKmsConfig {
@@ -77,6 +77,17 @@ impl SimKms {
     /// Misbehaves from now on.
     pub fn misbehave(&self, misdeed: Misdeed) {
         self.state().misdeed = misdeed;
+    }
+
+    /// Changes a key behind the API's back: what somebody did to it elsewhere or before.
+    ///
+    /// # Errors
+    /// When there is no such key, or the state file cannot be written.
+    pub fn alter(&self, id_or_arn: &str, change: impl FnOnce(&mut Key)) -> Result<(), ApiError> {
+        let mut state = self.state();
+        let mut key = state.store.find(id_or_arn)?.clone();
+        change(&mut key);
+        state.store.put(key)
     }
 
     /// Accepts one more set of credentials; one with the same access key is replaced.

@@ -15,7 +15,7 @@ use super::policy::Grant;
 /// Name of the file inside the state directory.
 const FILE_NAME: &str = "kms.json";
 
-/// One symmetric encryption key.
+/// One key: for symmetric encryption, unless it signs.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Key {
     /// Its UUID.
@@ -34,9 +34,23 @@ pub struct Key {
     pub policy: String,
     /// Its grants.
     pub grants: Vec<Grant>,
+    /// Where its material is said to come from: `AWS_KMS`, unless a test changed it.
+    #[serde(default = "made_here")]
+    pub origin: String,
+    /// Whether it is said to be a multi-Region key.
+    #[serde(default)]
+    pub multi_region: bool,
+    /// P-384 in PKCS#8, in hex, for a key that signs in place of encrypting.
+    #[serde(default)]
+    pub signing: Option<String>,
     /// AES-256, in hex.
     #[serde(with = "material")]
     pub material: [u8; 32],
+}
+
+/// The origin of a key that KMS made.
+pub(crate) fn made_here() -> String {
+    "AWS_KMS".to_owned()
 }
 
 /// All keys, and where they are kept.

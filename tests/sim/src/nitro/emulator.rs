@@ -74,10 +74,11 @@ rm -f vhost.sock vm.vsock
 @DEVICE@ --vm guest-cid=4,socket=vhost.sock,uds-path=vm.vsock >>device.log 2>&1 </dev/null &
 echo $! >device.pid
 while [ ! -S vhost.sock ]; do sleep 0.05; done
+echo $$ >machine.pid
 exec @QEMU@ -M nitro-enclave,vsock=c,id=i-0123456789abcdef0-enc0123456789abcdef \
     -accel tcg,thread=multi -cpu max -smp 2 -m @MEMORY@ -kernel @IMAGE@ -append '@APPEND@' \
     -chardev socket,id=c,path=vhost.sock -nodefaults -display none -monitor none -no-reboot \
-    -serial file:console.log -L /usr/share/qemu -L /usr/share/seabios </dev/null >>device.log 2>&1
+    -serial file:console.log -L /usr/share/qemu </dev/null >>device.log 2>&1
 "#;
 
 /// Ends what the script above started.
@@ -150,6 +151,17 @@ impl EmulatedEnclave {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).kill_on_drop(true);
         self.child = Some(command.spawn().map_err(WorldError::io("emulator"))?);
         Ok(())
+    }
+
+    /// Answers no heartbeat from now on.
+    pub fn be_silent(&mut self) {
+        self.heartbeat.abort();
+    }
+
+    /// Kills the machine that another process started from the script.
+    pub fn kill_from_outside(&self) {
+        let id = fs::read_to_string(self.folder.join("machine.pid")).unwrap_or_default();
+        let _ = std::process::Command::new("kill").arg("-KILL").arg(id.trim()).status();
     }
 
     /// What the guest has written to its console.

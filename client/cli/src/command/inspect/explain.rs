@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 use strongroom_attestation::charter::SignedCharter;
 use strongroom_attestation::evidence::{CharterDemand, ControlsDemand, ModelDemand};
+use strongroom_attestation::published::{PublishedImage, PublishedMeasurements};
 use strongroom_attestation::release::{Bundle, Controls, Release, ReleasedModel};
 use strongroom_attestation::{Document, ImagePcrs, RootKind};
 use strongroom_client::TrustFile;
@@ -16,9 +17,9 @@ use strongroom_seal::limits::DOCUMENT_CBOR;
 use strongroom_seal::package::{Header, ModelManifest};
 use strongroom_seal::signed::dangerous_unverified_payload;
 
-use super::Explained;
+use super::{Explained, image_file};
 use crate::command::release::sealed_header;
-use crate::limits::{CONTROLS_CBOR, RELEASE_CBOR};
+use crate::limits::{CONTROLS_CBOR, MAX_DOCUMENT_BYTES, RELEASE_CBOR};
 
 const UNVERIFIED: &str = "UNVERIFIED: these are the file's own statements; anyone can write them";
 
@@ -44,7 +45,24 @@ pub(super) fn sealed(path: &Path) -> Option<Explained> {
 
 /// Any other file.
 pub(super) fn document(bytes: &[u8]) -> Option<Explained> {
-    charter(bytes).or_else(|| bundle(bytes)).or_else(|| attestation(bytes)).or_else(|| trust(bytes))
+    if let Some(explained) = image_file::explain(bytes) {
+        return Some(explained);
+    }
+    let small = u64::try_from(bytes.len()).is_ok_and(|length| length <= MAX_DOCUMENT_BYTES);
+    let bytes = if small { bytes } else { return None };
+    let signed = charter(bytes).or_else(|| bundle(bytes)).or_else(|| measurements(bytes));
+    signed.or_else(|| attestation(bytes)).or_else(|| trust(bytes))
+}
+
+fn measurements(bytes: &[u8]) -> Option<Explained> {
+    let payload = dangerous_unverified_payload(label::MEASUREMENTS, bytes, RELEASE_CBOR).ok()?;
+    let published: PublishedMeasurements = cbor::decode(&payload, RELEASE_CBOR).ok()?;
+    let one = |published: &PublishedImage| json!({ "version": published.version, "image": image(&published.image) });
+    let content = json!({
+        "deployment": published.deployment,
+        "images": published.images.iter().map(one).collect::<Vec<_>>(),
+    });
+    Some(Explained { kind: "published measurements", verified: UNVERIFIED, content })
 }
 
 fn charter(bytes: &[u8]) -> Option<Explained> {

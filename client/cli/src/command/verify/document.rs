@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use strongroom_attestation::published::{MAX_PUBLISHED_BYTES, PublishedMeasurements};
 use strongroom_attestation::{
-    CheckLine, DebugImages, Demand, Expectations, Freshness, Pcr, PcrDemand, PcrIndex, PcrSet, Status,
+    CheckLine, DebugImages, Demand, Expectations, Freshness, ImagePcrs, Pcr, PcrDemand, PcrIndex, PcrSet, Status,
     TrustRoot, UnixMillis, VerifyError, verify,
 };
 
 use super::{Args, Hex, print};
 use crate::error::{CliError, Result};
-use crate::files;
+use crate::{files, owner};
 use crate::limits::MAX_SMALL_FILE_BYTES;
 
 pub(super) fn run(path: &Path, args: &Args) -> Result<()> {
@@ -20,7 +21,7 @@ pub(super) fn run(path: &Path, args: &Args) -> Result<()> {
     let (registers, zero) = registers(&args.pcr)?;
     let expectations = Expectations {
         debug_images: DebugImages::Refused,
-        pcrs: demand(registers)?,
+        pcrs: demand(registers, published(args)?)?,
         freshness: Freshness::MaxAge(Duration::from_secs(args.max_age_seconds)),
         nonce: given(args.nonce.as_ref()),
         user_data: given(args.user_data.as_ref()),
@@ -53,13 +54,39 @@ fn registers(given: &[(PcrIndex, Pcr)]) -> Result<(BTreeMap<PcrIndex, Pcr>, Opti
     Ok((registers, zero))
 }
 
-fn demand(registers: BTreeMap<PcrIndex, Pcr>) -> Result<PcrDemand> {
+/// The images that the owner has published, each with the charter's register.
+fn published(args: &Args) -> Result<Vec<PcrSet>> {
+    let (Some(measurements), Some(charter)) = (&args.measurements, &args.charter) else {
+        return Ok(Vec::new());
+    };
+    let signed = owner::charter(charter)?;
+    let charter = signed.charter();
+    let document = files::read(measurements, MAX_PUBLISHED_BYTES as u64)?;
+    let published = PublishedMeasurements::open(&document, &charter.keys, &charter.deployment);
+    let published =
+        published.map_err(|error| CliError::usage(format!("{}: {error}", measurements.display())))?;
+    let set = |image: &ImagePcrs| PcrSet::image(image)?.and(PcrIndex::CHARTER, signed.pcr16());
+    let sets = published.images.iter().map(|published| set(&published.image));
+    sets.collect::<std::result::Result<_, _>>().map_err(|error| CliError::usage(error.to_string()))
+}
+
+/// Every published image with the registers that are demanded beside it, or these alone.
+fn demand(registers: BTreeMap<PcrIndex, Pcr>, published: Vec<PcrSet>) -> Result<PcrDemand> {
+    let unusable = |error: strongroom_attestation::DemandError| CliError::usage(error.to_string());
+    if !published.is_empty() {
+        let stated = [PcrIndex::IMAGE, PcrIndex::KERNEL, PcrIndex::APPLICATION, PcrIndex::CHARTER];
+        if stated.iter().any(|index| registers.contains_key(index)) {
+            return Err(CliError::usage("--measurements and --charter state PCR0 to PCR2 and PCR16 already"));
+        }
+        let with = |set: PcrSet| registers.iter().try_fold(set, |set, (index, value)| set.and(*index, *value));
+        let sets = published.into_iter().map(with).collect::<std::result::Result<_, _>>();
+        return sets.and_then(PcrDemand::one_of).map_err(unusable);
+    }
     if registers.is_empty() {
         // Only zero registers are demanded: `refuse_zero` answers for them.
         return Ok(PcrDemand::dangerously_any());
     }
-    let set = PcrSet::new(registers).and_then(|set| PcrDemand::one_of(vec![set]));
-    set.map_err(|error| CliError::usage(error.to_string()))
+    PcrSet::new(registers).and_then(|set| PcrDemand::one_of(vec![set])).map_err(unusable)
 }
 
 fn given(bytes: Option<&Hex>) -> Demand {

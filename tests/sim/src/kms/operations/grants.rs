@@ -4,7 +4,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::super::ciphertext::Context;
-use super::super::error::ApiError;
+use super::super::error::{ApiError, ErrorKind};
+use super::super::limits::{DEFAULT_GRANT_PAGE, MAX_GRANT_PAGE};
 use super::super::policy::Grant;
 use super::super::state::{Key, random};
 use super::{Invocation, base64, invalid};
@@ -32,6 +33,8 @@ struct Constraints {
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 pub(super) struct List {
     key_id: String,
+    limit: Option<usize>,
+    marker: Option<String>,
 }
 
 pub(super) fn create(call: &mut Invocation<'_>, request: Create) -> Result<Value, ApiError> {
@@ -56,8 +59,21 @@ pub(super) fn create(call: &mut Invocation<'_>, request: Create) -> Result<Value
 
 pub(super) fn list(call: &mut Invocation<'_>, request: &List) -> Result<Value, ApiError> {
     let key = call.authorize(&request.key_id, "kms:ListGrants", &Context::new(), None)?;
-    let grants: Vec<Value> = key.grants.iter().map(|grant| entry(&key, grant)).collect();
-    Ok(json!({"Grants": grants, "Truncated": false}))
+    let limit = request.limit.unwrap_or(DEFAULT_GRANT_PAGE);
+    if !(1..=MAX_GRANT_PAGE).contains(&limit) {
+        return Err(invalid("Limit is between 1 and 100."));
+    }
+    // The marker is opaque to callers; here it is how many were listed before.
+    let start = request.marker.as_ref().map_or(Ok(0), |marker| marker.parse::<usize>());
+    let start = start.map_err(|_| ApiError::bare(ErrorKind::InvalidMarker))?;
+    let page: Vec<Value> =
+        key.grants.iter().skip(start).take(limit).map(|grant| entry(&key, grant)).collect();
+    let end = start.saturating_add(page.len());
+    let mut answer = json!({"Grants": page, "Truncated": end < key.grants.len()});
+    if let (true, Some(answer)) = (end < key.grants.len(), answer.as_object_mut()) {
+        answer.insert("NextMarker".into(), end.to_string().into());
+    }
+    Ok(answer)
 }
 
 fn entry(key: &Key, grant: &Grant) -> Value {

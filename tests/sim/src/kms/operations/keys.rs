@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use super::super::ciphertext::Context;
 use super::super::error::ApiError;
-use super::super::state::{Key, new_id, random};
+use super::super::state::{Key, made_here, new_id, random};
 use super::policies::accept;
+use super::signing;
 use super::{Invocation, denied, invalid};
 
 #[derive(Deserialize)]
@@ -35,11 +36,11 @@ pub(super) fn create(call: &mut Invocation<'_>, request: Create) -> Result<Value
         let why = "because no identity-based policy allows the kms:CreateKey action";
         return Err(denied(call.caller, "kms:CreateKey", "*", why));
     }
-    let is_symmetric = request.key_usage.is_none_or(|u| u == "ENCRYPT_DECRYPT")
-        && request.key_spec.is_none_or(|s| s == "SYMMETRIC_DEFAULT");
-    if !is_symmetric {
-        return Err(invalid("Only symmetric encryption keys are simulated."));
-    }
+    let signing = match (request.key_usage.as_deref(), request.key_spec.as_deref()) {
+        (None | Some("ENCRYPT_DECRYPT"), None | Some("SYMMETRIC_DEFAULT")) => None,
+        (Some("SIGN_VERIFY"), Some("ECC_NIST_P384")) => Some(signing::new_key()?),
+        _ => return Err(invalid("Only symmetric encryption keys and signing keys of P-384 are simulated.")),
+    };
     let id = new_id()?;
     let arn = format!("arn:aws:kms:{}:{account}:key/{id}", call.region);
     let policy = request.policy.unwrap_or_else(|| default_policy(&account));
@@ -47,7 +48,21 @@ pub(super) fn create(call: &mut Invocation<'_>, request: Create) -> Result<Value
     call.log.key = Some(arn.clone());
     let created = call.now.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     let (description, grants, material) = (request.description, Vec::new(), random()?);
-    let key = Key { id, arn, account, description, enabled: true, created, policy, grants, material };
+    let (origin, multi_region) = (made_here(), false);
+    let key = Key {
+        id,
+        arn,
+        account,
+        description,
+        enabled: true,
+        created,
+        policy,
+        grants,
+        origin,
+        multi_region,
+        signing,
+        material,
+    };
     let answer = metadata(&key);
     call.store.put(key)?;
     Ok(answer)
@@ -86,20 +101,23 @@ fn default_policy(account: &str) -> String {
 }
 
 fn metadata(key: &Key) -> Value {
+    let (spec, usage) = match key.signing {
+        None => ("SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT"),
+        Some(_) => ("ECC_NIST_P384", "SIGN_VERIFY"),
+    };
     json!({"KeyMetadata": {
         "AWSAccountId": key.account,
         "Arn": key.arn,
         "CreationDate": key.created,
-        "CustomerMasterKeySpec": "SYMMETRIC_DEFAULT",
+        "CustomerMasterKeySpec": spec,
         "Description": key.description,
         "Enabled": key.enabled,
-        "EncryptionAlgorithms": ["SYMMETRIC_DEFAULT"],
         "KeyId": key.id,
         "KeyManager": "CUSTOMER",
-        "KeySpec": "SYMMETRIC_DEFAULT",
+        "KeySpec": spec,
         "KeyState": if key.enabled { "Enabled" } else { "Disabled" },
-        "KeyUsage": "ENCRYPT_DECRYPT",
-        "MultiRegion": false,
-        "Origin": "AWS_KMS",
+        "KeyUsage": usage,
+        "MultiRegion": key.multi_region,
+        "Origin": key.origin,
     }})
 }

@@ -1,12 +1,21 @@
 use std::os::unix::fs::symlink;
 
+use strongroom_proto::limits::{MAX_CHARTER_BYTES, MAX_RANGE_BYTES};
+use strongroom_proto::relay::Range;
+
 use super::*;
+use crate::store::{CHARTER_FILE, RELEASE_FILE, Store};
 
 struct Folder {
-    _root: tempfile::TempDir,
-    outside: PathBuf,
+    root: tempfile::TempDir,
     packages: PathBuf,
     store: Store,
+}
+
+impl Folder {
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
 }
 
 fn folder() -> Folder {
@@ -14,9 +23,9 @@ fn folder() -> Folder {
     let packages = root.path().join("store").join(PACKAGES_FOLDER);
     fs::create_dir_all(&packages).unwrap();
     fs::write(packages.join("fraud@1.sealed"), b"0123456789").unwrap();
-    let outside = root.path().join("outside");
-    fs::write(&outside, b"not for the enclave").unwrap();
-    Folder { outside, packages, store: Store::new(root.path().join("store")), _root: root }
+    fs::write(root.path().join("outside"), b"not for the enclave").unwrap();
+    let store = Store::Directory(Directory::new(root.path().join("store")));
+    Folder { packages, store, root }
 }
 
 fn range(package: &str, offset: u64, length: u32) -> Range {
@@ -40,7 +49,7 @@ async fn ranges_are_cut_at_the_end_of_the_file() {
 #[tokio::test]
 async fn a_symlink_may_stay_inside_and_never_leave() {
     let folder = folder();
-    symlink(&folder.outside, folder.packages.join("out@1.sealed")).unwrap();
+    symlink(folder.path("outside"), folder.packages.join("out@1.sealed")).unwrap();
     symlink("../../outside", folder.packages.join("up@1.sealed")).unwrap();
     symlink("fraud@1.sealed", folder.packages.join("same@1.sealed")).unwrap();
     fs::create_dir(folder.packages.join("folder@1.sealed")).unwrap();
@@ -54,10 +63,21 @@ async fn a_symlink_may_stay_inside_and_never_leave() {
 async fn boot_documents_are_complete_and_bounded() {
     let folder = folder();
     assert_eq!(folder.store.boot_documents().await.err(), Some(StoreError::Io(io::ErrorKind::NotFound)));
-    fs::write(folder.store.root.join(CHARTER_FILE), b"charter").unwrap();
-    fs::write(folder.store.root.join(RELEASE_FILE), b"release").unwrap();
+    fs::write(folder.path("store").join(CHARTER_FILE), b"charter").unwrap();
+    fs::write(folder.path("store").join(RELEASE_FILE), b"release").unwrap();
     let documents = folder.store.boot_documents().await.unwrap();
     assert_eq!((documents.charter, documents.release), (b"charter".to_vec(), b"release".to_vec()));
-    fs::write(folder.store.root.join(CHARTER_FILE), vec![0; MAX_CHARTER_BYTES + 1]).unwrap();
+    fs::write(folder.path("store").join(CHARTER_FILE), vec![0; MAX_CHARTER_BYTES + 1]).unwrap();
     assert_eq!(folder.store.boot_documents().await.err(), Some(StoreError::TooLong));
+}
+
+#[tokio::test]
+async fn a_changed_release_has_another_stamp() {
+    let folder = folder();
+    assert_eq!(folder.store.release_stamp().await, Err(StoreError::Io(io::ErrorKind::NotFound)));
+    fs::write(folder.path("store").join(RELEASE_FILE), b"one").unwrap();
+    let first = folder.store.release_stamp().await.unwrap();
+    assert!(!first.is_settled() && folder.store.release_stamp().await.as_ref() == Ok(&first));
+    fs::write(folder.path("store").join(RELEASE_FILE), b"second").unwrap();
+    assert_ne!(folder.store.release_stamp().await, Ok(first));
 }

@@ -1,9 +1,9 @@
-//! Reads an RFC 3339 timestamp.
+//! Reads the two forms of a time that services of AWS write.
 
 /// Milliseconds since the Unix epoch, or nothing for other text and for times before it.
 ///
 /// Form of RFC 3339 section 5.6: `YYYY-MM-DDTHH:MM:SS[.fraction](Z|±HH:MM)`, in UTC or with an offset.
-pub(super) fn parse_rfc3339_ms(text: &str) -> Option<u64> {
+pub(crate) fn parse_rfc3339_ms(text: &str) -> Option<u64> {
     let (date, rest) = text.split_at_checked(10)?;
     let (clock, rest) = rest.strip_prefix(['T', 't'])?.split_at_checked(8)?;
     let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
@@ -16,6 +16,19 @@ pub(super) fn parse_rfc3339_ms(text: &str) -> Option<u64> {
     let (fraction_ms, zone) = fraction(rest)?;
     let seconds = days_from_epoch(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
     u64::try_from((seconds - offset_s(zone)?) * 1000 + fraction_ms).ok()
+}
+
+/// Seconds since the Unix epoch of an HTTP date, such as `Sun, 30 Aug 2015 12:36:00 GMT`
+/// (RFC 9110 section 5.6.7, the form that servers must write).
+pub(crate) fn parse_http_s(text: &str) -> Option<u64> {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let mut words = text.split(' ').skip(1);
+    let mut next = || words.next();
+    let (day, month, year, clock, zone) = (next()?, next()?, next()?, next()?, next()?);
+    let month = MONTHS.iter().position(|name| *name == month)? + 1;
+    let seconds = parse_rfc3339_ms(&format!("{year}-{month:02}-{day}T{clock}Z"))? / 1000;
+    (zone == "GMT" && words.next().is_none()).then_some(seconds)
 }
 
 /// Three groups of digits of the given widths.
@@ -86,6 +99,23 @@ mod tests {
             ("2100-03-01T00:00:00Z", 4_107_542_400_000),
         ] {
             assert_eq!(parse_rfc3339_ms(text), Some(ms), "{text}");
+        }
+    }
+
+    #[test]
+    fn http_dates() {
+        assert_eq!(parse_http_s("Sun, 30 Aug 2015 12:36:00 GMT"), Some(1_440_938_160));
+        assert_eq!(parse_http_s("Thu, 01 Jan 1970 00:00:00 GMT"), Some(0));
+        for text in [
+            "",
+            "Sun, 30 Aug 2015 12:36:00",
+            "Sun, 30 Aug 2015 12:36:00 CET",
+            "Sunday, 30-Aug-15 12:36:00 GMT",
+            "Sun Aug 30 12:36:00 2015",
+            "Sun, 30 Aug 2015 12:36:00 GMT more",
+            "Sun, 31 Feb 2015 12:36:00 GMT",
+        ] {
+            assert_eq!(parse_http_s(text), None, "{text}");
         }
     }
 

@@ -1,0 +1,119 @@
+//! `trust`: the trust file that an owner hands to clients, or that a client writes for itself.
+//!
+//! Everything that is demanded is given; what is left open is left open by name.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use strongroom_attestation::evidence::{CharterDemand, ControlsDemand, ModelDemand};
+use strongroom_attestation::published::{MAX_PUBLISHED_BYTES, PublishedMeasurements};
+use strongroom_attestation::release::{AcceptedRelease, Bundle, ReleaseContext};
+use strongroom_attestation::{ImagePcrs, TrustRoot};
+use strongroom_client::{Demands, TrustFile, limits};
+
+use crate::error::{CliError, Result};
+use crate::limits::{MAX_DOCUMENT_BYTES, MAX_SMALL_FILE_BYTES};
+use crate::{files, image, output, owner};
+
+/// Arguments of `trust`.
+#[derive(clap::Args)]
+#[command(group(clap::ArgGroup::new("images").required(true).multiple(true).args(["image", "measurements"])))]
+pub(crate) struct Args {
+    /// The deployment's charter
+    #[arg(long, value_name = "FILE")]
+    charter: PathBuf,
+    /// Accept any charter that an owner of this one signed, not this one alone
+    #[arg(long)]
+    any_charter_of_owners: bool,
+    /// Measurements of an image that may serve, as `strongroom measure` prints them
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    image: Vec<PathBuf>,
+    /// Measurements that an owner has published; all of their images may serve
+    #[arg(long, value_name = "FILE")]
+    measurements: Option<PathBuf>,
+    /// The release whose models and controls are demanded, unless they are left open
+    #[arg(long, value_name = "FILE", required_unless_present_all = ["owner_may_change_models", "owner_decides_controls"])]
+    release: Option<PathBuf>,
+    /// Accept whatever models the owner releases
+    #[arg(long)]
+    owner_may_change_models: bool,
+    /// Accept whatever controls the owner releases
+    #[arg(long)]
+    owner_decides_controls: bool,
+    /// Lowest acceptable epoch; that of the release when absent
+    #[arg(long, value_name = "N")]
+    least_epoch: Option<u64>,
+    /// Greatest age of evidence
+    #[arg(long, value_name = "N", default_value_t = limits::DEFAULT_MAX_AGE.as_secs())]
+    max_age_seconds: u64,
+    /// Accept a SIMULATED enclave under this root (PEM), and no real one
+    #[arg(long, value_name = "FILE")]
+    simulation_root: Option<PathBuf>,
+    /// Where the trust file goes
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let images = images(args)?;
+    let release = release(args, &images)?;
+    let released = release.as_ref().map(AcceptedRelease::release);
+    let unreleased = || CliError::usage("give --release, or leave models and controls open by name");
+    let charter = owner::charter(&args.charter)?;
+    let demands = Demands {
+        root: root(args)?,
+        images,
+        charter: if args.any_charter_of_owners {
+            CharterDemand::SignedBy(charter.charter().keys.clone())
+        } else {
+            CharterDemand::Exactly(charter.digest())
+        },
+        least_epoch: args.least_epoch.or(released.map(|release| release.epoch)).unwrap_or(charter.charter().least_epoch),
+        models: if args.owner_may_change_models {
+            ModelDemand::OwnerMayChange
+        } else {
+            ModelDemand::Exactly(released.ok_or_else(unreleased)?.models.clone())
+        },
+        controls: if args.owner_decides_controls {
+            ControlsDemand::OwnerDecides
+        } else {
+            ControlsDemand::Exactly(released.ok_or_else(unreleased)?.controls)
+        },
+        max_age: Duration::from_secs(args.max_age_seconds),
+    };
+    let file = TrustFile::new(demands).map_err(|error| CliError::Trust { path: args.out.clone(), error })?;
+    if file.is_simulation() {
+        output::simulation();
+    }
+    files::write(&args.out, file.to_toml().as_bytes())
+}
+
+fn images(args: &Args) -> Result<Vec<ImagePcrs>> {
+    let mut images = args.image.iter().map(|path| image::read(path)).collect::<Result<Vec<_>>>()?;
+    if let Some(path) = &args.measurements {
+        let signed = owner::charter(&args.charter)?;
+        let document = files::read(path, MAX_PUBLISHED_BYTES as u64)?;
+        let charter = signed.charter();
+        let published = PublishedMeasurements::open(&document, &charter.keys, &charter.deployment);
+        let published = published.map_err(|error| CliError::usage(format!("{}: {error}", path.display())))?;
+        images.extend(published.images.into_iter().map(|published| published.image));
+    }
+    Ok(images)
+}
+
+/// The release, judged as an enclave with the first of the images would judge it.
+fn release(args: &Args, images: &[ImagePcrs]) -> Result<Option<AcceptedRelease>> {
+    let (Some(path), Some(image)) = (&args.release, images.first()) else { return Ok(None) };
+    let charter = owner::charter(&args.charter)?;
+    let bundle = Bundle::decode(&files::read(path, MAX_DOCUMENT_BYTES)?)?;
+    let context = ReleaseContext { charter: &charter, image, now: owner::now() };
+    Ok(Some(AcceptedRelease::judge(bundle.public(), context)?))
+}
+
+fn root(args: &Args) -> Result<TrustRoot> {
+    let Some(path) = &args.simulation_root else { return Ok(TrustRoot::aws_nitro_g1()) };
+    let pem = files::read(path, MAX_SMALL_FILE_BYTES)?;
+    let unfit = || CliError::usage(format!("{} is not one certificate in PEM", path.display()));
+    let certificate = strongroom_eif::Certificate::from_pem(pem.to_vec()).map_err(|_| unfit())?;
+    TrustRoot::from_der(certificate.der()).map_err(|_| unfit())
+}
