@@ -119,15 +119,7 @@ impl Judgement<'_> {
         // 7, 8, 9
         self.demands(&claims)?;
         let digest = attested.statement().digest().map_err(|_| EvidenceError::Malformed)?;
-        Ok(Verified {
-            attested,
-            charter,
-            claims,
-            release,
-            evidence: digest,
-            nonce: received.nonce,
-            offer,
-        })
+        Ok(Verified { attested, charter, claims, release, evidence: digest, nonce: received.nonce, offer })
     }
 
     fn charter(&self, evidence: &Evidence) -> Result<SignedCharter, EvidenceError> {

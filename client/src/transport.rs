@@ -1,9 +1,10 @@
 //! HTTP/2 to one host: opaque bytes out, opaque bytes back, both bounded.
 //!
 //! On `http://` it speaks HTTP/2 with prior knowledge (RFC 9113 section 3.3), on `https://` over ALPN. TLS
-//! proves nothing about the enclave; nothing here is trusted, whatever the host presents.
+//! proves nothing about the enclave; nothing here is trusted, whatever the host presents. A host that says
+//! that it cannot serve is left: behind a layer-4 load balancer the next connection meets another.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -57,9 +58,13 @@ impl From<TransportError> for Failed {
     }
 }
 
+type Connector = HttpsConnector<HttpConnector>;
+type Connections = HttpClient<Connector, Full<Bytes>>;
+
 /// Connections to one host.
 pub(crate) struct Transport {
-    http: HttpClient<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    connector: Connector,
+    connections: RwLock<Arc<Connections>>,
     scheme: Scheme,
     authority: Authority,
 }
@@ -76,14 +81,8 @@ impl Transport {
             .with_provider_and_webpki_roots(Arc::new(rustls::crypto::ring::default_provider()))
             .map_err(|_| ClientError::Local("TLS cannot be set up"))?;
         let connector = tls.https_or_http().enable_http2().wrap_connector(tcp);
-        let http = HttpClient::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .http2_only(true)
-            .http2_adaptive_window(true)
-            .http2_keep_alive_interval(KEEP_ALIVE)
-            .build(connector);
-        Ok(Self { http, scheme, authority })
+        let connections = RwLock::new(Arc::new(connections(connector.clone())));
+        Ok(Self { connector, connections, scheme, authority })
     }
 
     /// Posts `body` and returns the whole answer to a status of 200.
@@ -95,14 +94,29 @@ impl Transport {
     async fn exchange(&self, route: Route, body: Bytes) -> Result<Bytes, Failed> {
         let request = Request::post(self.uri(route)).body(Full::new(body));
         let request = request.map_err(|_| TransportError::Unreachable)?;
-        let response = self.http.request(request).await.map_err(|error| {
+        let connections = Arc::clone(&self.connections.read().unwrap_or_else(PoisonError::into_inner));
+        let response = connections.request(request).await.map_err(|error| {
             if error.is_connect() { TransportError::Unreachable } else { TransportError::Broken }
         })?;
         let status = response.status().as_u16();
         let retry_after = retry_after(response.headers());
         match Code::from_http_status(status) {
             Some(Code::Ok) => Ok(whole(response.into_body(), route.max_answer_bytes()).await?),
-            code => Err(Failed { error: refusal(code, status), retry_after }),
+            code => {
+                if code == Some(Code::Unavailable) {
+                    self.leave(&connections);
+                }
+                Err(Failed { error: refusal(code, status), retry_after })
+            }
+        }
+    }
+
+    /// The next exchange gets a new connection; what is still under way on the old one ends there.
+    fn leave(&self, left: &Arc<Connections>) {
+        let mut current = self.connections.write().unwrap_or_else(PoisonError::into_inner);
+        // Of many that fail at once, the first does it for all.
+        if Arc::ptr_eq(&current, left) {
+            *current = Arc::new(connections(self.connector.clone()));
         }
     }
 
@@ -114,6 +128,16 @@ impl Transport {
         // Scheme, authority and path together always make a URI (RFC 3986 section 3).
         Uri::from_parts(parts).unwrap_or_default()
     }
+}
+
+fn connections(connector: Connector) -> Connections {
+    HttpClient::builder(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .pool_timer(TokioTimer::new())
+        .http2_only(true)
+        .http2_adaptive_window(true)
+        .http2_keep_alive_interval(KEEP_ALIVE)
+        .build(connector)
 }
 
 /// Scheme and authority of a URL that names a host and nothing else.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use strongroom_link::{Endpoint, PeerRule};
 
-use crate::credentials::Source;
+use crate::credentials::{Container, Source};
 use crate::destination::Destination;
 use crate::limits::{
     BODY_STALL_TIMEOUT, BODY_TIMEOUT, CONNECTION_IDLE, DEFAULT_GRACE, DEFAULT_MAX_CONNECTIONS,
@@ -35,7 +35,7 @@ pub struct Config {
     pub listen: SocketAddr,
     /// TLS for clients, if any.
     pub tls: Option<TlsFiles>,
-    /// Where monitoring connects; a loopback address.
+    /// Where monitoring connects; a loopback address unless the settings allow any.
     pub metrics: SocketAddr,
     /// The enclave's service.
     pub enclave: Endpoint,
@@ -153,6 +153,7 @@ impl Config {
     /// Any [`ConfigError`] but those of a file.
     pub fn new(settings: Settings) -> Result<Self, ConfigError> {
         let credentials = source(&settings)?;
+        let metrics = metrics(&settings)?;
         let tls = tls_files(&settings)?;
         let store = place(&settings)?;
         let supervision = supervision(&settings)?;
@@ -162,7 +163,7 @@ impl Config {
         let config = Self {
             listen: settings.listen.unwrap_or(DEFAULT_LISTEN),
             tls,
-            metrics: settings.metrics.unwrap_or(DEFAULT_METRICS),
+            metrics,
             enclave: settings
                 .enclave
                 .unwrap_or(Endpoint::Vsock { cid: DEFAULT_ENCLAVE_CID, port: enclave_port }),
@@ -195,9 +196,6 @@ impl Config {
 
     fn checked(self) -> Result<Self, ConfigError> {
         let unix = |endpoint: &Endpoint| matches!(endpoint, Endpoint::Unix(_));
-        if !self.metrics.ip().is_loopback() {
-            return Err(ConfigError::Combination("metrics must listen on a loopback address"));
-        }
         if matches!(self.enclave, Endpoint::Vsock { cid: u32::MAX, .. }) {
             return Err(ConfigError::Combination("enclave must name one context id"));
         }
@@ -216,14 +214,37 @@ impl Config {
     }
 }
 
+/// Where monitoring connects. What it tells is the operator's alone, so that a wider address is a decision.
+fn metrics(settings: &Settings) -> Result<SocketAddr, ConfigError> {
+    let address = settings.metrics.unwrap_or(DEFAULT_METRICS);
+    if address.ip().is_loopback() || settings.metrics_any_address == Some(true) {
+        return Ok(address);
+    }
+    Err(ConfigError::Combination("metrics must be a loopback address unless metrics-any-address is set"))
+}
+
 pub(crate) fn source(settings: &Settings) -> Result<Source, ConfigError> {
-    match (&settings.credentials_file, &settings.credentials_imds) {
-        (Some(file), None) => Ok(Source::File(file.clone())),
-        (None, Some(imds)) => Ok(Source::Imds(imds.clone())),
-        (None, None) => Err(ConfigError::Missing("credentials-file or credentials-imds")),
-        (Some(_), Some(_)) => {
-            Err(ConfigError::Combination("credentials-file and credentials-imds exclude each other"))
+    let container = container(settings)?;
+    match (&settings.credentials_file, &settings.credentials_imds, container) {
+        (Some(file), None, None) => Ok(Source::File(file.clone())),
+        (None, Some(imds), None) => Ok(Source::Imds(imds.clone())),
+        (None, None, Some(container)) => Ok(Source::Container(container)),
+        (None, None, None) => {
+            Err(ConfigError::Missing("credentials-file, credentials-imds or credentials-container"))
         }
+        _ => Err(ConfigError::Combination(
+            "credentials-file, credentials-imds and credentials-container exclude each other",
+        )),
+    }
+}
+
+fn container(settings: &Settings) -> Result<Option<Container>, ConfigError> {
+    match (settings.credentials_container.clone(), settings.credentials_container_token_file.clone()) {
+        (None, None) => Ok(None),
+        (Some(url), Some(token_file)) => Ok(Some(Container { url, token_file })),
+        _ => Err(ConfigError::Combination(
+            "credentials-container and credentials-container-token-file need each other",
+        )),
     }
 }
 

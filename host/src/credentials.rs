@@ -1,18 +1,21 @@
-//! Where the enclave's AWS credentials come from: a file or the instance metadata service.
+//! Where the enclave's AWS credentials come from: a file, the instance metadata service or a pod's agent.
 //!
 //! They belong to the host's role and authorize KMS calls that only an attested enclave profits
 //! from. They are fetched anew each time and never kept or logged.
 
+mod container;
+mod exchange;
 mod imds;
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use strongroom_proto::limits::MAX_SMALL_BYTES;
 use strongroom_proto::relay::Credentials;
 
+pub use container::{Container, ContainerError, ContainerUrl};
 pub(crate) use imds::DEFAULT_URL as DEFAULT_IMDS_URL;
 pub use imds::{Imds, ImdsError};
 
@@ -23,6 +26,8 @@ pub enum Source {
     File(PathBuf),
     /// The instance metadata service, version 2.
     Imds(Imds),
+    /// The agent on a pod's node.
+    Container(Container),
 }
 
 /// Why there are no credentials. Carries nothing of what was read.
@@ -30,7 +35,7 @@ pub enum Source {
 pub enum CredentialsError {
     /// The file could not be read.
     #[error("i/o: {0}")]
-    Io(io::ErrorKind),
+    Io(ErrorKind),
     /// Longer than credentials ever are.
     #[error("longer than credentials ever are")]
     TooLong,
@@ -40,6 +45,9 @@ pub enum CredentialsError {
     /// The metadata service did not answer as it should.
     #[error(transparent)]
     Imds(#[from] ImdsError),
+    /// The agent was not asked, or did not answer as it should.
+    #[error(transparent)]
+    Container(#[from] ContainerError),
 }
 
 impl Source {
@@ -50,25 +58,29 @@ impl Source {
     pub async fn fetch(&self) -> Result<Credentials, CredentialsError> {
         match self {
             Self::File(path) => {
-                let path = path.clone();
-                let read = tokio::task::spawn_blocking(move || read_file(&path)).await;
-                parse(&read.map_err(|_| CredentialsError::Io(io::ErrorKind::Other))??)
+                let read = read_file(path, MAX_SMALL_BYTES).await.map_err(CredentialsError::Io)?;
+                parse(&read.ok_or(CredentialsError::TooLong)?)
             }
             Self::Imds(imds) => parse(&imds.fetch().await?),
+            Self::Container(container) => parse(&container.fetch().await?),
         }
     }
 }
 
-fn read_file(path: &Path) -> Result<Vec<u8>, CredentialsError> {
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(|error| CredentialsError::Io(error.kind()))?;
-    let read = file.take(MAX_SMALL_BYTES as u64 + 1).read_to_end(&mut bytes);
-    read.map_err(|error| CredentialsError::Io(error.kind()))?;
-    if bytes.len() > MAX_SMALL_BYTES { Err(CredentialsError::TooLong) } else { Ok(bytes) }
+/// What a file holds, or nothing when it is longer than `max_bytes`.
+async fn read_file(path: &Path, max_bytes: usize) -> Result<Option<Vec<u8>>, ErrorKind> {
+    let path = path.to_owned();
+    let read = tokio::task::spawn_blocking(move || {
+        let mut bytes = Vec::new();
+        File::open(path)?.take(max_bytes as u64 + 1).read_to_end(&mut bytes)?;
+        Ok((bytes.len() <= max_bytes).then_some(bytes))
+    });
+    read.await.map_err(|_| ErrorKind::Other)?.map_err(|error: std::io::Error| error.kind())
 }
 
-/// Both forms: `credential_process` (with a version) and the metadata service (with a code, and the
-/// session token under another name). Other fields are of no interest.
+/// All forms: `credential_process` (with a version), the metadata service (with a code, and the session
+/// token under another name) and a pod's agent (as the latter, without code). Other fields are of no
+/// interest.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Document {
@@ -108,7 +120,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("credentials.json");
         let source = Source::File(path.clone());
-        assert_eq!(source.fetch().await, Err(CredentialsError::Io(io::ErrorKind::NotFound)));
+        assert_eq!(source.fetch().await, Err(CredentialsError::Io(ErrorKind::NotFound)));
         std::fs::write(&path, PROCESS).unwrap();
         assert_eq!(source.fetch().await.unwrap().expires_ms, 1000);
         std::fs::write(&path, PROCESS.replace(":01Z", ":02Z")).unwrap();
@@ -118,10 +130,12 @@ mod tests {
     }
 
     #[test]
-    fn both_forms_are_read_and_others_refused() {
+    fn each_form_is_read_and_others_refused() {
         let metadata = PROCESS.replace("\"Version\":1", "\"Code\":\"Success\",\"Type\":\"AWS-HMAC\"");
         let metadata = metadata.replace("SessionToken", "Token");
         assert_eq!(parse(metadata.as_bytes()), parse(PROCESS.as_bytes()));
+        let agent = metadata.replace("\"Code\":\"Success\",\"Type\":\"AWS-HMAC\"", "\"AccountId\":\"111122223333\"");
+        assert_eq!(parse(agent.as_bytes()), parse(PROCESS.as_bytes()));
         for bad in [
             PROCESS.replace("\"Version\":1", "\"Version\":2"),
             metadata.replace("Success", "Failed"),

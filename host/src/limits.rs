@@ -115,11 +115,14 @@ pub const TUNNEL_IDLE: Duration = Duration::from_secs(120);
 /// Bytes of the buffer of one direction of a KMS connection.
 pub const TUNNEL_BUFFER_BYTES: usize = 16 * 1024;
 
-/// Time in which the instance metadata service must answer one request.
-pub const IMDS_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time in which the instance metadata service, or the agent on a pod's node, must answer one request.
+pub const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Seconds for which an instance metadata token is asked; each is used at once.
 pub const IMDS_TOKEN_TTL_S: &str = "60";
+
+/// Bytes of the file with a pod's token, which becomes one header. Kubernetes' tokens have 1 to 2 KiB.
+pub const MAX_TOKEN_FILE_BYTES: usize = 16 * 1024;
 
 /// Bytes of a configuration file.
 pub const MAX_CONFIG_BYTES: u64 = 64 * 1024;

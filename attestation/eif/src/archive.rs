@@ -174,7 +174,8 @@ fn read_entry(archive: &[u8], at: usize) -> Option<(Entry<'_>, usize)> {
         let digits = std::str::from_utf8(numbers.get(index * 8..index * 8 + 8)?).ok()?;
         u32::from_str_radix(digits, 16).ok()
     };
-    let (mode, size, name_size) = (field(1)?, usize::try_from(field(6)?).ok()?, usize::try_from(field(11)?).ok()?);
+    let (mode, size, name_size) =
+        (field(1)?, usize::try_from(field(6)?).ok()?, usize::try_from(field(11)?).ok()?);
     let name_at = at + HEADER_BYTES;
     let name_end = name_at.checked_add(name_size)?;
     let path = std::str::from_utf8(archive.get(name_at..name_end)?.strip_suffix(&[0])?).ok()?;

@@ -146,7 +146,10 @@ impl<'a> Image<'a> {
     }
 }
 
-fn of_kind<'s, 'a>(sections: &'s [Section<'a>], kind: SectionKind) -> impl Iterator<Item = &'a [u8]> + use<'s, 'a> {
+fn of_kind<'s, 'a>(
+    sections: &'s [Section<'a>],
+    kind: SectionKind,
+) -> impl Iterator<Item = &'a [u8]> + use<'s, 'a> {
     sections.iter().filter(move |(other, _)| *other == kind).map(|(_, content)| *content)
 }
 

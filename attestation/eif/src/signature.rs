@@ -33,7 +33,8 @@ impl Certificate {
     /// [`EifError::Certificate`].
     pub fn from_pem(pem: Vec<u8>) -> Result<Self, EifError> {
         let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-        let [der] = found.map_err(|_| EifError::Certificate)?.try_into().map_err(|_| EifError::Certificate)?;
+        let [der] =
+            found.map_err(|_| EifError::Certificate)?.try_into().map_err(|_| EifError::Certificate)?;
         Ok(Self { pem, der })
     }
 
@@ -132,10 +133,7 @@ impl SignatureSection {
 }
 
 fn protected() -> Header {
-    Header {
-        alg: Some(RegisteredLabelWithPrivate::Assigned(iana::Algorithm::ES384)),
-        ..Header::default()
-    }
+    Header { alg: Some(RegisteredLabelWithPrivate::Assigned(iana::Algorithm::ES384)), ..Header::default() }
 }
 
 fn payload(pcr0: &Pcr) -> Result<Vec<u8>, EifError> {

@@ -81,7 +81,11 @@ fn a_signature_reads_back_and_belongs_to_one_image() {
     assert_eq!(image.signature().unwrap(), &signature(pcr0));
     assert_eq!(image.measure(), draft().measure(Some(signature(pcr0).certificate())));
     assert_eq!(draft().signed(&signature(Pcr::ZERO)).err(), Some(EifError::OtherImage));
-    let stray = [(SectionKind::Kernel, b"other".as_slice()), (SectionKind::CommandLine, b"x"), (SectionKind::Ramdisk, b"y")];
+    let stray = [
+        (SectionKind::Kernel, b"other".as_slice()),
+        (SectionKind::CommandLine, b"x"),
+        (SectionKind::Ramdisk, b"y"),
+    ];
     let encoded = signature(pcr0).encode().unwrap();
     let stray = [stray.as_slice(), &[(SectionKind::Signature, &encoded)]].concat();
     assert_eq!(Image::read(&header::write(&stray).unwrap()).err(), Some(EifError::OtherImage));

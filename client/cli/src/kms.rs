@@ -60,7 +60,6 @@ impl KmsArgs {
         let wrapped = WrappedKey { key_arn: self.kms_key.as_str().to_owned(), blob };
         Ok((DataKey::take(&mut made.plaintext), wrapped))
     }
-
 }
 
 impl Reach {

@@ -122,7 +122,11 @@ fn published_measurements_stand_in_for_images_when_their_signer_is_named() {
     let images = vec![released(image(1)), released(image(2))];
     let published = PublishedMeasurements { deployment: "fraud-eu".parse().unwrap(), images };
     let document = published.sign(&key, &random).unwrap();
-    let without: String = text().lines().filter(|l| !l.contains("pcr") && !l.contains("[[image]]")).map(|l| format!("{l}\n")).collect();
+    let without: String = text()
+        .lines()
+        .filter(|l| !l.contains("pcr") && !l.contains("[[image]]"))
+        .map(|l| format!("{l}\n"))
+        .collect();
     let named = |signer: &SigningKey, deployment: &str| {
         let signer = hex::encode(signer.public().as_bytes());
         format!("{without}\n[measurements]\nsigned_by = [\"{signer}\"]\ndeployment = \"{deployment}\"\n")

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 use strongroom_link::Endpoint;
 
 use super::{ConfigError, read_text};
-use crate::credentials::Imds;
+use crate::credentials::{ContainerUrl, Imds};
 use crate::destination::Destination;
 use crate::store::{Location, Region, S3Endpoint};
 
@@ -63,9 +63,12 @@ pub struct Settings {
     /// PEM private key of the certificate [default: none].
     #[arg(long, value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
-    /// Loopback address for /metrics [default: 127.0.0.1:9464].
+    /// Address for /metrics, a loopback one unless the next allows another [default: 127.0.0.1:9464].
     #[arg(long, value_name = "ADDR:PORT")]
     pub metrics: Option<SocketAddr>,
+    /// Let /metrics be on an address that others reach [default: false; without value true].
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub metrics_any_address: Option<bool>,
     /// The enclave's service, vsock:CID:PORT or unix:PATH [default: vsock:16:5000].
     #[arg(long, value_name = "ENDPOINT")]
     #[serde(deserialize_with = "endpoint")]
@@ -96,6 +99,13 @@ pub struct Settings {
     /// Take credentials from the instance metadata service [no default; without URL http://169.254.169.254:80].
     #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = crate::credentials::DEFAULT_IMDS_URL)]
     pub credentials_imds: Option<Imds>,
+    /// Take credentials from the agent on a pod's node, such as http://169.254.170.23/v1/credentials
+    /// [no default].
+    #[arg(long, value_name = "URL")]
+    pub credentials_container: Option<ContainerUrl>,
+    /// Token that the agent asks for, read again for each request [no default; required with the agent].
+    #[arg(long, value_name = "FILE")]
+    pub credentials_container_token_file: Option<PathBuf>,
     /// Program that starts the enclave when it is out of reach; each use adds one word [default: none, the
     /// host starts nothing].
     #[arg(long, value_name = "WORD", allow_hyphen_values = true)]
@@ -170,17 +180,15 @@ impl Settings {
         Ok(flags.or(file))
     }
 
-    /// Takes from `other` whatever is not set here. A source of credentials given here replaces
-    /// whichever the other has, so that a flag can change the kind of source.
+    /// Takes from `other` whatever is not set here.
     fn or(self, other: Self) -> Self {
-        let own_source = self.credentials_file.is_some() || self.credentials_imds.is_some();
-        let (file, imds) =
-            if own_source { (None, None) } else { (other.credentials_file, other.credentials_imds) };
+        let other = other.giving_way_to(&self);
         Self {
             listen: self.listen.or(other.listen),
             tls_cert: self.tls_cert.or(other.tls_cert),
             tls_key: self.tls_key.or(other.tls_key),
             metrics: self.metrics.or(other.metrics),
+            metrics_any_address: self.metrics_any_address.or(other.metrics_any_address),
             enclave: self.enclave.or(other.enclave),
             services: self.services.or(other.services),
             tunnel: self.tunnel.or(other.tunnel),
@@ -188,8 +196,12 @@ impl Settings {
             store: self.store.or(other.store),
             s3_region: self.s3_region.or(other.s3_region),
             s3_endpoint: self.s3_endpoint.or(other.s3_endpoint),
-            credentials_file: self.credentials_file.or(file),
-            credentials_imds: self.credentials_imds.or(imds),
+            credentials_file: self.credentials_file.or(other.credentials_file),
+            credentials_imds: self.credentials_imds.or(other.credentials_imds),
+            credentials_container: self.credentials_container.or(other.credentials_container),
+            credentials_container_token_file: self
+                .credentials_container_token_file
+                .or(other.credentials_container_token_file),
             enclave_start: self.enclave_start.or(other.enclave_start),
             enclave_stop: self.enclave_stop.or(other.enclave_stop),
             enclave_start_timeout_s: self.enclave_start_timeout_s.or(other.enclave_start_timeout_s),
@@ -202,6 +214,21 @@ impl Settings {
             log_format: self.log_format.or(other.log_format),
             log_level: self.log_level.or(other.log_level),
         }
+    }
+
+    /// Without its source of credentials if `flags` name one, so that a flag can change the kind of
+    /// source. A token goes with the agent that asks for it.
+    fn giving_way_to(mut self, flags: &Self) -> Self {
+        let other_kind = flags.credentials_file.is_some() || flags.credentials_imds.is_some();
+        if other_kind || flags.credentials_container.is_some() {
+            self.credentials_file = None;
+            self.credentials_imds = None;
+            self.credentials_container = None;
+        }
+        if other_kind {
+            self.credentials_container_token_file = None;
+        }
+        self
     }
 }
 

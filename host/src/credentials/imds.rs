@@ -7,16 +7,12 @@ use std::fmt;
 use std::str::FromStr;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use serde::Deserialize;
-use strongroom_proto::limits::MAX_SMALL_BYTES;
-use tokio::time::timeout;
 
+use super::exchange::{self, ExchangeError};
 use crate::destination::Destination;
-use crate::limits::{IMDS_TIMEOUT, IMDS_TOKEN_TTL_S};
+use crate::limits::IMDS_TOKEN_TTL_S;
 
 /// Address of the service on every EC2 instance.
 pub(crate) const DEFAULT_URL: &str = "http://169.254.169.254:80";
@@ -61,7 +57,7 @@ impl Imds {
         self.ask(Method::GET, &format!("{ROLES_PATH}{role}"), token).await
     }
 
-    async fn ask(&self, method: Method, path: &str, header: (&str, &[u8])) -> Result<Bytes, ImdsError> {
+    async fn ask(&self, method: Method, path: &str, header: (&'static str, &[u8])) -> Result<Bytes, ImdsError> {
         let response = self.request(method, path, Some(header)).await?;
         match response.status() {
             StatusCode::OK => Ok(response.into_body()),
@@ -83,31 +79,21 @@ impl Imds {
         &self,
         method: Method,
         path: &str,
-        header: Option<(&str, &[u8])>,
+        header: Option<(&'static str, &[u8])>,
     ) -> Result<Response<Bytes>, ImdsError> {
-        let mut request = Request::builder().method(method).uri(path).header("host", self.0.to_string());
-        if let Some((name, value)) = header {
-            request = request.header(name, value);
-        }
-        let request = request.body(Empty::<Bytes>::new()).map_err(|_| ImdsError::Unexpected)?;
-        timeout(IMDS_TIMEOUT, self.exchange(request)).await.map_err(|_| ImdsError::Unreachable)?
+        let header = header.map(|(name, value)| {
+            let value = HeaderValue::from_bytes(value).map_err(|_| ImdsError::Unexpected)?;
+            Ok::<_, ImdsError>((HeaderName::from_static(name), value))
+        });
+        Ok(exchange::ask(&self.0, method, path, header.transpose()?).await?)
     }
+}
 
-    async fn exchange(&self, request: Request<Empty<Bytes>>) -> Result<Response<Bytes>, ImdsError> {
-        let stream = self.0.connect().await.map_err(|_| ImdsError::Unreachable)?;
-        let handshake = http1::handshake(TokioIo::new(stream)).await;
-        let (mut sender, connection) = handshake.map_err(|_| ImdsError::Unreachable)?;
-        let answer = async {
-            let response = sender.send_request(request).await.map_err(|_| ImdsError::Unreachable)?;
-            let (head, body) = response.into_parts();
-            let body = Limited::new(body, MAX_SMALL_BYTES).collect().await;
-            Ok(Response::from_parts(head, body.map_err(|_| ImdsError::Unexpected)?.to_bytes()))
-        };
-        tokio::pin!(connection, answer);
-        tokio::select! {
-            answer = &mut answer => answer,
-            // The connection may end with the answer already at hand.
-            _ = &mut connection => answer.await,
+impl From<ExchangeError> for ImdsError {
+    fn from(error: ExchangeError) -> Self {
+        match error {
+            ExchangeError::Unreachable => Self::Unreachable,
+            ExchangeError::Unexpected => Self::Unexpected,
         }
     }
 }
@@ -126,8 +112,7 @@ impl FromStr for Imds {
     fn from_str(text: &str) -> Result<Self, ImdsError> {
         let rest = text.strip_prefix("http://").ok_or(ImdsError::Address)?;
         let rest = rest.strip_suffix('/').unwrap_or(rest);
-        let with_port = rest.parse().or_else(|_| format!("{rest}:80").parse());
-        with_port.map(Self).map_err(|_| ImdsError::Address)
+        exchange::authority(rest).map(Self).ok_or(ImdsError::Address)
     }
 }
 

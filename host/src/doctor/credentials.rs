@@ -4,14 +4,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Finding;
 use crate::config::{self, Settings};
-use crate::credentials::{CredentialsError, ImdsError};
+use crate::credentials::{ContainerError, CredentialsError, ImdsError};
 use crate::limits::{CREDENTIALS_MARGIN, CREDENTIALS_WARN};
 
 /// Whether there are any, and for how long. Says nothing of the credentials themselves.
 pub(super) async fn check(settings: &Settings) -> Finding {
     let source = match config::source(settings) {
         Ok(source) => source,
-        Err(error) => return Finding::fail(error, "set one of credentials-imds and credentials-file"),
+        Err(error) => {
+            let one = "set one of credentials-imds, credentials-file and credentials-container with its token file";
+            return Finding::fail(error, one);
+        }
     };
     match source.fetch().await {
         Ok(credentials) => {
@@ -40,9 +43,30 @@ fn remedy(error: CredentialsError) -> &'static str {
             "give the instance a role: `aws ec2 associate-iam-instance-profile`"
         }
         CredentialsError::Imds(_) => "see the line imds",
+        CredentialsError::Container(error) => agent_remedy(error),
         CredentialsError::Io(_) | CredentialsError::TooLong | CredentialsError::Malformed => {
             "write the file in the form of AWS's credential_process, with SessionToken and Expiration, readable by \
              the user of strongroom-host"
+        }
+    }
+}
+
+fn agent_remedy(error: ContainerError) -> &'static str {
+    match error {
+        ContainerError::TokenFile(_) | ContainerError::Token => {
+            "associate the pod's service account with a role (`aws eks create-pod-identity-association`), then make the \
+             pod anew: only a new one gets the token. It must be readable by the user of strongroom-host"
+        }
+        ContainerError::Unreachable => {
+            "see that the agent runs on this node (`kubectl -n kube-system get daemonset eks-pod-identity-agent`) and \
+             that the network policy lets the pod reach it"
+        }
+        ContainerError::Status(_) => {
+            "see the association of the pod's service account (`aws eks list-pod-identity-associations`), that its role \
+             trusts pods.eks.amazonaws.com with sts:AssumeRole and sts:TagSession, and the log of the agent"
+        }
+        ContainerError::Unexpected | ContainerError::Url | ContainerError::Host => {
+            "set credentials-container to the agent, as AWS_CONTAINER_CREDENTIALS_FULL_URI in the pod's environment has it"
         }
     }
 }

@@ -4,7 +4,9 @@
 
 use std::path::Path;
 
-use aws_lc_rs::signature::{ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P384_SHA384_FIXED, EcdsaKeyPair, KeyPair, UnparsedPublicKey};
+use aws_lc_rs::signature::{
+    ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P384_SHA384_FIXED, EcdsaKeyPair, KeyPair, UnparsedPublicKey,
+};
 use strongroom_e2e::Stage;
 use strongroom_eif::{Image, SignatureSection};
 use strongroom_kms::PolicyText;
@@ -41,7 +43,10 @@ async fn the_same_parts_give_the_same_image_and_others_do_not() {
     };
     let first = build("first.eif", &[]).await;
     assert_eq!(first, build("again.eif", &[]).await);
-    assert_eq!(std::fs::read(folder.join("first.eif")).unwrap(), std::fs::read(folder.join("again.eif")).unwrap());
+    assert_eq!(
+        std::fs::read(folder.join("first.eif")).unwrap(),
+        std::fs::read(folder.join("again.eif")).unwrap()
+    );
     let measured = strongroom(&["measure", &path(folder, "first.eif")]).await;
     assert_eq!(measured.stdout, first, "nitro-cli's shape, alone on stdout");
     assert!(first.starts_with(r#"{"Measurements":{"#) && measured.stderr.is_empty());
@@ -100,8 +105,11 @@ fn signer(folder: &Path) -> (EcdsaKeyPair, Vec<u8>, String) {
     let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P384_SHA384_ASN1_SIGNING, &random).unwrap();
     let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P384_SHA384_ASN1_SIGNING, pkcs8.as_ref()).unwrap();
     let text = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, pkcs8.as_ref());
-    std::fs::write(folder.join("key.pem"), format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n"))
-        .unwrap();
+    std::fs::write(
+        folder.join("key.pem"),
+        format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n"),
+    )
+    .unwrap();
     let certificate = concat!(env!("CARGO_MANIFEST_DIR"), "/../../attestation/eif/tests/certificate.pem");
     (pair, pkcs8.as_ref().to_vec(), certificate.to_owned())
 }
@@ -150,7 +158,8 @@ async fn an_image_is_signed_with_a_key_that_stays_in_kms() {
         r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "Action": "kms:*", "Resource": "*",
             "Principal": {{"AWS": "arn:aws:iam::{ACCOUNT}:user/owner"}}}}]}}"#
     );
-    let key = stage.owner.admin().create_key(&PolicyText::new(policy).unwrap(), "signs images").await.unwrap();
+    let key =
+        stage.owner.admin().create_key(&PolicyText::new(policy).unwrap(), "signs images").await.unwrap();
     stage.ground.kms.alter(key.as_str(), |key| key.signing = Some(hex::encode(&pkcs8))).unwrap();
     let out = path(folder, "signed.eif");
     let args = [

@@ -64,7 +64,7 @@ impl Desk {
     }
 
     fn image(&self) -> PathBuf {
-        self.ground.layout.owner("image.json")
+        self.ground.layout.owner("image-0.json")
     }
 }
 

@@ -16,8 +16,8 @@ use strongroom_seal::tensor::{DType, Tensor};
 use strongroom_sim::kms::ErrorKind;
 use strongroom_sim::nitro::{Bridge, EmulatedEnclave, Emulator, Resigner};
 use strongroom_sim::world::{
-    Binaries, Documents, Ground, HostOptions, HostProcess, Output, Owner, ReleasePlan, Sockets, bundled_folder,
-    bundled_model, wait_for,
+    Binaries, Documents, Ground, HostOptions, HostProcess, Output, Owner, ReleasePlan, Sockets,
+    bundled_folder, bundled_model, wait_for,
 };
 
 /// Where `scripts/nitro-test` says the emulator and the static binary are.

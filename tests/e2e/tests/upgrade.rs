@@ -209,10 +209,12 @@ async fn measurements_of_two_releases_are_published_side_by_side_and_verified_ag
         .filter(|line| !line.contains("pcr") && !line.contains("[[image]]"))
         .map(|line| format!("{line}\n"))
         .collect();
-    let public = strongroom_attestation::charter::SignedCharter::open(&std::fs::read(&charter).unwrap()).unwrap();
+    let public =
+        strongroom_attestation::charter::SignedCharter::open(&std::fs::read(&charter).unwrap()).unwrap();
     let signer = hex::encode(public.charter().keys[0].as_bytes());
     let deployment = &public.charter().deployment;
-    let named = format!("{without}\n[measurements]\nsigned_by = [\"{signer}\"]\ndeployment = \"{deployment}\"\n");
+    let named =
+        format!("{without}\n[measurements]\nsigned_by = [\"{signer}\"]\ndeployment = \"{deployment}\"\n");
     std::fs::write(&trust, named).unwrap();
     let verify = async |measurements: &str| {
         let args = ["verify", "--url", &stage.host.url(), "--trust", &trust, "--measurements", measurements];
@@ -228,8 +230,10 @@ async fn measurements_of_two_releases_are_published_side_by_side_and_verified_ag
     let pem = std::fs::read_to_string(stage.ground.layout.owner("owner.pem")).unwrap();
     let der: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
     let der = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, der).unwrap();
-    let owner = strongroom_seal::key::SigningKey::from_pkcs8(strongroom_seal::key::Algorithm::Es384, &der, &random);
-    let image = |image| strongroom_attestation::published::PublishedImage { version: "1".parse().unwrap(), image };
+    let owner =
+        strongroom_seal::key::SigningKey::from_pkcs8(strongroom_seal::key::Algorithm::Es384, &der, &random);
+    let image =
+        |image| strongroom_attestation::published::PublishedImage { version: "1".parse().unwrap(), image };
     let both = strongroom_attestation::published::PublishedMeasurements {
         deployment: deployment.clone(),
         images: vec![image(own), image(next_pcrs)],

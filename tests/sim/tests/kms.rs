@@ -531,7 +531,13 @@ fn unknown_operations_fields_and_callers_are_errors() {
     let kms = SimKms::open(config(None)).unwrap();
     let key = raw::key(&kms);
     for (id, operation, body, expected) in [
-        ("OWNER", "Sign", json!({}), "UnknownOperationException"),
+        ("OWNER", "Verify", json!({}), "UnknownOperationException"),
+        (
+            "OWNER",
+            "Sign",
+            json!({"KeyId": key, "Message": "AAAA", "SigningAlgorithm": "ECDSA_SHA_384"}),
+            "ValidationException",
+        ),
         ("OWNER", "DescribeKey", json!({"KeyId": key, "DryRun": true}), "SerializationException"),
         ("OWNER", "DescribeKey", json!({"KeyId": "alias/model"}), "NotFoundException"),
         ("OWNER", "GenerateDataKey", json!({"KeyId": key}), "ValidationException"),

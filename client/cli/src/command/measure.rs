@@ -83,7 +83,8 @@ struct Measured {
 
 fn measure(path: &Path) -> Result<Measured> {
     let bytes = files::read(path, MAX_IMAGE_PART_BYTES)?;
-    let image = Image::read(&bytes).map_err(|error| CliError::usage(format!("{}: {error}", path.display())))?;
+    let image =
+        Image::read(&bytes).map_err(|error| CliError::usage(format!("{}: {error}", path.display())))?;
     let version = image.metadata().and_then(|metadata| metadata.image_version.parse().ok());
     let unnamed = || CliError::usage(format!("{}: the metadata name no version", path.display()));
     let version = version.map_or_else(|| "unknown".parse().map_err(|_| unnamed()), Ok)?;
@@ -96,10 +97,8 @@ fn publish(charter: &Path, measured: &[Measured], key: &Path, out: &Path) -> Res
     if !charter.charter().keys.contains(key.public()) {
         return Err(CliError::usage("the charter does not name this signing key"));
     }
-    let image = |one: &Measured| PublishedImage {
-        version: one.version.clone(),
-        image: one.measurements.image,
-    };
+    let image =
+        |one: &Measured| PublishedImage { version: one.version.clone(), image: one.measurements.image };
     let published = PublishedMeasurements {
         deployment: charter.charter().deployment.clone(),
         images: measured.iter().map(image).collect(),

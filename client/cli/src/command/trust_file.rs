@@ -68,7 +68,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         } else {
             CharterDemand::Exactly(charter.digest())
         },
-        least_epoch: args.least_epoch.or(released.map(|release| release.epoch)).unwrap_or(charter.charter().least_epoch),
+        least_epoch: args
+            .least_epoch
+            .or(released.map(|release| release.epoch))
+            .unwrap_or(charter.charter().least_epoch),
         models: if args.owner_may_change_models {
             ModelDemand::OwnerMayChange
         } else {

@@ -65,7 +65,9 @@ impl Hex {
 
 pub(crate) async fn run(args: &Args) -> Result<()> {
     match (&args.url, &args.trust, &args.document) {
-        (Some(url), Some(trust), _) => enclave(url, trust::load(trust, args.measurements.as_deref())?, args.json).await,
+        (Some(url), Some(trust), _) => {
+            enclave(url, trust::load(trust, args.measurements.as_deref())?, args.json).await
+        }
         (_, _, Some(path)) => document::run(path, args),
         // clap's groups leave nothing else.
         _ => Err(crate::error::CliError::usage("give --url and --trust, or --document")),

@@ -215,4 +215,3 @@ fn write_script(path: &Path, text: &str) -> Result<(), WorldError> {
     let mode = fs::Permissions::from_mode(0o700);
     fs::set_permissions(path, mode).map_err(WorldError::io(path.display().to_string()))
 }
-

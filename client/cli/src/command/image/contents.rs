@@ -12,8 +12,7 @@ use crate::files;
 use crate::limits::{MAX_IMAGE_PART_BYTES, MAX_SMALL_FILE_BYTES};
 
 /// The command line of AWS's own images, without a root file system, which ours do not have.
-pub(super) const COMMAND_LINE: &str =
-    "reboot=k panic=30 pci=off nomodules console=ttyS0 i8042.noaux i8042.nomux i8042.nopnp i8042.dumbkbd \
+pub(super) const COMMAND_LINE: &str = "reboot=k panic=30 pci=off nomodules console=ttyS0 i8042.noaux i8042.nomux i8042.nopnp i8042.dumbkbd \
      random.trust_cpu=on";
 
 /// Names that the authorities behind AWS's endpoints have in their certificates.

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use strongroom_attestation::published::{MAX_PUBLISHED_BYTES, PublishedMeasurements};
 use strongroom_attestation::{
-    CheckLine, DebugImages, Demand, Expectations, Freshness, ImagePcrs, Pcr, PcrDemand, PcrIndex, PcrSet, Status,
-    TrustRoot, UnixMillis, VerifyError, verify,
+    CheckLine, DebugImages, Demand, Expectations, Freshness, ImagePcrs, Pcr, PcrDemand, PcrIndex, PcrSet,
+    Status, TrustRoot, UnixMillis, VerifyError, verify,
 };
 
 use super::{Args, Hex, print};
 use crate::error::{CliError, Result};
-use crate::{files, owner};
 use crate::limits::MAX_SMALL_FILE_BYTES;
+use crate::{files, owner};
 
 pub(super) fn run(path: &Path, args: &Args) -> Result<()> {
     let document = files::read(path, MAX_SMALL_FILE_BYTES)?;
@@ -78,7 +78,8 @@ fn demand(registers: BTreeMap<PcrIndex, Pcr>, published: Vec<PcrSet>) -> Result<
         if stated.iter().any(|index| registers.contains_key(index)) {
             return Err(CliError::usage("--measurements and --charter state PCR0 to PCR2 and PCR16 already"));
         }
-        let with = |set: PcrSet| registers.iter().try_fold(set, |set, (index, value)| set.and(*index, *value));
+        let with =
+            |set: PcrSet| registers.iter().try_fold(set, |set, (index, value)| set.and(*index, *value));
         let sets = published.into_iter().map(with).collect::<std::result::Result<_, _>>();
         return sets.and_then(PcrDemand::one_of).map_err(unusable);
     }
