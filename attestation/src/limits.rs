@@ -46,3 +46,9 @@ pub(crate) const HEADER_CBOR: Bounds = Bounds { max_bytes: 64, max_depth: 2, max
 /// Cost of the payload: its map, 18 keys and values, and the contents of `pcrs` and `cabundle`, with room
 /// for one too many of each, so that the fault can be named.
 pub(crate) const PAYLOAD_CBOR: Bounds = Bounds { max_bytes: MAX_PAYLOAD_BYTES, max_depth: 3, max_items: 128 };
+
+/// Images of one document of published measurements.
+pub const MAX_PUBLISHED: usize = 16;
+
+/// Bytes of a document of published measurements.
+pub const MAX_PUBLISHED_BYTES: usize = 32 * 1024;

@@ -11,12 +11,7 @@ use strongroom_seal::label;
 use strongroom_seal::signed::{self, SignedError};
 
 use crate::ImagePcrs;
-
-/// Images of one document.
-pub const MAX_PUBLISHED: usize = 16;
-
-/// Bytes of a document.
-pub const MAX_PUBLISHED_BYTES: usize = 32 * 1024;
+use crate::limits::{MAX_PUBLISHED, MAX_PUBLISHED_BYTES};
 
 const PUBLISHED_CBOR: Bounds = Bounds { max_bytes: MAX_PUBLISHED_BYTES, max_depth: 5, max_items: 512 };
 

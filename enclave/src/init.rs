@@ -23,16 +23,12 @@ mod machine;
 mod mounts;
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use rustix::process::{Pid, WaitOptions, getpid, waitpid};
 use rustix::system::{RebootCommand, reboot};
 use strongroom_enclave::ClockSource;
 use strongroom_nsm::DeviceNsm;
 use tokio::signal::unix::{SignalKind, signal};
-
-/// Time for the serial line to carry the last words away.
-const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// What the machine offers once it is set up.
 pub(crate) struct Machine {
@@ -86,7 +82,7 @@ pub(crate) async fn reap() {
 pub(crate) fn end(reason: &str) -> ExitCode {
     report(reason);
     if is_first_process() {
-        std::thread::sleep(LAST_WORDS);
+        std::thread::sleep(limits::LAST_WORDS);
         // Where even that fails, the end of process 1 makes the kernel panic, and then reboot.
         let _ = reboot(RebootCommand::Restart);
     }

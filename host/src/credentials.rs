@@ -134,7 +134,8 @@ mod tests {
         let metadata = PROCESS.replace("\"Version\":1", "\"Code\":\"Success\",\"Type\":\"AWS-HMAC\"");
         let metadata = metadata.replace("SessionToken", "Token");
         assert_eq!(parse(metadata.as_bytes()), parse(PROCESS.as_bytes()));
-        let agent = metadata.replace("\"Code\":\"Success\",\"Type\":\"AWS-HMAC\"", "\"AccountId\":\"111122223333\"");
+        let agent =
+            metadata.replace("\"Code\":\"Success\",\"Type\":\"AWS-HMAC\"", "\"AccountId\":\"111122223333\"");
         assert_eq!(parse(agent.as_bytes()), parse(PROCESS.as_bytes()));
         for bad in [
             PROCESS.replace("\"Version\":1", "\"Version\":2"),

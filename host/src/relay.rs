@@ -66,10 +66,16 @@ impl Relay {
         self.is_up() && self.status.borrow().as_ref().is_some_and(|status| status.serving)
     }
 
-    /// Waits until the enclave is reached, or is not.
-    pub(crate) async fn until_up(&self, wanted: bool) {
+    /// Whether the enclave answered when it was asked last. A connection alone says little: something
+    /// between here and there may accept one in its place.
+    pub(crate) fn is_answering(&self) -> bool {
+        self.status.borrow().is_some()
+    }
+
+    /// Waits until the enclave answers, or does not.
+    pub(crate) async fn until_answering(&self, wanted: bool) {
         // The sender lives as long as this.
-        let _ = self.up.subscribe().wait_for(|up| (up.connections > 0) == wanted).await;
+        let _ = self.status.subscribe().wait_for(|status| status.is_some() == wanted).await;
     }
 
     pub(crate) fn is_up(&self) -> bool {

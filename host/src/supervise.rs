@@ -1,6 +1,6 @@
 //! Starts the enclave and starts it anew when it is gone.
 //!
-//! Whether the enclave is there is judged by the connection to it alone. A start program may end
+//! Whether the enclave is there is judged by its answers alone. A start program may end
 //! well and leave an enclave behind, as `nitro-cli run-enclave` does, or stay in the foreground and
 //! be the enclave, as an emulator does. Whoever starts the enclave gains nothing by it: what runs
 //! in it is measured, and it gets no key unless it is what the owner named.
@@ -133,7 +133,7 @@ impl Supervisor {
                 backoff.reset();
             }
             sleep(backoff.next()).await;
-            patience = if self.relay.is_up() { self.plan.pace.gone_grace } else { self.start().await };
+            patience = if self.relay.is_answering() { self.plan.pace.gone_grace } else { self.start().await };
         }
     }
 
@@ -145,7 +145,7 @@ impl Supervisor {
         loop {
             let is_up = tokio::select! {
                 biased;
-                () = relay.until_up(true) => true,
+                () = relay.until_answering(true) => true,
                 () = self.ended(came_up) => false,
                 () = sleep(patience) => false,
             };
@@ -155,7 +155,7 @@ impl Supervisor {
             let since = Instant::now();
             came_up = true;
             tokio::select! {
-                () = relay.until_up(false) => {}
+                () = relay.until_answering(false) => {}
                 () = self.ended(came_up) => {}
             }
             longest = longest.max(since.elapsed());
@@ -174,7 +174,7 @@ impl Supervisor {
             return;
         }
         if came_up {
-            if timeout(self.plan.pace.settle, self.relay.until_up(false)).await.is_ok() {
+            if timeout(self.plan.pace.settle, self.relay.until_answering(false)).await.is_ok() {
                 return;
             }
             running.leave();

@@ -38,7 +38,7 @@ pub(crate) enum Command {
     Release(Box<release::Args>),
     /// Owner: write the trust file that clients judge enclaves by
     Trust(Box<trust_file::Args>),
-    /// Anyone: explain a charter, release, sealed model, attestation document or trust file
+    /// Anyone: explain a charter, release, sealed model, attestation document, trust file or enclave image
     Inspect(inspect::Args),
     /// Client or auditor: judge an enclave, or a stored attestation document
     Verify(Box<verify::Args>),

@@ -83,7 +83,9 @@ pub(crate) enum CliError {
     #[error("the model cannot be sealed: {0}")]
     Samples(#[from] Mismatch),
     /// A file that is none of those that `inspect` knows.
-    #[error("{0} is no charter, release bundle, sealed model, attestation document or trust file")]
+    #[error(
+        "{0} is no charter, release bundle, sealed model, attestation document, trust file, enclave image or published measurements"
+    )]
     Unknown(PathBuf),
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use strongroom_attestation::published::MAX_PUBLISHED_BYTES;
+use strongroom_attestation::limits::MAX_PUBLISHED_BYTES;
 use strongroom_client::{TrustFile, limits};
 
 use crate::error::{CliError, Result};

@@ -2,20 +2,19 @@
 //!
 //! It goes to a fixed address, that of AWS's own init, whatever the image's settings say.
 
-use std::time::Duration;
-
 use strongroom_link::Endpoint;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::limits::HEARTBEAT_TIME;
+
 const PARENT: Endpoint = Endpoint::Vsock { cid: 3, port: 9000 };
 const BYTE: u8 = 0xb7;
-const LIMIT: Duration = Duration::from_secs(10);
 
 /// Sends the byte and waits for its echo.
 pub(super) fn send() -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|_| "no event loop".to_owned())?;
-    match runtime.block_on(async { tokio::time::timeout(LIMIT, beat()).await }) {
+    match runtime.block_on(async { tokio::time::timeout(HEARTBEAT_TIME, beat()).await }) {
         Ok(Ok(BYTE)) => Ok(()),
         Ok(Ok(_)) => Err("heartbeat: another byte came back".to_owned()),
         Ok(Err(reason)) => Err(format!("heartbeat: {reason}")),
@@ -24,7 +23,7 @@ pub(super) fn send() -> Result<(), String> {
 }
 
 async fn beat() -> Result<u8, String> {
-    let mut stream = PARENT.connect(LIMIT).await.map_err(|error| error.to_string())?;
+    let mut stream = PARENT.connect(HEARTBEAT_TIME).await.map_err(|error| error.to_string())?;
     stream.write_all(&[BYTE]).await.map_err(|error| error.kind().to_string())?;
     stream.read_u8().await.map_err(|error| error.kind().to_string())
 }

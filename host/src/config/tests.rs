@@ -13,6 +13,9 @@ fn load(arguments: &[&str]) -> Result<Config, ConfigError> {
 const LEAST: [&str; 5] =
     ["--kms", "kms.eu-central-1.amazonaws.com:443", "--store", ".", "--credentials-imds"];
 
+/// The agent of EKS.
+const AGENT: &str = "http://169.254.170.23/v1/credentials";
+
 #[test]
 fn defaults_are_those_of_the_help() {
     let config = load(&LEAST).unwrap();
@@ -44,11 +47,92 @@ fn flags_win_over_the_file() {
     let config = load(&["--config", path, "--credentials-imds", "http://127.0.0.1:9"]).unwrap();
     assert!(matches!(config.credentials, Source::Imds(_)));
 
-    for bad in ["unknown = 1", "listen = 5", "enclave = \"tcp:1\"", "kms = \"a\""] {
+    for bad in ["unknown = 1", "metrics_any_address = 1", "listen = 5", "enclave = \"tcp:1\"", "kms = \"a\""]
+    {
         std::fs::write(path, bad).unwrap();
         assert!(matches!(load(&["--config", path]), Err(ConfigError::Toml { .. })), "{bad}");
     }
     assert!(matches!(load(&["--config", "no/such/file"]), Err(ConfigError::File { .. })));
+}
+
+#[test]
+fn metrics_leave_this_machine_by_decision_alone() {
+    let with = |more: &[&str]| load(&[&LEAST, more].concat());
+    let wide = ["--metrics", "0.0.0.0:9464"];
+    let refused = with(&wide).unwrap_err().to_string();
+    assert_eq!(refused, "metrics must be a loopback address unless metrics-any-address is set");
+    for address in ["0.0.0.0:9464", "[::]:9464", "10.0.0.1:9464"] {
+        let config = with(&["--metrics", address, "--metrics-any-address"]).unwrap();
+        assert_eq!(config.metrics, address.parse().unwrap());
+    }
+    assert_eq!(with(&["--metrics-any-address"]).unwrap().metrics, DEFAULT_METRICS);
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("host.toml");
+    let file = ["--config", path.to_str().unwrap()];
+    std::fs::write(&path, "metrics = \"0.0.0.0:9464\"\nmetrics_any_address = true\n").unwrap();
+    assert!(with(&file).is_ok());
+    let narrowed = with(&[file.as_slice(), &["--metrics-any-address=false"]].concat());
+    assert!(matches!(narrowed, Err(ConfigError::Combination(_))));
+    std::fs::write(&path, "metrics = \"0.0.0.0:9464\"\nmetrics_any_address = false\n").unwrap();
+    assert!(with(&file).is_err());
+    assert!(with(&[file.as_slice(), &["--metrics-any-address"]].concat()).is_ok());
+}
+
+#[test]
+fn there_is_one_source_of_credentials() {
+    let least = ["--kms", "a:1", "--store", "."];
+    let with = |more: &[&str]| load(&[least.as_slice(), more].concat());
+    let missing = ConfigError::Missing("credentials-file, credentials-imds or credentials-container");
+    assert_eq!(with(&[]).err(), Some(missing));
+    let (file, imds) = (["--credentials-file", "c"], ["--credentials-imds"]);
+    let agent = ["--credentials-container", AGENT, "--credentials-container-token-file", "t"];
+    for sources in [
+        [file.as_slice(), &imds].concat(),
+        [file.as_slice(), &agent].concat(),
+        [imds.as_slice(), &agent].concat(),
+        [file.as_slice(), &imds, &agent].concat(),
+    ] {
+        let refused = with(&sources).unwrap_err().to_string();
+        assert!(refused.ends_with("exclude each other"), "{sources:?}: {refused}");
+    }
+    for half in [&agent[..2], &agent[2..]] {
+        let refused = with(half).unwrap_err().to_string();
+        assert!(refused.ends_with("need each other"), "{half:?}: {refused}");
+    }
+    for bad in ["http://169.254.169.254/v1/credentials", "https://127.0.0.1/", "http://agent/"] {
+        let parsed = Cli::try_parse_from(["strongroom-host", "--credentials-container", bad]);
+        assert!(parsed.is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn a_source_given_by_flag_replaces_any_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("host.toml");
+    let source = |text: &str, flags: &[&str]| {
+        std::fs::write(&path, format!("kms = \"a:1\"\nstore = \".\"\n{text}\n")).unwrap();
+        load(&[&["--config", path.to_str().unwrap()], flags].concat()).map(|config| config.credentials)
+    };
+    let container = |url: &str, token_file: &str| {
+        Source::Container(Container { url: url.parse().unwrap(), token_file: token_file.into() })
+    };
+    let (file, imds) = (Source::File("c".into()), Source::Imds("http://127.0.0.1:9".parse().unwrap()));
+    let agent = format!("credentials_container = \"{AGENT}\"\ncredentials_container_token_file = \"t\"");
+    let texts = ["credentials_file = \"d\"", "credentials_imds = \"http://127.0.0.1:8\"", agent.as_str()];
+    let token = ["--credentials-container-token-file", "u"];
+    let other = ["--credentials-container", "http://127.0.0.1:7/c"];
+    let both = [other.as_slice(), &token].concat();
+    for text in texts {
+        assert_eq!(source(text, &["--credentials-file", "c"]), Ok(file.clone()), "{text}");
+        assert_eq!(source(text, &["--credentials-imds", "http://127.0.0.1:9"]), Ok(imds.clone()), "{text}");
+        assert_eq!(source(text, &both), Ok(container(other[1], "u")), "{text}");
+    }
+    assert_eq!(source(&agent, &[]), Ok(container(AGENT, "t")));
+    assert_eq!(source(&agent, &other), Ok(container(other[1], "t")));
+    assert_eq!(source(&agent, &token), Ok(container(AGENT, "u")));
+    assert!(matches!(source(texts[0], &token), Err(ConfigError::Combination(_))));
+    assert!(matches!(source(texts[1], &other), Err(ConfigError::Combination(_))));
 }
 
 #[test]
@@ -59,6 +143,8 @@ fn what_does_not_fit_together_is_refused() {
         ["--metrics", "0.0.0.0:9464"],
         ["--tls-cert", "Cargo.toml"],
         ["--credentials-file", "c"],
+        ["--credentials-container", AGENT],
+        ["--credentials-container-token-file", "t"],
         ["--services", "unix:s"],
         ["--enclave", "vsock:any:5000"],
         ["--services", "vsock:any:5002"],

@@ -71,7 +71,9 @@ pub enum ContainerError {
     #[error("not a URL of a credentials agent: http://ADDRESS[:PORT]/PATH")]
     Url,
     /// Another host would learn the token.
-    #[error("not an address of a credentials agent: 169.254.170.23, [fd00:ec2::23], 169.254.170.2 or loopback")]
+    #[error(
+        "not an address of a credentials agent: 169.254.170.23, [fd00:ec2::23], 169.254.170.2 or loopback"
+    )]
     Host,
 }
 

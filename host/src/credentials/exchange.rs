@@ -38,7 +38,10 @@ pub(super) async fn ask(
     timeout(CREDENTIALS_TIMEOUT, exchange(to, request)).await.map_err(|_| ExchangeError::Unreachable)?
 }
 
-async fn exchange(to: &Destination, request: Request<Empty<Bytes>>) -> Result<Response<Bytes>, ExchangeError> {
+async fn exchange(
+    to: &Destination,
+    request: Request<Empty<Bytes>>,
+) -> Result<Response<Bytes>, ExchangeError> {
     let stream = to.connect().await.map_err(|_| ExchangeError::Unreachable)?;
     let handshake = http1::handshake(TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.map_err(|_| ExchangeError::Unreachable)?;

@@ -57,7 +57,12 @@ impl Imds {
         self.ask(Method::GET, &format!("{ROLES_PATH}{role}"), token).await
     }
 
-    async fn ask(&self, method: Method, path: &str, header: (&'static str, &[u8])) -> Result<Bytes, ImdsError> {
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        header: (&'static str, &[u8]),
+    ) -> Result<Bytes, ImdsError> {
         let response = self.request(method, path, Some(header)).await?;
         match response.status() {
             StatusCode::OK => Ok(response.into_body()),

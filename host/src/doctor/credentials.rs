@@ -12,7 +12,8 @@ pub(super) async fn check(settings: &Settings) -> Finding {
     let source = match config::source(settings) {
         Ok(source) => source,
         Err(error) => {
-            let one = "set one of credentials-imds, credentials-file and credentials-container with its token file";
+            let one =
+                "set one of credentials-imds, credentials-file and credentials-container with its token file";
             return Finding::fail(error, one);
         }
     };

@@ -232,6 +232,45 @@ async fn the_metadata_service_gives_region_time_and_credentials() {
 }
 
 #[tokio::test]
+async fn a_pods_agent_gives_credentials_and_nothing_else() {
+    let mut machine = Machine::new().await;
+    let agent = Router::new().route(
+        "/v1/credentials",
+        get(async |headers: HeaderMap| {
+            let known = headers.get("authorization").is_some_and(|token| token == "token");
+            let status = if known { StatusCode::OK } else { StatusCode::NOT_FOUND };
+            (status, CREDENTIALS.replace("SessionToken", "Token"))
+        }),
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1/credentials", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, agent).await });
+    machine.settings.credentials_file = None;
+    machine.settings.credentials_container = url.parse().ok();
+    let line = machine.line("credentials").await;
+    assert!(line.status == Status::Fail && line.found.contains("need each other"), "{line:?}");
+    machine.settings.credentials_container_token_file = Some(machine.root.path().join("token"));
+    for (token, said, remedy) in [
+        (None, "cannot be read: entity not found", "create-pod-identity-association"),
+        (Some("two words"), "holds no token", "create-pod-identity-association"),
+        (Some("another"), "answers 404", "list-pod-identity-associations"),
+    ] {
+        token.inspect(|token| machine.write("token", token));
+        let line = machine.line("credentials").await;
+        assert!(line.status == Status::Fail && line.found.contains(said), "{line:?}");
+        assert!(line.remedy.unwrap().contains(remedy), "{said}");
+    }
+    machine.write("token", "token\n");
+    let report = machine.report().await;
+    let status = |id: &str| report.checks.iter().find(|line| line.id == id).unwrap().status;
+    assert_eq!((status("config"), status("credentials")), (Status::Pass, Status::Pass), "{report}");
+    assert_eq!((status("imds"), status("region")), (Status::Skip, Status::Skip), "{report}");
+    machine.settings.credentials_container = format!("http://{}/", nobody().await).parse().ok();
+    let line = machine.line("credentials").await;
+    assert!(line.status == Status::Fail && line.remedy.unwrap().contains("eks-pod-identity-agent"));
+}
+
+#[tokio::test]
 async fn everything_is_in_one_region() {
     let mut machine = Machine::new().await;
     machine.settings.kms = "kms.eu-central-1.amazonaws.com:443".parse().ok();

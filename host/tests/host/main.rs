@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod common;
 #[cfg(test)]
+mod container;
+#[cfg(test)]
 mod doctor;
 #[cfg(test)]
 mod edge;

@@ -19,7 +19,10 @@ pub(crate) fn command(setup: &Setup, more: &[&str]) -> Command {
     if !more.contains(&"--store") {
         command.args(["--store", &at("store")]);
     }
-    command.args(["--credentials-file", &at("credentials.json"), "--ready-file", &at("ready")]).args(more);
+    if !more.contains(&"--credentials-container") {
+        command.args(["--credentials-file", &at("credentials.json")]);
+    }
+    command.args(["--ready-file", &at("ready")]).args(more);
     command
 }
 

@@ -29,7 +29,7 @@ const STATIC_ENCLAVE: &str = "STRONGROOM_STATIC_ENCLAVE";
 const PARENT_CID: &str = "2";
 const MEMORY: &str = "1G";
 /// Software emulation on a shared machine.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// An image and everything outside it.
 struct Rig {
@@ -235,7 +235,7 @@ async fn an_image_with_one_changed_byte_gets_no_key() {
 const APPENDED: &str = "TOKIO_WORKER_THREADS=0 RUST_MIN_STACK=1 RUST_LOG=trace RUST_BACKTRACE=full \
                         SSLKEYLOGFILE=/dev/console AWS_ENDPOINT_URL_KMS=http://127.0.0.1:1 AWS_REGION=x \
                         STRONGROOM_PARENT_CID=7 STRONGROOM_KMS_ROOTS=/tmp/roots strongroom.parent_cid=7 \
-                        -- --parent-cid=7 --kms-roots=/tmp/roots --help";
+                        --parent-cid=7 --help /tmp/roots";
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs scripts/nitro-test"]

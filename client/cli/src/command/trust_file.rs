@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use strongroom_attestation::evidence::{CharterDemand, ControlsDemand, ModelDemand};
-use strongroom_attestation::published::{MAX_PUBLISHED_BYTES, PublishedMeasurements};
+use strongroom_attestation::limits::MAX_PUBLISHED_BYTES;
+use strongroom_attestation::published::PublishedMeasurements;
 use strongroom_attestation::release::{AcceptedRelease, Bundle, ReleaseContext};
 use strongroom_attestation::{ImagePcrs, TrustRoot};
 use strongroom_client::{Demands, TrustFile, limits};
@@ -101,7 +102,13 @@ fn images(args: &Args) -> Result<Vec<ImagePcrs>> {
         let published = published.map_err(|error| CliError::usage(format!("{}: {error}", path.display())))?;
         images.extend(published.images.into_iter().map(|published| published.image));
     }
-    Ok(images)
+    let mut once = Vec::with_capacity(images.len());
+    images.into_iter().for_each(|image| {
+        if !once.contains(&image) {
+            once.push(image);
+        }
+    });
+    Ok(once)
 }
 
 /// The release, judged as an enclave with the first of the images would judge it.

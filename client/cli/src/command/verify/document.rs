@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use strongroom_attestation::published::{MAX_PUBLISHED_BYTES, PublishedMeasurements};
+use strongroom_attestation::limits::MAX_PUBLISHED_BYTES;
+use strongroom_attestation::published::PublishedMeasurements;
 use strongroom_attestation::{
     CheckLine, DebugImages, Demand, Expectations, Freshness, ImagePcrs, Pcr, PcrDemand, PcrIndex, PcrSet,
     Status, TrustRoot, UnixMillis, VerifyError, verify,
@@ -56,8 +57,10 @@ fn registers(given: &[(PcrIndex, Pcr)]) -> Result<(BTreeMap<PcrIndex, Pcr>, Opti
 
 /// The images that the owner has published, each with the charter's register.
 fn published(args: &Args) -> Result<Vec<PcrSet>> {
-    let (Some(measurements), Some(charter)) = (&args.measurements, &args.charter) else {
-        return Ok(Vec::new());
+    let (measurements, charter) = match (&args.measurements, &args.charter) {
+        (None, _) => return Ok(Vec::new()),
+        (Some(_), None) => return Err(CliError::usage("--measurements needs --charter")),
+        (Some(measurements), Some(charter)) => (measurements, charter),
     };
     let signed = owner::charter(charter)?;
     let charter = signed.charter();
