@@ -10,8 +10,10 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use serde::{Deserialize, Serialize};
 use strongroom_attestation::Pcr;
+use strongroom_proto::cbor;
 
 use crate::error::EifError;
+use crate::limits::SIGNATURE_CBOR;
 
 /// Bytes of an ES384 signature: r ‖ s.
 pub const SIGNATURE_BYTES: usize = 96;
@@ -110,11 +112,11 @@ impl SignatureSection {
         };
         let signature = cose.to_vec().map_err(|_| EifError::Signature)?;
         let entry = Entry { signing_certificate: self.certificate.pem.clone(), signature };
-        serde_cbor::to_vec(&[entry]).map_err(|_| EifError::Signature)
+        cbor::encode(&[entry]).map_err(|_| EifError::Signature)
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, EifError> {
-        let entries: Vec<Entry> = serde_cbor::from_slice(bytes).map_err(|_| EifError::Signature)?;
+        let entries: Vec<Entry> = cbor::decode(bytes, SIGNATURE_CBOR).map_err(|_| EifError::Signature)?;
         let [entry] = <[Entry; 1]>::try_from(entries).map_err(|_| EifError::Signature)?;
         let cose = CoseSign1::from_slice(&entry.signature).map_err(|_| EifError::Signature)?;
         let es384 = RegisteredLabelWithPrivate::Assigned(iana::Algorithm::ES384);
@@ -122,7 +124,7 @@ impl SignatureSection {
             return Err(EifError::Signature);
         }
         let payload = cose.payload.unwrap_or_default();
-        let payload: Payload = serde_cbor::from_slice(&payload).map_err(|_| EifError::Signature)?;
+        let payload: Payload = cbor::decode(&payload, SIGNATURE_CBOR).map_err(|_| EifError::Signature)?;
         if payload.register_index != SIGNED_REGISTER {
             return Err(EifError::Signature);
         }
@@ -138,5 +140,5 @@ fn protected() -> Header {
 
 fn payload(pcr0: &Pcr) -> Result<Vec<u8>, EifError> {
     let payload = Payload { register_index: SIGNED_REGISTER, register_value: pcr0.as_bytes().to_vec() };
-    serde_cbor::to_vec(&payload).map_err(|_| EifError::Signature)
+    cbor::encode(&payload).map_err(|_| EifError::Signature)
 }

@@ -28,6 +28,8 @@ const STATIC_ENCLAVE: &str = "STRONGROOM_STATIC_ENCLAVE";
 /// from there.
 const PARENT_CID: &str = "2";
 const MEMORY: &str = "1G";
+/// nitro-cli gives an enclave no less than four times the size of its image.
+const LITTLE_MEMORY: &str = "160M";
 /// Software emulation on a shared machine.
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -80,7 +82,11 @@ impl Rig {
     }
 
     fn prepare(&self, image: &Path, append: &str) -> EmulatedEnclave {
-        EmulatedEnclave::prepare(&self.emulator, image, &self.sockets, append, MEMORY).unwrap()
+        self.prepare_with(image, append, MEMORY)
+    }
+
+    fn prepare_with(&self, image: &Path, append: &str, memory: &str) -> EmulatedEnclave {
+        EmulatedEnclave::prepare(&self.emulator, image, &self.sockets, append, memory).unwrap()
     }
 
     fn bridge(&self, vm: &EmulatedEnclave) -> Bridge {
@@ -193,6 +199,23 @@ async fn the_measured_image_boots_attests_and_answers() {
     host.wait_until_serving(PATIENCE).await.unwrap();
     let refused = rig.command(&host, "verify", &[]).await;
     assert_ne!(refused.code, 0, "an unsigned document was accepted");
+    vm.kill().await;
+}
+
+/// As much memory as the promises page says, with the bundled model.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs scripts/nitro-test"]
+async fn a_small_model_is_served_in_little_memory() {
+    let rig = Rig::set_up().await;
+    let (image, pcrs) = rig.image("strongroom.eif", &from_environment(STATIC_ENCLAVE)).await;
+    rig.owner.allow(&rig.ground, &[pcrs]).await.unwrap();
+    rig.owner.release(&ReleasePlan::first(vec![bundled_model().unwrap()])).await.unwrap();
+    let mut vm = rig.prepare_with(&image, "", LITTLE_MEMORY);
+    let _bridge = rig.bridge(&vm);
+    let host = rig.host(HostOptions::default()).await;
+    vm.boot().unwrap();
+    assert!(host.wait_until_serving(PATIENCE).await.is_ok(), "{}", vm.console());
+    assert_eq!(rig.infer(&host).await.code, 0);
     vm.kill().await;
 }
 

@@ -12,7 +12,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("seal", &["proto"]),
     ("attestation", &["seal", "proto"]),
     ("nsm", &["attestation"]),
-    ("eif", &["attestation"]),
+    ("eif", &["attestation", "proto"]),
     ("engine", &["seal", "proto"]),
     ("kms", &[]),
     ("enclave", &["nsm", "attestation", "seal", "link", "proto", "engine", "kms"]),
