@@ -30,7 +30,7 @@ pub const EXCHANGE_TIME: Duration = Duration::from_secs(60);
 pub const INFER_TIME: Duration = Duration::from_secs(180);
 
 /// Attempts at one exchange, the first one included.
-pub const MAX_ATTEMPTS: u32 = 6;
+pub const MAX_ATTEMPTS: u32 = 10;
 
 /// Wait before the second attempt; later waits double.
 pub const FIRST_BACKOFF: Duration = Duration::from_millis(100);

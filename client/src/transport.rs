@@ -4,6 +4,7 @@
 //! proves nothing about the enclave; nothing here is trusted, whatever the host presents. A host that says
 //! that it cannot serve is left: behind a layer-4 load balancer the next connection meets another.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -65,6 +66,8 @@ type Connections = HttpClient<Connector, Full<Bytes>>;
 pub(crate) struct Transport {
     connector: Connector,
     connections: RwLock<Arc<Connections>>,
+    /// Whether anyone ever answered: then somebody who is not there is somebody who left.
+    met: AtomicBool,
     scheme: Scheme,
     authority: Authority,
 }
@@ -82,7 +85,7 @@ impl Transport {
             .map_err(|_| ClientError::Local("TLS cannot be set up"))?;
         let connector = tls.https_or_http().enable_http2().wrap_connector(tcp);
         let connections = RwLock::new(Arc::new(connections(connector.clone())));
-        Ok(Self { connector, connections, scheme, authority })
+        Ok(Self { connector, connections, met: AtomicBool::new(false), scheme, authority })
     }
 
     /// Posts `body` and returns the whole answer to a status of 200.
@@ -96,8 +99,10 @@ impl Transport {
         let request = request.map_err(|_| TransportError::Unreachable)?;
         let connections = Arc::clone(&self.connections.read().unwrap_or_else(PoisonError::into_inner));
         let response = connections.request(request).await.map_err(|error| {
-            if error.is_connect() { TransportError::Unreachable } else { TransportError::Broken }
+            let never_met = error.is_connect() && !self.met.load(Ordering::Relaxed);
+            if never_met { TransportError::Unreachable } else { TransportError::Broken }
         })?;
+        self.met.store(true, Ordering::Relaxed);
         let status = response.status().as_u16();
         let retry_after = retry_after(response.headers());
         match Code::from_http_status(status) {

@@ -47,6 +47,7 @@ use strongroom_attestation::evidence::{CharterDemand, ControlsDemand, ModelDeman
 use strongroom_attestation::published::PublishedError;
 use strongroom_attestation::{ImagePcrs, RootError, RootKind, TrustRoot};
 use strongroom_proto::name::{Name, PackageId};
+use strongroom_seal::key::VerifyingKey;
 
 use crate::limits::MAX_TRUSTED_IMAGES;
 
@@ -150,7 +151,14 @@ impl TrustFile {
     /// Writes the file that [`TrustFile::parse`] reads back to the same demands.
     #[must_use]
     pub fn to_toml(&self) -> String {
-        text::write(&self.demands)
+        text::write(&self.demands, None)
+    }
+
+    /// Writes the same demands with whoever publishes measurements in place of the images, for
+    /// [`TrustFile::parse_with_measurements`].
+    #[must_use]
+    pub fn to_toml_by_publisher(&self, keys: &[VerifyingKey], deployment: &Name) -> String {
+        text::write(&self.demands, Some((keys, deployment)))
     }
 
     /// The demands as values.

@@ -93,6 +93,7 @@ impl Service {
         let mut floor = self.takeover.lock().await;
         let current = self.serving.read().unwrap_or_else(PoisonError::into_inner).clone();
         if current.as_ref().is_some_and(|current| current.is_bundle(bundle)) {
+            self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clear();
             return Code::Ok;
         }
         match self.loader.take_over(bundle, current.as_deref(), *floor).await {
@@ -175,7 +176,8 @@ impl Handler for Connection {
         matches!(kind, Kind::Hello | Kind::Message | Kind::Release | Kind::Status)
     }
 
-    /// Authentication precedes anything large: only an open session may send it.
+    /// A handshake precedes anything large: only a session may send it. One that was refused is a session, too,
+    /// because the host must not be able to tell them apart.
     fn refuse_early(&self, kind: Kind, first: &[u8]) -> Option<Answer> {
         let refused = |code: Code| Some(reply(code, Bytes::new()));
         match (kind, Message::parse(first)) {

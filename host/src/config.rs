@@ -299,7 +299,10 @@ fn exists(name: &'static str, path: &Path) -> Result<(), ConfigError> {
 fn read_text(path: &Path) -> Result<String, ConfigError> {
     let failed = |error: io::Error| ConfigError::File { path: path.to_owned(), kind: error.kind() };
     let mut text = String::new();
-    File::open(path).map_err(failed)?.take(MAX_CONFIG_BYTES).read_to_string(&mut text).map_err(failed)?;
+    File::open(path).map_err(failed)?.take(MAX_CONFIG_BYTES + 1).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 > MAX_CONFIG_BYTES {
+        return Err(failed(io::ErrorKind::FileTooLarge.into()));
+    }
     Ok(text)
 }
 

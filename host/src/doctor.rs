@@ -50,7 +50,7 @@ pub async fn examine(settings: &Settings, system: &System) -> Report {
         ("config", config(settings)),
         ("nitro-cli", cli),
         ("nitro-device", nitro::device(settings, system)),
-        ("allocator", allocator::check(settings, allocator)),
+        ("allocator", allocator::check(settings, system, allocator)),
         ("hugepages", allocator::hugepages(settings, system, allocator)),
         ("enclave-cpus", allocator::cpus(settings, system, allocator)),
         ("vsock", nitro::vsock(settings, system)),

@@ -8,7 +8,7 @@ mod status;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use strongroom_link::{LinkError, Mux};
@@ -17,7 +17,7 @@ use strongroom_proto::frame::{FrameError, Kind};
 use strongroom_proto::relay::Status;
 use tokio::sync::watch;
 
-use crate::limits::ENCLAVE_CONNECTIONS;
+use crate::limits::{ENCLAVE_CONNECTIONS, ENCLAVE_SILENCE};
 
 pub(crate) use link::keep_connected;
 pub(crate) use status::keep_status;
@@ -28,6 +28,15 @@ pub(crate) struct Relay {
     turn: AtomicUsize,
     up: watch::Sender<Up>,
     status: watch::Sender<Option<Status>>,
+    answering: watch::Sender<bool>,
+    heard: Mutex<Option<Heard>>,
+}
+
+/// A sign of life: when, and in which life of the connection.
+#[derive(Clone, Copy)]
+struct Heard {
+    at: Instant,
+    generation: Option<u64>,
 }
 
 /// How many connections stand, and how often the first of them was made.
@@ -44,6 +53,8 @@ impl Relay {
             turn: AtomicUsize::new(0),
             up: watch::Sender::new(Up::default()),
             status: watch::Sender::new(None),
+            answering: watch::Sender::new(false),
+            heard: Mutex::new(None),
         }
     }
 
@@ -51,6 +62,10 @@ impl Relay {
     pub(crate) async fn call(&self, kind: Kind, body: Bytes, limit: Duration) -> Result<Bytes, Code> {
         let mux = self.pick().ok_or(Code::Unavailable)?;
         let reply = mux.call(kind, body, limit).await.and_then(strongroom_link::Reply::into_coded);
+        if reply.is_ok() {
+            let heard = Heard { at: Instant::now(), generation: self.generation() };
+            *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(heard);
+        }
         match reply {
             Ok((Code::Ok, payload)) => Ok(payload),
             Ok((code, _)) => Err(code),
@@ -66,16 +81,23 @@ impl Relay {
         self.is_up() && self.status.borrow().as_ref().is_some_and(|status| status.serving)
     }
 
-    /// Whether the enclave answered when it was asked last. A connection alone says little: something
-    /// between here and there may accept one in its place.
+    /// Whether the enclave answers. A connection alone says little: something between here and there may
+    /// accept one in its place. A late status alone says little, too: whatever the enclave answered of late,
+    /// on the connection that still stands, is a sign of life.
     pub(crate) fn is_answering(&self) -> bool {
-        self.status.borrow().is_some()
+        *self.answering.borrow()
+    }
+
+    fn was_heard_of_late(&self) -> bool {
+        let heard = *self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let same_life = |heard: &Heard| heard.generation.is_some() && heard.generation == self.generation();
+        heard.filter(same_life).is_some_and(|heard| heard.at.elapsed() < ENCLAVE_SILENCE)
     }
 
     /// Waits until the enclave answers, or does not.
     pub(crate) async fn until_answering(&self, wanted: bool) {
         // The sender lives as long as this.
-        let _ = self.status.subscribe().wait_for(|status| status.is_some() == wanted).await;
+        let _ = self.answering.subscribe().wait_for(|answering| *answering == wanted).await;
     }
 
     pub(crate) fn is_up(&self) -> bool {

@@ -19,8 +19,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::limits::{
-    ENCLAVE_FIRST_GRACE, ENCLAVE_GONE_GRACE, ENCLAVE_STABLE, ENCLAVE_STOP_TIMEOUT, MAX_START_BACKOFF,
-    MIN_START_BACKOFF, PROGRAM_SETTLE, PROGRAM_TERM_GRACE,
+    ENCLAVE_FIRST_GRACE, ENCLAVE_GONE_GRACE, ENCLAVE_SILENCE, ENCLAVE_STABLE, ENCLAVE_STOP_TIMEOUT,
+    MAX_START_BACKOFF, MIN_START_BACKOFF, PROGRAM_SETTLE, PROGRAM_TERM_GRACE,
 };
 use crate::metrics::{Metrics, bump};
 use crate::relay::Relay;
@@ -49,6 +49,8 @@ pub struct Pace {
     pub first_grace: Duration,
     /// For an enclave that was reachable to become so again.
     pub gone_grace: Duration,
+    /// For a connected enclave to say anything at all.
+    pub silence: Duration,
     /// Reachable for so long, the enclave counts as well started.
     pub stable: Duration,
     /// Before the second start in a row; it doubles.
@@ -68,6 +70,7 @@ impl Default for Pace {
         Self {
             first_grace: ENCLAVE_FIRST_GRACE,
             gone_grace: ENCLAVE_GONE_GRACE,
+            silence: ENCLAVE_SILENCE,
             stable: ENCLAVE_STABLE,
             min_backoff: MIN_START_BACKOFF,
             max_backoff: MAX_START_BACKOFF,
@@ -140,14 +143,14 @@ impl Supervisor {
     /// Waits until the enclave must be started: it was out of reach for longer than `patience` allows
     /// or, once it was reachable, the grace period; or its program ended. Says how long it was reachable.
     async fn watch(&mut self, mut patience: Duration) -> Duration {
-        let relay = Arc::clone(&self.relay);
+        let (relay, silence) = (Arc::clone(&self.relay), self.plan.pace.silence);
         let (mut came_up, mut longest) = (false, Duration::ZERO);
         loop {
             let is_up = tokio::select! {
                 biased;
                 () = relay.until_answering(true) => true,
                 () = self.ended(came_up) => false,
-                () = sleep(patience) => false,
+                () = out_of_patience(&relay, patience, silence) => false,
             };
             if !is_up {
                 return longest;
@@ -207,5 +210,13 @@ impl Supervisor {
         if let Some(running) = self.running.take() {
             running.end(self.plan.pace.term_grace).await;
         }
+    }
+}
+
+/// Returns after `patience`, or after `silence` when the enclave is connected by then and only says nothing.
+async fn out_of_patience(relay: &Relay, patience: Duration, silence: Duration) {
+    sleep(patience).await;
+    if relay.is_up() {
+        sleep(silence.saturating_sub(patience)).await;
     }
 }

@@ -2,13 +2,15 @@
 //!
 //! The same entries always give the same bytes: sorted by path, numbered from one, owned by root, dated at zero.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::EifError;
 use crate::limits::{MAX_ENTRIES, MAX_PATH_BYTES};
 
 const MAGIC: &[u8; 6] = b"070701";
 const HEADER_BYTES: usize = 110;
+/// Digits of one of the header's numbers.
+const FIELD_DIGITS: usize = 8;
 const TRAILER: &str = "TRAILER!!!";
 /// Entries begin and end at multiples of this.
 const ALIGNMENT: usize = 4;
@@ -18,6 +20,7 @@ const ARCHIVE_ALIGNMENT: usize = 512;
 const TYPE_DIRECTORY: u32 = 0o040_000;
 const TYPE_FILE: u32 = 0o100_000;
 const TYPE_CHARACTER_DEVICE: u32 = 0o020_000;
+const TYPE_LINK: u32 = 0o120_000;
 const TYPE_MASK: u32 = 0o170_000;
 
 /// An archive that is being made.
@@ -147,19 +150,22 @@ pub struct Entry<'a> {
     pub content: &'a [u8],
 }
 
-/// Reads an uncompressed archive.
+/// Reads an uncompressed archive, so that what it says is what Linux unpacks.
+///
+/// The kernel bends what it does not like: it ends a number at what is no digit and a name at its first zero byte,
+/// lets a later entry change an earlier one, and passes over others. Every archive in which it would is refused.
 ///
 /// # Errors
 /// [`EifError::Archive`].
 pub fn entries(archive: &[u8]) -> Result<Vec<Entry<'_>>, EifError> {
-    let (mut entries, mut at) = (Vec::new(), 0);
+    let (mut entries, mut paths, mut at) = (Vec::new(), BTreeSet::new(), 0);
     loop {
         let (entry, next) = read_entry(archive, at).ok_or(EifError::Archive)?;
         if entry.path == TRAILER {
             let rest = archive.get(next..).unwrap_or_default();
             return if rest.iter().all(|byte| *byte == 0) { Ok(entries) } else { Err(EifError::Archive) };
         }
-        if entries.len() == MAX_ENTRIES {
+        if entries.len() == MAX_ENTRIES || !is_plain(entry.path) || !paths.insert(entry.path) {
             return Err(EifError::Archive);
         }
         entries.push(entry);
@@ -168,26 +174,55 @@ pub fn entries(archive: &[u8]) -> Result<Vec<Entry<'_>>, EifError> {
 }
 
 fn read_entry(archive: &[u8], at: usize) -> Option<(Entry<'_>, usize)> {
-    let header = archive.get(at..at.checked_add(HEADER_BYTES)?)?;
-    let numbers = header.strip_prefix(MAGIC)?;
-    let field = |index: usize| {
-        let digits = std::str::from_utf8(numbers.get(index * 8..index * 8 + 8)?).ok()?;
-        u32::from_str_radix(digits, 16).ok()
-    };
-    let (mode, size, name_size) =
-        (field(1)?, usize::try_from(field(6)?).ok()?, usize::try_from(field(11)?).ok()?);
+    let header = Header::read(archive.get(at..at.checked_add(HEADER_BYTES)?)?)?;
     let name_at = at + HEADER_BYTES;
-    let name_end = name_at.checked_add(name_size)?;
+    let name_end = name_at.checked_add(header.name_size)?;
     let path = std::str::from_utf8(archive.get(name_at..name_end)?.strip_suffix(&[0])?).ok()?;
     let content_at = name_end.checked_next_multiple_of(ALIGNMENT)?;
-    let content_end = content_at.checked_add(size)?;
+    let content_end = content_at.checked_add(header.size)?;
     let content = archive.get(content_at..content_end)?;
-    let kind = match mode & TYPE_MASK {
-        TYPE_DIRECTORY => EntryKind::Directory,
-        TYPE_FILE => EntryKind::File,
-        TYPE_CHARACTER_DEVICE => EntryKind::CharacterDevice,
-        _ => EntryKind::Other,
-    };
     let next = content_end.checked_next_multiple_of(ALIGNMENT)?;
-    Some((Entry { path, kind, permissions: mode & !TYPE_MASK, content }, next))
+    Some((Entry { path, kind: header.kind(), permissions: header.mode & !TYPE_MASK, content }, next))
+}
+
+/// The fields of an entry that concern a reader.
+struct Header {
+    mode: u32,
+    size: usize,
+    name_size: usize,
+}
+
+impl Header {
+    fn read(header: &[u8]) -> Option<Self> {
+        let (fields, _) = header.strip_prefix(MAGIC)?.as_chunks::<FIELD_DIGITS>();
+        let fields: Vec<u32> = fields.iter().map(number).collect::<Option<_>>()?;
+        let &[_, mode, _, _, links, _, size, _, _, _, _, name_size, _] = fields.as_slice() else {
+            return None;
+        };
+        let kind = mode & TYPE_MASK;
+        // Entries of one inode share their content, whichever comes last.
+        let shared = links > 1 && kind != TYPE_DIRECTORY;
+        // The kernel passes over any other entry that has content.
+        let ignored = size > 0 && kind != TYPE_FILE && kind != TYPE_LINK;
+        if shared || ignored {
+            return None;
+        }
+        Some(Self { mode, size: usize::try_from(size).ok()?, name_size: usize::try_from(name_size).ok()? })
+    }
+
+    fn kind(&self) -> EntryKind {
+        match self.mode & TYPE_MASK {
+            TYPE_DIRECTORY => EntryKind::Directory,
+            TYPE_FILE => EntryKind::File,
+            TYPE_CHARACTER_DEVICE => EntryKind::CharacterDevice,
+            _ => EntryKind::Other,
+        }
+    }
+}
+
+/// Eight digits and nothing else: Rust would take a plus as well, and the kernel stops at what is no digit.
+fn number(digits: &[u8; FIELD_DIGITS]) -> Option<u32> {
+    let plain = digits.iter().all(u8::is_ascii_hexdigit);
+    let text = std::str::from_utf8(digits).ok().filter(|_| plain)?;
+    u32::from_str_radix(text, 16).ok()
 }

@@ -44,8 +44,14 @@ pub enum EifError {
     /// The certificate is not PEM of one certificate.
     #[error("not one certificate in PEM")]
     Certificate,
-    /// A RAM disk is not a newc archive.
-    #[error("a RAM disk is not an archive of the form newc")]
+    /// The certificate is of another key than ES384 signs with.
+    #[error("the certificate is not of one P-384 key")]
+    CertificateKey,
+    /// The signature is not one by the certificate's key.
+    #[error("the signature does not verify under the certificate")]
+    NotSigned,
+    /// A RAM disk is not a newc archive of plain entries.
+    #[error("a RAM disk is not an archive of the form newc with plain entries")]
     Archive,
     /// A path that no archive of ours may hold.
     #[error("a path in a RAM disk is not relative, plain and unique")]

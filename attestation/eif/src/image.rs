@@ -76,7 +76,8 @@ impl Draft {
     }
 }
 
-/// An image that was read: well formed, its checksum right. Whether it does what it should is not said.
+/// An image that was read: well formed, its checksum and its signature, if any, right. Whether it does what it
+/// should is not said.
 #[derive(Clone, Debug)]
 pub struct Image<'a> {
     sections: Vec<Section<'a>>,
@@ -139,7 +140,7 @@ impl<'a> Image<'a> {
         serde_json::from_slice(json).ok()
     }
 
-    /// The signature, if it is signed. Not verified: the hypervisor does that, and PCR8 says by whom.
+    /// The signature, if it is signed. It verifies under its certificate; whose that is, is not said.
     #[must_use]
     pub fn signature(&self) -> Option<&SignatureSection> {
         self.signature.as_ref()

@@ -1,12 +1,47 @@
 use proptest::prelude::*;
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
 use sha2::{Digest, Sha384};
 use strongroom_attestation::Pcr;
 
 use super::archive::{Archive, EntryKind, entries};
 use super::*;
 
-/// A self-signed certificate over P-384, made for these tests alone.
-const CERTIFICATE: &str = include_str!("../tests/certificate.pem");
+/// A key and the PEM of a certificate of its own.
+struct Signer {
+    key: EcdsaKeyPair,
+    pem: String,
+}
+
+impl Signer {
+    fn generate() -> Self {
+        let (key, pem) = self_signed(&rcgen::PKCS_ECDSA_P384_SHA384);
+        let random = SystemRandom::new();
+        let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P384_SHA384_FIXED_SIGNING, &key, &random).unwrap();
+        Self { key, pem }
+    }
+
+    fn certificate(&self) -> Certificate {
+        Certificate::from_pem(self.pem.clone().into_bytes()).unwrap()
+    }
+
+    /// r ‖ s over what has to be signed for the register.
+    fn sign(&self, pcr0: Pcr) -> [u8; SIGNATURE_BYTES] {
+        let message = SignatureSection::to_be_signed(&pcr0).unwrap();
+        self.key.sign(&SystemRandom::new(), &message).unwrap().as_ref().try_into().unwrap()
+    }
+
+    fn section(&self, pcr0: Pcr) -> SignatureSection {
+        SignatureSection::new(self.certificate(), pcr0, self.sign(pcr0)).unwrap()
+    }
+}
+
+/// PKCS#8 of a new key and its certificate in PEM.
+fn self_signed(algorithm: &'static rcgen::SignatureAlgorithm) -> (Vec<u8>, String) {
+    let key = rcgen::KeyPair::generate_for(algorithm).unwrap();
+    let certificate = rcgen::CertificateParams::default().self_signed(&key).unwrap();
+    (key.serialize_der(), certificate.pem())
+}
 
 fn metadata() -> Metadata {
     Metadata {
@@ -35,10 +70,6 @@ fn register(parts: &[&[u8]]) -> Pcr {
     Pcr::try_from(value.as_slice()).unwrap()
 }
 
-fn signature(pcr0: Pcr) -> SignatureSection {
-    SignatureSection::new(Certificate::from_pem(CERTIFICATE.into()).unwrap(), pcr0, [7; SIGNATURE_BYTES])
-}
-
 #[test]
 fn registers_cover_what_their_names_say() {
     let measured = draft().measure(None);
@@ -55,7 +86,7 @@ fn metadata_are_not_measured_and_the_certificate_is_apart() {
     let disks = vec![b"first".to_vec(), b"second".to_vec(), b"third".to_vec()];
     let other = Draft::new(b"kernel".to_vec(), "console=ttyS0".to_owned(), &other, disks).unwrap();
     assert_eq!(other.measure(None), draft().measure(None));
-    let certificate = Certificate::from_pem(CERTIFICATE.into()).unwrap();
+    let certificate = Signer::generate().certificate();
     let signed = draft().measure(Some(&certificate));
     assert_eq!(signed.image, draft().measure(None).image);
     assert_eq!(signed.pcr8, Some(register(&[certificate.der()])));
@@ -73,30 +104,77 @@ fn what_is_written_reads_back() {
     assert_eq!(bytes, draft().unsigned().unwrap(), "the same parts give the same bytes");
 }
 
+/// An image with this signature section, whatever it holds.
+fn image_with(sections: &[header::Section<'_>], signature: &[u8]) -> Vec<u8> {
+    header::write(&[sections, &[(SectionKind::Signature, signature)]].concat()).unwrap()
+}
+
+const STRAY: [header::Section<'static>; 3] =
+    [(SectionKind::Kernel, b"other"), (SectionKind::CommandLine, b"x"), (SectionKind::Ramdisk, b"y")];
+
+/// What is measured of the draft.
+const DRAFT: [header::Section<'static>; 5] = [
+    (SectionKind::Kernel, b"kernel"),
+    (SectionKind::CommandLine, b"console=ttyS0"),
+    (SectionKind::Ramdisk, b"first"),
+    (SectionKind::Ramdisk, b"second"),
+    (SectionKind::Ramdisk, b"third"),
+];
+
 #[test]
 fn a_signature_reads_back_and_belongs_to_one_image() {
-    let pcr0 = draft().measure(None).image.pcr0;
-    let bytes = draft().signed(&signature(pcr0)).unwrap();
+    let (signer, pcr0) = (Signer::generate(), draft().measure(None).image.pcr0);
+    let section = signer.section(pcr0);
+    let bytes = draft().signed(&section).unwrap();
     let image = Image::read(&bytes).unwrap();
-    assert_eq!(image.signature().unwrap(), &signature(pcr0));
-    assert_eq!(image.measure(), draft().measure(Some(signature(pcr0).certificate())));
-    assert_eq!(draft().signed(&signature(Pcr::ZERO)).err(), Some(EifError::OtherImage));
-    let stray = [
-        (SectionKind::Kernel, b"other".as_slice()),
-        (SectionKind::CommandLine, b"x"),
-        (SectionKind::Ramdisk, b"y"),
-    ];
-    let encoded = signature(pcr0).encode().unwrap();
-    let stray = [stray.as_slice(), &[(SectionKind::Signature, &encoded)]].concat();
-    assert_eq!(Image::read(&header::write(&stray).unwrap()).err(), Some(EifError::OtherImage));
+    assert_eq!(image.signature().unwrap(), &section);
+    assert_eq!(image.measure(), draft().measure(Some(section.certificate())));
+    assert_eq!(draft().signed(&signer.section(Pcr::ZERO)).err(), Some(EifError::OtherImage));
+    let stray = image_with(&STRAY, &section.encode().unwrap());
+    assert_eq!(Image::read(&stray).err(), Some(EifError::OtherImage));
+}
+
+#[test]
+fn a_signature_is_by_the_key_of_its_certificate_and_over_its_register() {
+    let (signer, other) = (Signer::generate(), Signer::generate());
+    let (pcr0, certificate) = (draft().measure(None).image.pcr0, signer.certificate());
+    let refused = |signature| SignatureSection::new(certificate.clone(), pcr0, signature).err();
+    assert_eq!(refused(signer.sign(pcr0)), None);
+    assert_eq!(refused(other.sign(pcr0)), Some(EifError::NotSigned));
+    assert_eq!(refused(signer.sign(Pcr::ZERO)), Some(EifError::NotSigned));
+    assert_eq!(refused([7; SIGNATURE_BYTES]), Some(EifError::NotSigned));
+}
+
+#[test]
+fn a_forged_signature_in_an_image_is_refused() {
+    let pcr0 = draft().measure(None).image.pcr0;
+    let mut section = Signer::generate().section(pcr0).encode().unwrap();
+    // The section ends with the signature, whose last byte is a number of its own: the flip leaves it one.
+    *section.last_mut().unwrap() ^= 1;
+    let image = image_with(&DRAFT, &section);
+    assert_eq!(Image::read(&image).err(), Some(EifError::NotSigned));
+    *section.last_mut().unwrap() ^= 1;
+    let image = image_with(&DRAFT, &section);
+    assert_eq!(Image::read(&image).unwrap().measure().image.pcr0, pcr0);
 }
 
 #[test]
 fn certificates_are_one_and_in_pem() {
-    let twice = CERTIFICATE.repeat(2).into_bytes();
+    let twice = Signer::generate().pem.repeat(2).into_bytes();
     for bad in [Vec::new(), b"not pem".to_vec(), twice] {
         assert_eq!(Certificate::from_pem(bad).err(), Some(EifError::Certificate));
     }
+}
+
+#[test]
+fn certificates_are_of_a_key_over_p_384() {
+    let signer = Signer::generate();
+    assert_eq!(signer.certificate().public_key().unwrap().as_slice(), signer.key.public_key().as_ref());
+    let (_, pem) = self_signed(&rcgen::PKCS_ECDSA_P256_SHA256);
+    let certificate = Certificate::from_pem(pem.into_bytes()).unwrap();
+    assert_eq!(certificate.public_key(), None);
+    let signed = SignatureSection::new(certificate, Pcr::ZERO, signer.sign(Pcr::ZERO));
+    assert_eq!(signed.err(), Some(EifError::CertificateKey));
 }
 
 #[test]
@@ -156,6 +234,43 @@ fn archives_are_sorted_owned_by_root_and_read_back() {
     ];
     assert_eq!(paths, expected);
     assert_eq!(read[2].content, b"binary");
+}
+
+/// An archive of one file, with these bytes in place of others of the same number.
+fn archive_with(from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut bytes = Archive::new().file("init", 0o500, b"binary".to_vec()).unwrap().encode();
+    assert_eq!(from.len(), to.len());
+    let at = bytes.windows(from.len()).position(|window| window == from).unwrap();
+    bytes[at..at + to.len()].copy_from_slice(to);
+    bytes
+}
+
+#[test]
+fn archives_that_linux_would_read_otherwise_are_refused() {
+    assert_eq!(entries(&archive_with(b"init", b"init")).unwrap().len(), 1);
+    let cases: [(&str, &[u8], &[u8]); 8] = [
+        ("a plus in the size", b"00000006", b"+0000006"),
+        ("no digit in the checksum", b"0000000500000000init", b"000000050000000xinit"),
+        ("a zero byte inside a name", b"init", b"in\0t"),
+        ("a control character", b"init", b"in\x1bt"),
+        ("a space", b"init", b"in t"),
+        ("a step up", b"init", b"../i"),
+        ("a file of two links", b"0000000100000000000000060", b"0000000200000000000000060"),
+        ("a directory with content", b"00008140", b"000041c0"),
+    ];
+    for (what, from, to) in cases {
+        assert_eq!(entries(&archive_with(from, to)).err(), Some(EifError::Archive), "{what}");
+    }
+}
+
+#[test]
+fn archives_that_hold_a_path_twice_are_refused() {
+    let archive = Archive::new().directory("a", 0o755).and_then(|a| a.directory("b", 0o755)).unwrap();
+    let mut bytes = archive.encode();
+    let at = bytes.windows(2).position(|window| window == b"b\0").unwrap();
+    assert_eq!(entries(&bytes).unwrap().len(), 2);
+    bytes[at] = b'a';
+    assert_eq!(entries(&bytes).err(), Some(EifError::Archive));
 }
 
 #[test]

@@ -107,3 +107,58 @@ impl Statement {
         cbor::encode(&canonical).map(|bytes| EvidenceDigest::of(&bytes)).map_err(FormatError::Payload)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The statement of docs/protocol.md, section 7.
+    fn statement() -> Statement {
+        Statement {
+            module_id: "i-0123456789abcdef0-enc0123456789abcdef".to_owned(),
+            timestamp: UnixMillis::new(1_700_000_000_000),
+            pcrs: [register(0, 0x11), register(16, 0x22)].into(),
+            public_key: None,
+            user_data: Some(vec![0x33; 48]),
+            nonce: Some(vec![0x44; 48]),
+        }
+    }
+
+    fn register(index: u8, byte: u8) -> (PcrIndex, PcrValue) {
+        (PcrIndex::try_from(index).unwrap(), PcrValue::new(&[byte; 48]).unwrap())
+    }
+
+    #[test]
+    fn the_digest_is_that_of_the_protocol() {
+        let expected = "53a605855b2533fd36dee2c1f0a6d2ef92ecb44b2e019ac17f540f3eb7fcded613ecd22d03af67ddd9f079388dfc490c";
+        assert_eq!(statement().digest().unwrap().to_string(), expected);
+    }
+
+    #[test]
+    fn the_digest_covers_every_field() {
+        let changes: [fn(&mut Statement); 12] = [
+            |_| (),
+            |it| it.module_id.push('0'),
+            |it| it.timestamp = UnixMillis::new(1_700_000_000_001),
+            |it| it.pcrs = [register(0, 0x11), register(17, 0x22)].into(),
+            |it| it.pcrs = [register(0, 0x11), register(16, 0x23)].into(),
+            |it| it.pcrs = [register(0, 0x11)].into(),
+            |it| it.public_key = Some(Vec::new()),
+            |it| it.public_key = Some(vec![1]),
+            |it| it.user_data = Some(vec![0x34; 48]),
+            |it| it.user_data = None,
+            |it| it.nonce = Some(vec![0x45; 48]),
+            |it| std::mem::swap(&mut it.user_data, &mut it.nonce),
+        ];
+        let digests: BTreeSet<_> = changes.iter().map(changed).collect();
+        assert_eq!(digests.len(), changes.len(), "two statements share a digest");
+    }
+
+    fn changed(change: &fn(&mut Statement)) -> EvidenceDigest {
+        let mut statement = statement();
+        change(&mut statement);
+        statement.digest().unwrap()
+    }
+}

@@ -135,6 +135,9 @@ fn published_measurements_stand_in_for_images_when_their_signer_is_named() {
     let file = parse_with(&named(&key, "fraud-eu")).unwrap();
     assert_eq!(file.demands().images, demands().images);
     assert_eq!(file.to_toml(), text(), "what is written pins the images themselves");
+    let again = file.to_toml_by_publisher(&[key.public().clone()], &"fraud-eu".parse().unwrap());
+    assert!(!again.contains("[[image]]"));
+    assert_eq!(parse_with(&again).unwrap().demands().images, demands().images);
 
     let other = SigningKey::generate(Algorithm::Es384, &random).unwrap().0;
     for bad in [named(&other, "fraud-eu"), named(&key, "fraud-us")] {

@@ -196,7 +196,7 @@ fn parse<T: FromStr>(field: &'static str, expected: &'static str, text: &str) ->
 }
 
 /// Nothing that is written needs escaping: hexadecimal, PEM and names alone.
-pub(super) fn write(demands: &Demands) -> String {
+pub(super) fn write(demands: &Demands, publisher: Option<(&[VerifyingKey], &Name)>) -> String {
     let mut text = String::new();
     if demands.root.kind() == RootKind::Simulated {
         text += "# SIMULATION: this root vouches for nothing.\nsimulation = true\n";
@@ -210,8 +210,17 @@ pub(super) fn write(demands: &Demands) -> String {
     if demands.controls == ControlsDemand::OwnerDecides {
         text += "owner_decides_controls = true\n";
     }
-    for ImagePcrs { pcr0, pcr1, pcr2 } in &demands.images {
-        let _ = write!(text, "\n[[image]]\npcr0 = \"{pcr0}\"\npcr1 = \"{pcr1}\"\npcr2 = \"{pcr2}\"\n");
+    match publisher {
+        Some((keys, deployment)) => {
+            let keys = key_list(keys);
+            let _ = write!(text, "\n[measurements]\nsigned_by = [{keys}]\ndeployment = \"{deployment}\"\n");
+        }
+        None => {
+            for ImagePcrs { pcr0, pcr1, pcr2 } in &demands.images {
+                let _ =
+                    write!(text, "\n[[image]]\npcr0 = \"{pcr0}\"\npcr1 = \"{pcr1}\"\npcr2 = \"{pcr2}\"\n");
+            }
+        }
     }
     write_charter(&mut text, &demands.charter);
     if let ModelDemand::Exactly(models) = &demands.models {
@@ -232,9 +241,12 @@ fn write_charter(text: &mut String, charter: &CharterDemand) {
     let _ = match charter {
         CharterDemand::Exactly(digest) => write!(text, "\n[charter]\ndigest = \"{digest}\"\n"),
         CharterDemand::SignedBy(keys) => {
-            let keys: Vec<String> =
-                keys.iter().map(|key| format!("\"{}\"", hex::encode(key.as_bytes()))).collect();
-            write!(text, "\n[charter]\nsigned_by = [{}]\n", keys.join(", "))
+            write!(text, "\n[charter]\nsigned_by = [{}]\n", key_list(keys))
         }
     };
+}
+
+fn key_list(keys: &[VerifyingKey]) -> String {
+    let keys: Vec<String> = keys.iter().map(|key| format!("\"{}\"", hex::encode(key.as_bytes()))).collect();
+    keys.join(", ")
 }

@@ -94,10 +94,14 @@ pub struct Principals {
 /// The policy under which exactly the pinned enclaves can decrypt.
 ///
 /// # Errors
-/// [`KmsError::Request`] when `pins` is empty or holds more than [`MAX_POLICY_PAIRS`].
+/// [`KmsError::Request`] when `pins` is empty or holds more than [`MAX_POLICY_PAIRS`], or when the hosts' role is the
+/// administrator, who could replace the policy.
 pub fn key_policy(principals: &Principals, pins: &[Pin]) -> Result<PolicyText, KmsError> {
     if pins.is_empty() || pins.len() > MAX_POLICY_PAIRS {
         return Err(KmsError::Request("a key policy pins at least one enclave and a bounded number"));
+    }
+    if principals.admin == principals.enclave {
+        return Err(KmsError::Request("the role of the hosts cannot administer the key as well"));
     }
     let mut statements = owner_statements(principals);
     statements.push(deny_other("DenyOtherImages", "PCR0", pins.iter().map(|p| p.image)));

@@ -42,11 +42,17 @@ fn parse(text: &str) -> Option<Allocator> {
 }
 
 /// Whether anything is to be set aside.
-pub(super) fn check(settings: &Settings, allocator: Option<&Allocator>) -> Finding {
+pub(super) fn check(settings: &Settings, system: &System, allocator: Option<&Allocator>) -> Finding {
     if !is_nitro(settings) {
         return no_nitro();
     }
     match allocator {
+        // A container sees what its node has set aside, and not the file that asked for it.
+        None if reserved_mib(system) > 0
+            && system.read(POOL).is_ok_and(|pool| cpu_list(pool.trim()).is_some()) =>
+        {
+            Finding::skip(format!("{FILE} is not here; memory and CPUs are set aside all the same"))
+        }
         Some(found) if found.memory_mib > 0 && found.cpus > 0 => {
             Finding::pass(format!("{} MiB and {} CPUs for enclaves", found.memory_mib, found.cpus))
         }

@@ -17,7 +17,9 @@ pub(crate) async fn keep_status(relay: Arc<Relay>) {
     loop {
         let status = relay.ask_status().await;
         tell_change(relay.status.borrow().as_ref(), status.as_ref());
+        let answering = status.is_some() || relay.was_heard_of_late();
         relay.status.send_replace(status);
+        relay.answering.send_if_modified(|before| std::mem::replace(before, answering) != answering);
         // A new connection is asked at once; otherwise the period passes.
         let _ = timeout(STATUS_PERIOD, up.changed()).await;
     }

@@ -34,6 +34,8 @@ pub(crate) const SLEEP: u8 = b's';
 
 pub(crate) struct FakeEnclave {
     pub(crate) serving: AtomicBool,
+    /// Too busy to tell its status.
+    pub(crate) busy: AtomicBool,
     pub(crate) releases: Mutex<Vec<Bytes>>,
     pub(crate) release_code: Mutex<Code>,
 }
@@ -67,6 +69,7 @@ impl Handler for FakeEnclave {
                 self.releases.lock().unwrap().push(body);
                 Self::reply(*self.release_code.lock().unwrap(), Bytes::new())
             }
+            Kind::Status if self.busy.load(Ordering::Relaxed) => std::future::pending().await,
             Kind::Status => {
                 let serving = self.serving.load(Ordering::Relaxed);
                 let status = Status { serving, epoch: 7, sessions: 3, answered: 9, refusal: String::new() };
@@ -148,6 +151,7 @@ impl Setup {
 pub(crate) fn start_enclave(endpoint: &Endpoint) -> RunningEnclave {
     let fake = Arc::new(FakeEnclave {
         serving: AtomicBool::new(true),
+        busy: AtomicBool::new(false),
         releases: Mutex::default(),
         release_code: Mutex::new(Code::Ok),
     });

@@ -1,6 +1,7 @@
 //! Small scripts stand for `nitro-cli` and for an emulator; the enclave's side of the link is pretended.
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use strongroom_host::supervise::{Pace, Plan, Program};
@@ -18,6 +19,7 @@ const fn ms(ms: u64) -> Duration {
 const QUICK: Pace = Pace {
     first_grace: ms(50),
     gone_grace: ms(1000),
+    silence: ms(3000),
     stable: Duration::from_secs(60),
     min_backoff: ms(50),
     max_backoff: ms(200),
@@ -103,6 +105,28 @@ async fn an_enclave_that_runs_already_is_neither_started_nor_stopped() {
     host.stop();
     host.ended().await.unwrap();
     assert_eq!(log(&setup), Vec::<String>::new());
+}
+
+/// Whoever answers clients is there, however late its status comes.
+#[tokio::test]
+async fn an_enclave_that_is_busy_is_left_alone() {
+    let mut setup = Setup::new();
+    let mut plan = plan(&setup, DETACHES);
+    plan.pace.first_grace = Duration::from_secs(60);
+    plan.pace.silence = ms(1000);
+    setup.config.supervision = Some(plan);
+    let enclave = setup.start_enclave();
+    let host = setup.start_host().await;
+    host.until_ready(true).await;
+    enclave.fake.busy.store(true, Ordering::Relaxed);
+    // Longer than a status may take and every patience together.
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(9) {
+        assert_eq!(host.post("/v1/hello", vec![5; 32]).await.status, 200);
+        sleep(ms(200)).await;
+    }
+    assert_eq!(log(&setup), Vec::<String>::new());
+    host.until_ready(false).await;
 }
 
 #[tokio::test]

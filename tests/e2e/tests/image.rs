@@ -99,19 +99,21 @@ async fn the_policy_of_an_image_pins_it_and_lints_clean() {
     assert_eq!(lint.code, 0, "{}{}", lint.stdout, lint.stderr);
 }
 
-/// A key whose signatures can be checked, its PKCS#8 in PEM and a certificate for the image.
+/// A key whose signatures can be checked, its PKCS#8 (in PEM as `key.pem`) and the path of its certificate.
 fn signer(folder: &Path) -> (EcdsaKeyPair, Vec<u8>, String) {
     let random = aws_lc_rs::rand::SystemRandom::new();
     let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P384_SHA384_ASN1_SIGNING, &random).unwrap();
     let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P384_SHA384_ASN1_SIGNING, pkcs8.as_ref()).unwrap();
     let text = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, pkcs8.as_ref());
-    std::fs::write(
-        folder.join("key.pem"),
-        format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n"),
-    )
-    .unwrap();
-    let certificate = concat!(env!("CARGO_MANIFEST_DIR"), "/../../attestation/eif/tests/certificate.pem");
-    (pair, pkcs8.as_ref().to_vec(), certificate.to_owned())
+    let text = format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n");
+    std::fs::write(folder.join("key.pem"), &text).unwrap();
+    let key = rcgen::KeyPair::from_pkcs8_pem_and_sign_algo(&text, &rcgen::PKCS_ECDSA_P384_SHA384).unwrap();
+    std::fs::write(folder.join("certificate.pem"), certificate_of(&key)).unwrap();
+    (pair, pkcs8.as_ref().to_vec(), path(folder, "certificate.pem"))
+}
+
+fn certificate_of(key: &rcgen::KeyPair) -> String {
+    rcgen::CertificateParams::default().self_signed(key).unwrap().pem()
 }
 
 fn assert_signed_by(pair: &EcdsaKeyPair, image: &Path) {
@@ -145,6 +147,34 @@ async fn an_image_is_signed_with_a_key_from_a_file() {
     assert_signed_by(&pair, Path::new(&out));
     let without = strongroom(&args[..5]).await;
     assert_ne!(without.code, 0, "a certificate without a key");
+}
+
+#[tokio::test]
+async fn a_certificate_of_another_key_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let [init, kernel] = parts(folder);
+    signer(folder);
+    let cases = [
+        (&rcgen::PKCS_ECDSA_P384_SHA384, "--sign-certificate is not of the signing key"),
+        (&rcgen::PKCS_ECDSA_P256_SHA256, "--sign-certificate is not of a P-384 key"),
+    ];
+    for (algorithm, reason) in cases {
+        let other = rcgen::KeyPair::generate_for(algorithm).unwrap();
+        std::fs::write(folder.join("other.pem"), certificate_of(&other)).unwrap();
+        let refused = strongroom(&[
+            "image",
+            &init,
+            &kernel,
+            &format!("--output={}", path(folder, "signed.eif")),
+            &format!("--sign-certificate={}", path(folder, "other.pem")),
+            &format!("--sign-key={}", path(folder, "key.pem")),
+        ])
+        .await;
+        assert_ne!(refused.code, 0, "{}", refused.stdout);
+        assert!(refused.stderr.contains(reason), "{}", refused.stderr);
+        assert!(!folder.join("signed.eif").exists());
+    }
 }
 
 #[tokio::test]

@@ -79,6 +79,11 @@ fn row(seed: u16) -> InferRequest {
     InferRequest { model: "fraud".parse().unwrap(), version: None, inputs: vec![input], outputs: vec![] }
 }
 
+fn pem(der: &[u8]) -> String {
+    let text = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, der);
+    format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
+}
+
 async fn release(stage: &Stage, epoch: u64) {
     let plan = ReleasePlan { epoch, ..ReleasePlan::first(vec![bundled_model().unwrap()]) };
     stage.owner.release(&plan).await.unwrap();
@@ -135,6 +140,48 @@ async fn an_upgrade_loses_no_request_and_ends_the_old_image() {
     assert_ne!(old_boot, new_boot);
     assert_eq!(client.epochs().into_values().collect::<Vec<_>>(), [3]);
     assert!(balancer.carried.load(Ordering::Relaxed) >= 2);
+}
+
+/// The old host ends, or dies, while clients are at it, and the balancer takes a moment to notice.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_ends_or_dies_costs_time_and_no_request() {
+    for dies in [false, true] {
+        let mut stage = Stage::serving().await.unwrap();
+        let sockets = Sockets::fresh().unwrap();
+        let options = EnclaveOptions::default();
+        let _enclave = EnclaveProcess::start(&stage.binaries, &stage.ground, &sockets, &options).unwrap();
+        let host =
+            HostProcess::start(&stage.binaries, &stage.ground, &sockets, &HostOptions::default()).await;
+        let host = host.unwrap();
+        host.wait_until_serving(READY).await.unwrap();
+        let balancer = Balancer::start(stage.host.address().port()).await;
+        let client = Arc::new(client(&stage, &balancer.url()));
+        assert!(client.infer(row(0)).await.is_ok());
+        let workers: Vec<_> = (0..4_u16)
+            .map(|worker| {
+                let client = Arc::clone(&client);
+                tokio::spawn(async move {
+                    for turn in 0..50 {
+                        let answer = client.infer(row(1 + worker * 100 + turn)).await;
+                        assert!(answer.is_ok(), "{:?}", answer.err());
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                    }
+                })
+            })
+            .collect();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        if dies {
+            let id = stage.host.id().unwrap().to_string();
+            assert!(std::process::Command::new("kill").args(["-KILL", &id]).status().unwrap().success());
+        } else {
+            stage.host.stop().await;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        balancer.send_to(&host);
+        for worker in workers {
+            worker.await.unwrap();
+        }
+    }
 }
 
 /// Nothing brings the withdrawn image back: not the release before, not the same one again.
@@ -203,19 +250,26 @@ async fn measurements_of_two_releases_are_published_side_by_side_and_verified_ag
     let pinned = TrustFile::parse(&std::fs::read(&trust).unwrap()).unwrap();
     assert_eq!(pinned.demands().images.len(), 2);
 
-    let text = std::fs::read_to_string(stage.ground.layout.trust()).unwrap();
-    let without: String = text
-        .lines()
-        .filter(|line| !line.contains("pcr") && !line.contains("[[image]]"))
-        .map(|line| format!("{line}\n"))
-        .collect();
+    // One that names who publishes, for the simulation's root.
+    std::fs::write(file("root.pem"), pem(stage.ground.pki.root_der())).unwrap();
+    run(&[
+        "trust",
+        "--charter",
+        &charter,
+        "--measurements",
+        &published,
+        "--by-publisher",
+        "--owner-may-change-models",
+        "--owner-decides-controls",
+        "--simulation-root",
+        &file("root.pem"),
+        "--out",
+        &trust,
+    ])
+    .await;
     let public =
         strongroom_attestation::charter::SignedCharter::open(&std::fs::read(&charter).unwrap()).unwrap();
-    let signer = hex::encode(public.charter().keys[0].as_bytes());
     let deployment = &public.charter().deployment;
-    let named =
-        format!("{without}\n[measurements]\nsigned_by = [\"{signer}\"]\ndeployment = \"{deployment}\"\n");
-    std::fs::write(&trust, named).unwrap();
     let verify = async |measurements: &str| {
         let args = ["verify", "--url", &stage.host.url(), "--trust", &trust, "--measurements", measurements];
         stage.binaries.strongroom(args.map(str::to_owned), &[]).await.unwrap()

@@ -32,6 +32,10 @@ pub(crate) struct Args {
     /// Measurements that an owner has published; all of their images may serve
     #[arg(long, value_name = "FILE")]
     measurements: Option<PathBuf>,
+    /// Name who publishes measurements in place of the images themselves: whoever uses the trust file then gives the
+    /// published measurements beside it
+    #[arg(long, requires = "measurements", conflicts_with = "image")]
+    by_publisher: bool,
     /// The release whose models and controls are demanded, unless they are left open
     #[arg(long, value_name = "FILE", required_unless_present_all = ["owner_may_change_models", "owner_decides_controls"])]
     release: Option<PathBuf>,
@@ -89,7 +93,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     if file.is_simulation() {
         output::simulation();
     }
-    files::write(&args.out, file.to_toml().as_bytes())
+    let charter = charter.charter();
+    let text = if args.by_publisher {
+        file.to_toml_by_publisher(&charter.keys, &charter.deployment)
+    } else {
+        file.to_toml()
+    };
+    files::write(&args.out, text.as_bytes())
 }
 
 fn images(args: &Args) -> Result<Vec<ImagePcrs>> {
@@ -111,13 +121,21 @@ fn images(args: &Args) -> Result<Vec<ImagePcrs>> {
     Ok(once)
 }
 
-/// The release, judged as an enclave with the first of the images would judge it.
+/// The release, judged as enclaves of these images would judge it: one of them must be listed.
 fn release(args: &Args, images: &[ImagePcrs]) -> Result<Option<AcceptedRelease>> {
-    let (Some(path), Some(image)) = (&args.release, images.first()) else { return Ok(None) };
+    let Some(path) = &args.release else { return Ok(None) };
     let charter = owner::charter(&args.charter)?;
     let bundle = Bundle::decode(&files::read(path, MAX_DOCUMENT_BYTES)?)?;
-    let context = ReleaseContext { charter: &charter, image, now: owner::now() };
-    Ok(Some(AcceptedRelease::judge(bundle.public(), context)?))
+    let judge = |image| {
+        AcceptedRelease::judge(
+            bundle.public(),
+            ReleaseContext { charter: &charter, image, now: owner::now() },
+        )
+    };
+    let mut judged = images.iter().rev().map(judge);
+    let newest = judged.next().ok_or_else(|| CliError::usage("no image"))?;
+    let listed = newest.or_else(|error| judged.find_map(std::result::Result::ok).ok_or(error));
+    Ok(Some(listed?))
 }
 
 fn root(args: &Args) -> Result<TrustRoot> {

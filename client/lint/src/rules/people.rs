@@ -47,7 +47,7 @@ pub(crate) static SR804: Rule = Rule {
 
 pub(crate) static SR805: Rule = Rule {
     id: "SR805",
-    severity: Severity::Warning,
+    severity: Severity::Error,
     title: "whoever decrypts also administers the key",
     reason: "The role of the hosts belongs to machines that are not trusted: with it, a host can replace the policy or \
              delete the key.",

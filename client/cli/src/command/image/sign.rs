@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use ring::rand::SystemRandom;
 use strongroom_attestation::Pcr;
-use strongroom_eif::{Certificate, SIGNATURE_BYTES, SignatureSection};
+use strongroom_eif::{Certificate, EifError, SIGNATURE_BYTES, SignatureSection};
 use strongroom_kms::KeyArn;
 
 use crate::error::{CliError, Result};
@@ -65,6 +65,15 @@ impl Signer<'_> {
         };
         let signature: [u8; SIGNATURE_BYTES] =
             signature.try_into().map_err(|_| CliError::usage("the signing key is not of P-384"))?;
-        Ok(SignatureSection::new(self.certificate, pcr0, signature))
+        SignatureSection::new(self.certificate, pcr0, signature).map_err(unsigned)
+    }
+}
+
+/// Says which of the two things that the caller gave does not fit the other.
+fn unsigned(error: EifError) -> CliError {
+    match error {
+        EifError::NotSigned => CliError::usage("--sign-certificate is not of the signing key"),
+        EifError::CertificateKey => CliError::usage("--sign-certificate is not of a P-384 key"),
+        other => other.into(),
     }
 }

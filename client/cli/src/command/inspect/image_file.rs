@@ -7,11 +7,15 @@ use strongroom_eif::archive::{Entry, EntryKind, entries};
 use super::Explained;
 
 /// The registers are computed; the metadata are not measured, and so nobody's word.
-const VERIFIED: &str = "measured here; the metadata and the signature, if any, are UNVERIFIED";
+const VERIFIED: &str = "measured here; the metadata are UNVERIFIED";
+
+/// An image whose signature does not verify is not read at all.
+const SIGNED: &str = "ES384 over PCR0, verifies under the certificate whose digest is PCR8; whose certificate that is, \
+                      is UNVERIFIED";
 
 pub(super) fn explain(bytes: &[u8]) -> Option<Explained> {
     let image = Image::read(bytes).ok()?;
-    let signature = image.signature().map(|_| "ES384 over PCR0");
+    let signature = image.signature().map(|_| SIGNED);
     let content = json!({
         "measurements": image.measure(),
         "command_line": image.command_line(),
@@ -26,7 +30,7 @@ pub(super) fn explain(bytes: &[u8]) -> Option<Explained> {
 fn ramdisk(archive: &[u8]) -> Value {
     match entries(archive) {
         Ok(entries) => entries.iter().map(entry).collect(),
-        Err(_) => json!([format!("{} bytes that are not an uncompressed archive", archive.len())]),
+        Err(_) => json!([format!("{} bytes that are not a plain archive", archive.len())]),
     }
 }
 
