@@ -127,7 +127,6 @@ async fn what_a_machine_lacks_fails_its_line() {
     for (id, remove) in [
         ("nitro-cli", "usr/bin/nitro-cli"),
         ("nitro-device", "dev/nitro_enclaves"),
-        ("allocator", "etc/nitro_enclaves/allocator.yaml"),
         ("hugepages", "sys/kernel/mm/hugepages/hugepages-1048576kB"),
         ("hugepages", "sys/kernel/mm"),
         ("enclave-cpus", "sys/module/nitro_enclaves/parameters/ne_cpus"),
@@ -144,6 +143,18 @@ async fn what_a_machine_lacks_fails_its_line() {
         assert!(line.status == Status::Fail && line.remedy.is_some(), "{remove}: {line:?}");
         assert!(!machine.report().await.is_good());
     }
+}
+
+/// A container has its node's memory and CPUs before it, and not the node's file.
+#[tokio::test]
+async fn without_the_allocators_file_what_is_set_aside_decides() {
+    let machine = Machine::new().await;
+    machine.remove("etc/nitro_enclaves/allocator.yaml");
+    assert_eq!(machine.line("allocator").await.status, Status::Skip);
+    assert!(machine.report().await.is_good());
+    machine.remove("sys/module/nitro_enclaves/parameters/ne_cpus");
+    let line = machine.line("allocator").await;
+    assert!(line.status == Status::Fail && line.remedy.is_some(), "{line:?}");
 }
 
 #[tokio::test]

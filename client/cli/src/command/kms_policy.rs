@@ -77,5 +77,5 @@ pub(crate) fn policy(charter: &Path, images: &[Pcr], principals: &Principals) ->
         image.map(|image| Pin { image, charter }).map_err(|error| CliError::usage(error.to_string()))
     };
     let pins: Vec<Pin> = images.iter().map(pin).collect::<Result<_>>()?;
-    Ok(key_policy(principals, &pins)?)
+    key_policy(principals, &pins).map_err(|error| CliError::usage(error.to_string()))
 }

@@ -10,6 +10,7 @@ use crate::common::{strongroom, strongroom_with, text};
 
 const KMS_KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/01234567-89ab-cdef-0123-456789abcdef";
 const USER: &str = "arn:aws:iam::111122223333:user/owner";
+const HOSTS: &str = "arn:aws:iam::111122223333:role/hosts";
 
 /// A folder with an owner's key and charter.
 fn owner() -> TempDir {
@@ -81,7 +82,7 @@ fn a_charter_is_explained_and_a_changed_one_is_not() {
     std::fs::write(&path, bytes).unwrap();
     assert_eq!(strongroom(&["inspect", text(&path)]).code, 1);
     let image = image(folder.path());
-    let policy = ["--image", &image, "--admin", USER, "--sealer", USER, "--enclave-role", USER];
+    let policy = ["--image", &image, "--admin", USER, "--sealer", USER, "--enclave-role", HOSTS];
     let args = [["kms-policy", "--charter", text(&path)].as_slice(), &policy].concat();
     assert_eq!(strongroom(&args).code, 20, "a damaged file");
 }
@@ -91,7 +92,7 @@ fn the_key_policy_pins_image_and_charter() {
     let folder = owner();
     let (charter, image) = (folder.path().join("charter.cose"), image(folder.path()));
     let pcr16 = json(&["inspect", text(&charter), "--json"])["content"]["pcr16"].as_str().unwrap().to_owned();
-    let people = ["--admin", USER, "--sealer", USER, "--enclave-role", USER];
+    let people = ["--admin", USER, "--sealer", USER, "--enclave-role", HOSTS];
     let start = ["kms-policy", "--charter", text(&charter)];
     let policy = json(&[start.as_slice(), &["--image", &image], &people].concat()).to_string();
     assert!(policy.contains(&pcr16) && policy.contains(&"a0".repeat(48)));
@@ -102,6 +103,9 @@ fn the_key_policy_pins_image_and_charter() {
         2,
         "a debug image"
     );
+    let same = ["--image", &image, "--admin", USER, "--sealer", USER, "--enclave-role", USER];
+    let refused = strongroom(&[start.as_slice(), &same].concat());
+    assert_eq!(refused.code, 2, "hosts that could replace the policy");
 }
 
 #[test]
