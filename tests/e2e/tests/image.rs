@@ -60,6 +60,23 @@ async fn the_same_parts_give_the_same_image_and_others_do_not() {
 }
 
 #[tokio::test]
+async fn a_damaged_image_is_named_as_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let [init, kernel] = parts(folder);
+    let image = path(folder, "x.eif");
+    assert_eq!(strongroom(&["image", &init, &kernel, &format!("--output={image}")]).await.code, 0);
+    let mut bytes = std::fs::read(&image).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&image, bytes).unwrap();
+    for command in ["measure", "inspect"] {
+        let refused = strongroom(&[command, &image]).await;
+        assert_eq!(refused.code, 2, "{command}");
+        assert!(refused.stderr.contains("checksum does not fit"), "{command}: {}", refused.stderr);
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_image_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

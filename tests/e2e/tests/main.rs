@@ -17,6 +17,7 @@ mod binaries;
 mod client_refuses;
 mod image;
 mod kms_policy;
+mod load;
 mod memory;
 mod messages;
 mod nitro;

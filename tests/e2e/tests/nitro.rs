@@ -7,18 +7,18 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use strongroom_attestation::{ImagePcrs, Pcr, PcrIndex, Statement};
-use strongroom_client::{Client, InferRequest, Options, TrustFile, api_key};
 use strongroom_eif::archive::{Entry, EntryKind, entries};
 use strongroom_link::Mux;
 use strongroom_proto::frame::Kind;
 use strongroom_proto::hello::Evidence;
-use strongroom_seal::tensor::{DType, Tensor};
 use strongroom_sim::kms::ErrorKind;
 use strongroom_sim::nitro::{Bridge, EmulatedEnclave, Emulator, Resigner};
 use strongroom_sim::world::{
     Binaries, Documents, Ground, HostOptions, HostProcess, Output, Owner, ReleasePlan, Sockets,
     bundled_folder, bundled_model, wait_for,
 };
+
+use crate::load::{client, row};
 
 /// Where `scripts/nitro-test` says the emulator and the static binary are.
 const EMULATOR: &str = "STRONGROOM_EMULATOR";
@@ -115,12 +115,6 @@ impl Rig {
         let key = format!("--api-key=@{}", self.ground.layout.api_key().display());
         let input = format!("--input={}", bundled_folder().unwrap().join("request.json").display());
         self.command(host, "infer", &[key, "--model=fraud".to_owned(), input]).await
-    }
-
-    fn client(&self, host: &HostProcess) -> Client {
-        let trust = TrustFile::parse(&std::fs::read(self.ground.layout.trust()).unwrap()).unwrap();
-        let key = std::fs::read_to_string(self.ground.layout.api_key()).unwrap();
-        Client::connect(&host.url(), trust, api_key::parse(key.trim()).unwrap(), Options::default()).unwrap()
     }
 
     /// What the enclave says when asked directly, without anyone who signs in between.
@@ -318,23 +312,17 @@ async fn a_killed_enclave_is_restarted_and_clients_attest_anew_by_themselves() {
     ];
     let host = rig.host(HostOptions { arguments, ..HostOptions::default() }).await;
     host.wait_until_serving(PATIENCE).await.unwrap();
-    let client = rig.client(&host);
-    let before = client.infer(row()).await.ok().unwrap();
+    let client = client(&rig.ground.layout, &host.url());
+    let before = client.infer(row(0)).await.ok().unwrap();
 
     let started = Instant::now();
     vm.kill_from_outside();
     assert!(wait_for(PATIENCE, async || !host.is_serving().await).await);
     host.wait_until_serving(PATIENCE).await.unwrap();
-    let after = client.infer(row()).await.ok().unwrap();
+    let after = client.infer(row(0)).await.ok().unwrap();
     eprintln!("killed to next answer {:?}", started.elapsed());
     assert_ne!(before.receipt.boot, after.receipt.boot);
     assert!(before.outputs == after.outputs);
-}
-
-fn row() -> InferRequest {
-    let data = vec![0; 30 * 4];
-    let input = Tensor { name: "X".into(), dtype: DType::Fp32, shape: vec![1, 30], data: data.into() };
-    InferRequest { model: "fraud".parse().unwrap(), version: None, inputs: vec![input], outputs: vec![] }
 }
 
 /// Everything that is in the image. Whatever is added here is measured, and has to earn its place.

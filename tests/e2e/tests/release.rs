@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use strongroom_client::{Client, InferRequest, Options, TrustFile, api_key};
 use strongroom_e2e::{Stage, outcome, request};
-use strongroom_seal::tensor::{DType, Tensor};
 use strongroom_sim::world::{ReleasePlan, bundled_model, wait_for};
+
+use crate::load::{Load, client, row};
 
 const SWAP: Duration = Duration::from_secs(30);
 
@@ -57,7 +57,7 @@ async fn a_restart_into_an_older_release_is_noticed_by_who_saw_the_newer() {
     let bundle = stage.ground.layout.store().join("release.bundle");
     let old = std::fs::read(&bundle).unwrap();
     swap(&stage, 2).await;
-    let client = client(&stage);
+    let client = client(&stage.ground.layout, &stage.host.url());
     assert!(client.infer(row(1)).await.is_ok());
     std::fs::write(&bundle, old).unwrap();
     stage.restart_enclave().await.unwrap();
@@ -88,43 +88,15 @@ async fn the_shipped_client_attests_anew_by_itself() {
     assert_eq!(stage.infer().await.unwrap().code, 12, "below the demanded epoch");
 }
 
-fn client(stage: &Stage) -> Client {
-    let trust = TrustFile::parse(&std::fs::read(stage.ground.layout.trust()).unwrap()).unwrap();
-    let key = std::fs::read_to_string(stage.ground.layout.api_key()).unwrap();
-    let key = api_key::parse(key.trim()).unwrap();
-    Client::connect(&stage.host.url(), trust, key, Options::default()).unwrap()
-}
-
-/// A row whose first feature is `seed`, so that every request is another one.
-fn row(seed: u16) -> InferRequest {
-    let mut data = f32::from(seed).to_le_bytes().to_vec();
-    data.resize(30 * 4, 0);
-    let input = Tensor { name: "X".into(), dtype: DType::Fp32, shape: vec![1, 30], data: data.into() };
-    InferRequest { model: "fraud".parse().unwrap(), version: None, inputs: vec![input], outputs: vec![] }
-}
-
 /// A swap under load: nobody is told, nobody fails, and nobody goes on under the old judgement.
 #[tokio::test(flavor = "multi_thread")]
 async fn running_clients_attest_anew_and_lose_no_request() {
     let stage = Stage::serving().await.unwrap();
-    let client = Arc::new(client(&stage));
+    let client = Arc::new(client(&stage.ground.layout, &stage.host.url()));
     assert!(client.infer(row(0)).await.is_ok());
-    let load: Vec<_> = (0..8_u16)
-        .map(|worker| {
-            let client = Arc::clone(&client);
-            tokio::spawn(async move {
-                for turn in 0..100 {
-                    let answer = client.infer(row(1 + worker * 100 + turn)).await;
-                    assert!(answer.is_ok(), "{:?}", answer.err());
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
-            })
-        })
-        .collect();
+    let load = Load::start(&client, 8, 100);
     swap(&stage, 2).await;
-    for worker in load {
-        worker.await.unwrap();
-    }
+    load.all_answered().await;
     assert!(client.infer(row(9999)).await.is_ok());
     assert_eq!(client.epochs().into_values().collect::<Vec<_>>(), [2]);
 }
@@ -133,7 +105,7 @@ async fn running_clients_attest_anew_and_lose_no_request() {
 #[tokio::test]
 async fn clients_survive_a_restart_of_the_enclave() {
     let mut stage = Stage::serving().await.unwrap();
-    let client = client(&stage);
+    let client = client(&stage.ground.layout, &stage.host.url());
     let before = client.infer(row(1)).await.ok().unwrap();
     stage.restart_enclave().await.unwrap();
     let after = client.infer(row(1)).await.ok().unwrap();

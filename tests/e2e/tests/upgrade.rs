@@ -9,9 +9,8 @@ use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use strongroom_attestation::ImagePcrs;
-use strongroom_client::{Client, InferRequest, Options, TrustFile, api_key};
+use strongroom_client::TrustFile;
 use strongroom_e2e::{Stage, StageOptions};
-use strongroom_seal::tensor::{DType, Tensor};
 use strongroom_sim::nsm::measure;
 use strongroom_sim::world::{
     EnclaveOptions, EnclaveProcess, HostOptions, HostProcess, READY, ReleasePlan, Sockets, bundled_model,
@@ -19,6 +18,8 @@ use strongroom_sim::world::{
 };
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
+
+use crate::load::{Load, client, row};
 
 /// A layer-4 load balancer: every new connection goes to the backend of the moment. Without affinity, as a
 /// network load balancer is set up.
@@ -66,19 +67,6 @@ fn next_image(stage: &Stage, folder: &Path) -> (PathBuf, ImagePcrs) {
     (path, measure(&bytes))
 }
 
-fn client(stage: &Stage, url: &str) -> Client {
-    let trust = TrustFile::parse(&std::fs::read(stage.ground.layout.trust()).unwrap()).unwrap();
-    let key = std::fs::read_to_string(stage.ground.layout.api_key()).unwrap();
-    Client::connect(url, trust, api_key::parse(key.trim()).unwrap(), Options::default()).unwrap()
-}
-
-fn row(seed: u16) -> InferRequest {
-    let mut data = f32::from(seed).to_le_bytes().to_vec();
-    data.resize(30 * 4, 0);
-    let input = Tensor { name: "X".into(), dtype: DType::Fp32, shape: vec![1, 30], data: data.into() };
-    InferRequest { model: "fraud".parse().unwrap(), version: None, inputs: vec![input], outputs: vec![] }
-}
-
 fn pem(der: &[u8]) -> String {
     let text = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, der);
     format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n")
@@ -101,7 +89,7 @@ async fn an_upgrade_loses_no_request_and_ends_the_old_image() {
     release(&stage, 2).await;
     assert!(wait_for(READY, async || stage.status().await.is_some_and(|status| status.epoch == 2)).await);
     let balancer = Balancer::start(stage.host.address().port()).await;
-    let client = Arc::new(client(&stage, &balancer.url()));
+    let client = Arc::new(client(&stage.ground.layout, &balancer.url()));
     let old_boot = client.infer(row(0)).await.ok().unwrap().receipt.boot;
 
     // 2. The new image starts beside the old one, with a host of its own.
@@ -113,18 +101,7 @@ async fn an_upgrade_loses_no_request_and_ends_the_old_image() {
     host.wait_until_serving(READY).await.unwrap();
 
     // 3. Under load, connections go to the new one, and the old release's successor lists the new image alone.
-    let workers: Vec<_> = (0..4_u16)
-        .map(|worker| {
-            let client = Arc::clone(&client);
-            tokio::spawn(async move {
-                for turn in 0..100 {
-                    let answer = client.infer(row(1 + worker * 100 + turn)).await;
-                    assert!(answer.is_ok(), "{:?}", answer.err());
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
-            })
-        })
-        .collect();
+    let load = Load::start(&client, 4, 100);
     balancer.send_to(&host);
     stage.owner.allow(&stage.ground, &[next_pcrs]).await.unwrap();
     release(&stage, 3).await;
@@ -133,9 +110,7 @@ async fn an_upgrade_loses_no_request_and_ends_the_old_image() {
     assert!(wait_for(READY, async || !stage.host.is_serving().await).await);
     let refusal = stage.status().await.unwrap().refusal;
     assert_eq!(refusal, "release 3 does not list this image");
-    for worker in workers {
-        worker.await.unwrap();
-    }
+    load.all_answered().await;
     let new_boot = client.infer(row(9999)).await.ok().unwrap().receipt.boot;
     assert_ne!(old_boot, new_boot);
     assert_eq!(client.epochs().into_values().collect::<Vec<_>>(), [3]);
@@ -155,20 +130,9 @@ async fn a_host_that_ends_or_dies_costs_time_and_no_request() {
         let host = host.unwrap();
         host.wait_until_serving(READY).await.unwrap();
         let balancer = Balancer::start(stage.host.address().port()).await;
-        let client = Arc::new(client(&stage, &balancer.url()));
+        let client = Arc::new(client(&stage.ground.layout, &balancer.url()));
         assert!(client.infer(row(0)).await.is_ok());
-        let workers: Vec<_> = (0..4_u16)
-            .map(|worker| {
-                let client = Arc::clone(&client);
-                tokio::spawn(async move {
-                    for turn in 0..50 {
-                        let answer = client.infer(row(1 + worker * 100 + turn)).await;
-                        assert!(answer.is_ok(), "{:?}", answer.err());
-                        tokio::time::sleep(Duration::from_millis(20)).await;
-                    }
-                })
-            })
-            .collect();
+        let load = Load::start(&client, 4, 50);
         tokio::time::sleep(Duration::from_millis(200)).await;
         if dies {
             let id = stage.host.id().unwrap().to_string();
@@ -178,9 +142,7 @@ async fn a_host_that_ends_or_dies_costs_time_and_no_request() {
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
         balancer.send_to(&host);
-        for worker in workers {
-            worker.await.unwrap();
-        }
+        load.all_answered().await;
     }
 }
 

@@ -32,7 +32,13 @@ pub(super) struct Explained {
 pub(crate) fn run(args: &Args) -> Result<()> {
     let explained = match explain::sealed(&args.file) {
         Some(explained) => Some(explained),
-        None => explain::document(&files::read(&args.file, MAX_IMAGE_PART_BYTES)?),
+        None => {
+            let bytes = files::read(&args.file, MAX_IMAGE_PART_BYTES)?;
+            if let Some(damage) = image_file::damage(&bytes) {
+                return Err(CliError::usage(format!("{}: {damage}", args.file.display())));
+            }
+            explain::document(&bytes)
+        }
     };
     let Explained { kind, verified, content } =
         explained.ok_or_else(|| CliError::Unknown(args.file.clone()))?;

@@ -1,8 +1,8 @@
 //! What an enclave image says of itself, and what it holds.
 
 use serde_json::{Value, json};
-use strongroom_eif::Image;
 use strongroom_eif::archive::{Entry, EntryKind, entries};
+use strongroom_eif::{EifError, Image};
 
 use super::Explained;
 
@@ -25,6 +25,11 @@ pub(super) fn explain(bytes: &[u8]) -> Option<Explained> {
         "signature": signature,
     });
     Some(Explained { kind: "enclave image", verified: VERIFIED, content })
+}
+
+/// What is wrong with a file that begins as an image does. `None` where nothing is, or where it is no image.
+pub(super) fn damage(bytes: &[u8]) -> Option<EifError> {
+    Image::read(bytes).err().filter(|error| *error != EifError::NotAnImage)
 }
 
 fn ramdisk(archive: &[u8]) -> Value {
