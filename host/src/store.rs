@@ -102,7 +102,7 @@ impl Store {
     /// Reads charter and current release.
     pub(crate) async fn boot_documents(&self) -> Result<BootDocuments, StoreError> {
         let charter = self.whole(CHARTER_FILE, MAX_CHARTER_BYTES).await?;
-        Ok(BootDocuments { charter, release: self.release().await? })
+        Ok(BootDocuments { charter, release: self.release().await?, state: Vec::new() })
     }
 
     /// Reads the current release bundle.

@@ -9,8 +9,8 @@
 
 use crate::Code;
 use crate::limits::{
-    MAX_CHARTER_BYTES, MAX_EVIDENCE_BYTES, MAX_FRAME_BYTES, MAX_LOG_LINE_BYTES, MAX_RANGE_BYTES,
-    MAX_RELEASE_BYTES, MAX_SMALL_BYTES,
+    MAX_AUDIT_BATCH_BYTES, MAX_CHARTER_BYTES, MAX_EVIDENCE_BYTES, MAX_FRAME_BYTES, MAX_LOG_LINE_BYTES,
+    MAX_RANGE_BYTES, MAX_RELEASE_BYTES, MAX_SMALL_BYTES, MAX_STATE_BYTES,
 };
 
 /// Bytes of a frame header.
@@ -37,7 +37,11 @@ pub enum Kind {
     Range,
     /// Enclave hands a public log line to the host. No reply.
     Log,
-    /// The host's answer to Boot, Credentials or Range.
+    /// Enclave hands a batch of its audit log to the host, which answers once it has kept it.
+    Audit,
+    /// Enclave hands its sealed state to the host, which answers once it has kept it.
+    State,
+    /// The host's answer to Boot, Credentials, Range, Audit or State. Empty for the last two.
     HostReply,
     /// The host does not have what was asked for. Body: empty.
     Absent,
@@ -45,7 +49,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Hello,
         Self::Message,
         Self::Release,
@@ -55,6 +59,8 @@ impl Kind {
         Self::Credentials,
         Self::Range,
         Self::Log,
+        Self::Audit,
+        Self::State,
         Self::HostReply,
         Self::Absent,
     ];
@@ -70,6 +76,8 @@ impl Kind {
             Self::Credentials => 33,
             Self::Range => 34,
             Self::Log => 35,
+            Self::Audit => 36,
+            Self::State => 37,
             Self::HostReply => 48,
             Self::Absent => 49,
         }
@@ -86,7 +94,9 @@ impl Kind {
             Self::Reply => MAX_FRAME_BYTES + 1,
             Self::Range => MAX_SMALL_BYTES,
             Self::Log => MAX_LOG_LINE_BYTES,
-            Self::HostReply => MAX_RELEASE_BYTES + MAX_CHARTER_BYTES + MAX_SMALL_BYTES,
+            Self::Audit => MAX_AUDIT_BATCH_BYTES,
+            Self::State => MAX_STATE_BYTES,
+            Self::HostReply => MAX_RELEASE_BYTES + MAX_CHARTER_BYTES + MAX_STATE_BYTES + MAX_SMALL_BYTES,
         }
     }
 }

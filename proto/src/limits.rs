@@ -32,12 +32,28 @@ pub const MAX_LOG_LINE_BYTES: usize = KIB;
 /// Bytes of small requests and answers between host and enclave: everything that has no bound of its own.
 pub const MAX_SMALL_BYTES: usize = 64 * KIB;
 
+/// Bytes of an enclave's sealed state, which its host keeps for the next boot.
+pub const MAX_STATE_BYTES: usize = 16 * MIB;
+
+/// Bytes of one batch of the audit log.
+pub const MAX_AUDIT_BATCH_BYTES: usize = MIB;
+
+/// Records of one batch of the audit log.
+pub const MAX_AUDIT_BATCH_RECORDS: usize = 1000;
+
+/// Bytes of one sealed record of the audit log; all have the same.
+pub const AUDIT_RECORD_BYTES: usize = 384;
+
 /// Hellos that one attestation document can serve.
 pub const MAX_OFFERS_PER_DOCUMENT: usize = 256;
 
 /// What a CBOR message in clear between client, host and enclave may cost.
 pub const CLEAR_CBOR: Bounds =
-    Bounds { max_bytes: MAX_RELEASE_BYTES + 64 * KIB, max_depth: 4, max_items: 64 };
+    Bounds { max_bytes: MAX_RELEASE_BYTES + MAX_STATE_BYTES + 64 * KIB, max_depth: 4, max_items: 64 };
+
+/// What a batch of the audit log may cost.
+pub const AUDIT_CBOR: Bounds =
+    Bounds { max_bytes: MAX_AUDIT_BATCH_BYTES, max_depth: 4, max_items: MAX_AUDIT_BATCH_RECORDS + 64 };
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;

@@ -1,14 +1,15 @@
-//! What host and enclave ask each other besides relaying: boot documents, credentials, package ranges.
+//! What host and enclave ask each other besides relaying: boot documents, credentials, package ranges,
+//! and what the host keeps for the enclave.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::cbor::{self, CborError};
-use crate::limits::CLEAR_CBOR;
+use crate::limits::{AUDIT_CBOR, AUDIT_RECORD_BYTES, CLEAR_CBOR, MAX_AUDIT_BATCH_RECORDS};
 use crate::name::PackageId;
 
-/// What the host hands to a booting enclave. Both are public and verified by the enclave.
+/// What the host hands to a booting enclave. All of it is public or sealed, and verified by the enclave.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BootDocuments {
@@ -18,6 +19,9 @@ pub struct BootDocuments {
     /// The current release bundle.
     #[serde(with = "serde_bytes")]
     pub release: Vec<u8>,
+    /// The state that an earlier boot handed over last, as it was; empty when there is none.
+    #[serde(with = "serde_bytes")]
+    pub state: Vec<u8>,
 }
 
 /// Temporary AWS credentials of the host's role. They authorize a KMS call that only an attested
@@ -69,6 +73,58 @@ pub struct Status {
     pub refusal: String,
 }
 
+/// A stretch of the audit log of one boot. The host can keep it, and read no more of it than its length.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditBatch {
+    /// Random name of the boot, 16 bytes.
+    #[serde(with = "serde_bytes")]
+    pub boot: [u8; 16],
+    /// Which log of this boot: a release with another audit key begins another one.
+    pub segment: u32,
+    /// What the log begins with: bytes that its attestation document commits to. Repeated with every batch.
+    #[serde(with = "serde_bytes")]
+    pub opening: Vec<u8>,
+    /// The attestation document of the opening.
+    #[serde(with = "serde_bytes")]
+    pub document: Vec<u8>,
+    /// Number of the first record here; the log's first has number 0.
+    pub first: u64,
+    /// Sealed records, each of [`AUDIT_RECORD_BYTES`].
+    pub records: Vec<serde_bytes::ByteBuf>,
+    /// The enclave's signature under the number of records so far, these included, and the head of their chain.
+    #[serde(with = "serde_bytes")]
+    pub checkpoint: Vec<u8>,
+}
+
+impl AuditBatch {
+    /// Reads a batch.
+    ///
+    /// # Errors
+    /// Any [`CborError`]; [`CborError::Shape`] for a record of another size, [`CborError::TooManyItems`] for
+    /// more than [`MAX_AUDIT_BATCH_RECORDS`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, CborError> {
+        let batch: Self = cbor::decode(bytes, AUDIT_CBOR)?;
+        if batch.records.len() > MAX_AUDIT_BATCH_RECORDS {
+            return Err(CborError::TooManyItems);
+        }
+        let whole = batch.records.iter().all(|record| record.len() == AUDIT_RECORD_BYTES);
+        if whole && batch.first.checked_add(batch.records.len() as u64).is_some() {
+            Ok(batch)
+        } else {
+            Err(CborError::Shape)
+        }
+    }
+
+    /// Writes a batch.
+    ///
+    /// # Errors
+    /// [`CborError::Encode`], which these fields do not cause.
+    pub fn encode(&self) -> Result<Vec<u8>, CborError> {
+        cbor::encode(self)
+    }
+}
+
 macro_rules! clear_message {
     ($($type:ty),*) => {$(
         impl $type {
@@ -107,6 +163,39 @@ mod tests {
         };
         assert_eq!(format!("{credentials:?}"), "Credentials { expires_ms: 5, .. }");
         assert_eq!(Credentials::decode(&credentials.encode().unwrap()).unwrap(), credentials);
+    }
+
+    #[test]
+    fn a_batch_holds_whole_records_alone() {
+        let batch = AuditBatch {
+            boot: [1; 16],
+            segment: 0,
+            opening: vec![1],
+            document: vec![2],
+            first: 5,
+            records: vec![serde_bytes::ByteBuf::from(vec![0; AUDIT_RECORD_BYTES]); 3],
+            checkpoint: vec![3],
+        };
+        assert_eq!(AuditBatch::decode(&batch.encode().unwrap()), Ok(batch.clone()));
+        let torn = AuditBatch { records: vec![serde_bytes::ByteBuf::from(vec![0; 3])], ..batch.clone() };
+        assert_eq!(AuditBatch::decode(&torn.encode().unwrap()), Err(CborError::Shape));
+        let overflow = AuditBatch { first: u64::MAX, ..batch };
+        assert_eq!(AuditBatch::decode(&overflow.encode().unwrap()), Err(CborError::Shape));
+    }
+
+    #[test]
+    fn the_largest_batch_fits_its_bound() {
+        let records = vec![serde_bytes::ByteBuf::from(vec![0; AUDIT_RECORD_BYTES]); MAX_AUDIT_BATCH_RECORDS];
+        let batch = AuditBatch {
+            boot: [1; 16],
+            segment: u32::MAX,
+            opening: vec![0; 8192],
+            document: vec![0; 16 * 1024],
+            first: u64::MAX / 2,
+            records,
+            checkpoint: vec![0; 1024],
+        };
+        assert!(AuditBatch::decode(&batch.encode().unwrap()).is_ok());
     }
 
     #[test]

@@ -39,7 +39,10 @@ async fn an_enclave_boots_from_the_store() {
     write(&setup.path("store/release.bundle"), "release");
     let reply = ask(&mux, Kind::Boot, "").await;
     let documents = BootDocuments::decode(&reply.body).unwrap();
-    assert_eq!(documents, BootDocuments { charter: b"charter".to_vec(), release: b"release".to_vec() });
+    assert_eq!(
+        documents,
+        BootDocuments { charter: b"charter".to_vec(), release: b"release".to_vec(), state: vec![] }
+    );
 }
 
 #[tokio::test]

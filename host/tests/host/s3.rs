@@ -56,7 +56,10 @@ async fn an_enclave_boots_from_a_bucket() {
     bucket.put("eu/charter.cose", "charter");
     bucket.put("eu/release.bundle", "release");
     let documents = BootDocuments::decode(&boot().await.body).unwrap();
-    assert_eq!(documents, BootDocuments { charter: b"charter".to_vec(), release: b"release".to_vec() });
+    assert_eq!(
+        documents,
+        BootDocuments { charter: b"charter".to_vec(), release: b"release".to_vec(), state: vec![] }
+    );
     bucket.put("eu/charter.cose", vec![0; MAX_CHARTER_BYTES + 1]);
     assert_eq!(boot().await.kind, Kind::Absent, "too long");
     for call in bucket.calls() {
