@@ -12,6 +12,7 @@ mod window;
 
 pub use client::{Channel, Pending, Session};
 pub use hpke::OfferKey;
+pub(crate) use hpke::{ChannelKey, encapsulate};
 pub use server::{AnswerSlot, Handshake, Sealed, ServerSession};
 pub use window::{WINDOW, Window};
 

@@ -12,11 +12,12 @@
 //! 6. `release` passes [`AcceptedRelease::judge`] and is the one claimed, epoch and models included.
 //! 7. `epoch` is at least the demanded one and the one remembered.
 //! 8. `models` are as demanded.
-//! 9. `controls` are as demanded.
+//! 9. `controls` are as demanded; each demand on them has a line of its own before.
 //!
 //! Always bytes, then digest, then parse. Nothing has a default that means "do not check".
 
 mod error;
+mod requirement;
 mod trust;
 
 use strongroom_proto::hello::{ClientNonce, Evidence, NonceDigest, OfferId, read_offers};
@@ -28,11 +29,12 @@ use strongroom_seal::label;
 
 use crate::charter::SignedCharter;
 use crate::claims::{Claims, PROTOCOL_VERSION};
-use crate::release::{AcceptedRelease, ReleaseBytes, ReleaseContext};
+use crate::release::{AcceptedRelease, Controls, ReleaseBytes, ReleaseContext};
 use crate::verify::{Attested, CHECKS, DebugImages, Demand, Expectations, Freshness, Transcript, verify};
 use crate::{PcrDemand, PcrIndex, PcrSet, TrustRoot, UnixMillis};
 
 pub use error::{EvidenceClass, EvidenceError};
+pub use requirement::Requirement;
 pub use trust::{CharterDemand, ControlsDemand, ModelDemand, Trust, TrustError};
 
 /// Ids of the checks beside those of the document, in the order in which they are made.
@@ -83,6 +85,9 @@ pub fn judge(
     let result = judgement.run(received);
     let mut transcript = judgement.transcript;
     transcript.skip_rest(&CHECKS);
+    if let ControlsDemand::Meeting(requirements) = &trust.controls {
+        transcript.skip_rest(&requirements.iter().map(Requirement::id).collect::<Vec<_>>());
+    }
     transcript.skip_rest(&OWN_CHECKS);
     (transcript, result)
 }
@@ -117,7 +122,7 @@ impl Judgement<'_> {
         let release = judge_release(&evidence, &charter, &attested, &claims, received.now);
         let release = self.note(RELEASE, release, |release| format!("{} is in force", release.digest()))?;
         // 7, 8, 9
-        self.demands(&claims)?;
+        self.demands(&claims, release.controls())?;
         let digest = attested.statement().digest().map_err(|_| EvidenceError::Malformed)?;
         Ok(Verified { attested, charter, claims, release, evidence: digest, nonce: received.nonce, offer })
     }
@@ -159,7 +164,7 @@ impl Judgement<'_> {
         Ok(result?)
     }
 
-    fn demands(&mut self, claims: &Claims) -> Result<(), EvidenceError> {
+    fn demands(&mut self, claims: &Claims, controls: &Controls) -> Result<(), EvidenceError> {
         let least = self.trust.least_epoch;
         let epoch = if claims.epoch >= least { Ok(()) } else { Err(EvidenceError::RolledBack) };
         self.note(EPOCH, epoch, |()| format!("{} is at least {least}", claims.epoch))?;
@@ -173,10 +178,27 @@ impl Judgement<'_> {
                 self.note(MODELS, held, |()| format!("{} demanded, all of them loaded", demanded.len()))?;
             }
         }
+        self.controls(claims, controls)
+    }
+
+    fn controls(&mut self, claims: &Claims, controls: &Controls) -> Result<(), EvidenceError> {
         match &self.trust.controls {
             ControlsDemand::OwnerDecides => {
                 self.transcript.skip(CONTROLS, "the trust file lets the owner decide the controls");
                 Ok(())
+            }
+            ControlsDemand::Meeting(requirements) => {
+                let mut met = Ok(());
+                for requirement in requirements {
+                    match requirement.judge(controls, claims) {
+                        Ok(found) => self.transcript.pass(requirement.id(), found),
+                        Err(found) => {
+                            self.transcript.fail(requirement.id(), found);
+                            met = Err(EvidenceError::OtherControls);
+                        }
+                    }
+                }
+                self.note(CONTROLS, met, |()| format!("{} demanded, all of them met", requirements.len()))
             }
             ControlsDemand::Exactly(demanded) => {
                 let same = *demanded == claims.controls;

@@ -5,6 +5,7 @@
 //! device: all of these are arguments. The simulated NSM passes through this same code with a root of its
 //! own, so nothing in here may know that a simulation exists beyond naming the root it was given.
 
+pub mod audit;
 mod chain;
 pub mod channel;
 pub mod charter;

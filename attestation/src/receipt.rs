@@ -7,17 +7,24 @@
 use ring::rand::SecureRandom;
 use serde::{Deserialize, Serialize};
 use strongroom_proto::cbor::{self, Bounds};
-use strongroom_seal::digest::{ControlsDigest, ModelDigest, OutcomeDigest, ReleaseDigest, RequestDigest};
+use strongroom_seal::digest::{
+    AuditCommitment, ControlsDigest, ModelDigest, OutcomeDigest, ReleaseDigest, RequestDigest,
+};
 use strongroom_seal::key::{SigningKey, VerifyingKey};
 use strongroom_seal::label;
 use strongroom_seal::signed;
 
+use crate::UnixMillis;
 use crate::claims::{BootId, Claims};
+use crate::release::Treatment;
 
-const RECEIPT_CBOR: Bounds = Bounds { max_bytes: 2048, max_depth: 4, max_items: 32 };
+/// Bytes of a signed receipt.
+pub const MAX_RECEIPT_BYTES: usize = 960;
+
+const RECEIPT_CBOR: Bounds = Bounds { max_bytes: 2048, max_depth: 6, max_items: 96 };
 
 /// What the enclave signs with every answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Receipt {
     /// The request as it was sealed.
@@ -28,10 +35,42 @@ pub struct Receipt {
     pub model: Option<ModelDigest>,
     /// The release in force.
     pub release: ReleaseDigest,
+    /// Its epoch.
+    pub epoch: u64,
     /// Its public controls.
     pub controls: ControlsDigest,
+    /// How the outputs were treated; absent when there are none.
+    pub treatment: Option<Treatment>,
+    /// What is left of the key's allowances after this answer.
+    pub budget: Budget,
     /// This run of the enclave.
     pub boot: BootId,
+    /// Number of this receipt among those of the key in this boot, from 1; absent for a key that was refused.
+    pub index: Option<u64>,
+    /// What the audit log's head is after the record of this answer. Opaque without that record.
+    pub audit: Option<AuditCommitment>,
+    /// When, by the enclave's clock: `anchor` carried on by a monotonic clock.
+    pub time: UnixMillis,
+    /// Time of the NSM's document that the clock goes by.
+    pub anchor: UnixMillis,
+}
+
+/// What is left of one key's allowances. Absent is what is not limited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Budget {
+    /// Rows until the end of the day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows_today: Option<u64>,
+    /// Rows altogether.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+    /// Bits of released information until the end of the day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bits_today: Option<u64>,
+    /// Bits of released information altogether.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bits: Option<u64>,
 }
 
 /// Why a receipt was refused.
@@ -86,9 +125,11 @@ impl Receipt {
         if (receipt.request, receipt.outcome) != (request, outcome) {
             return Err(ReceiptError::Other);
         }
-        let same = (receipt.release, receipt.controls, receipt.boot);
+        let same = (receipt.release, receipt.epoch, receipt.controls, receipt.boot);
         let known = |digest: ModelDigest| claims.models.iter().any(|model| model.digest == digest);
-        if same != (claims.release, claims.controls, claims.boot) || !receipt.model.is_none_or(known) {
+        if same != (claims.release, claims.epoch, claims.controls, claims.boot)
+            || !receipt.model.is_none_or(known)
+        {
             return Err(ReceiptError::NotVerified);
         }
         Ok(receipt)
@@ -102,7 +143,7 @@ mod tests {
     use strongroom_seal::key::Algorithm;
 
     use super::*;
-    use crate::release::ReleasedModel;
+    use crate::release::{Clamp, Detail, ReleasedModel};
 
     #[test]
     fn a_receipt_holds_for_its_exchange_and_claims_alone() {
@@ -126,8 +167,15 @@ mod tests {
             outcome: OutcomeDigest::of(b"a"),
             model: Some(ModelDigest::of(b"m")),
             release: claims.release,
+            epoch: claims.epoch,
             controls: claims.controls,
+            treatment: Some(Treatment::EXACT),
+            budget: Budget::default(),
             boot: claims.boot,
+            index: Some(1),
+            audit: None,
+            time: UnixMillis::new(2),
+            anchor: UnixMillis::new(1),
         };
         let judge = |receipt: &Receipt, key: &SigningKey| {
             let document = receipt.sign(key, &random).unwrap();
@@ -139,11 +187,44 @@ mod tests {
         assert_eq!(judge(&stale, &key), Err(ReceiptError::Other));
         for wrong in [
             Receipt { release: ReleaseDigest::of(b"x"), ..receipt.clone() },
+            Receipt { epoch: 2, ..receipt.clone() },
             Receipt { controls: ControlsDigest::of(b"x"), ..receipt.clone() },
             Receipt { boot: BootId::new([2; 16]), ..receipt.clone() },
             Receipt { model: Some(ModelDigest::of(b"x")), ..receipt },
         ] {
             assert_eq!(judge(&wrong, &key), Err(ReceiptError::NotVerified));
         }
+    }
+
+    #[test]
+    fn the_largest_receipt_fits_its_bound() {
+        let random = SystemRandom::new();
+        let (key, _) = SigningKey::generate(Algorithm::Es256, &random).unwrap();
+        let left = Some(u64::MAX);
+        let treatment = Treatment {
+            detail: Detail::TopK(u32::MAX),
+            clamp: Some(Clamp { min: -0.1, max: 0.1 }),
+            temperature: Some(0.1),
+            noise: Some(0.1),
+            decimals: Some(9),
+        };
+        let receipt = Receipt {
+            request: RequestDigest::of(b"q"),
+            outcome: OutcomeDigest::of(b"a"),
+            model: Some(ModelDigest::of(b"m")),
+            release: ReleaseDigest::of(b"r"),
+            epoch: u64::MAX,
+            controls: ControlsDigest::of(b"c"),
+            treatment: Some(treatment),
+            budget: Budget { rows_today: left, rows: left, bits_today: left, bits: left },
+            boot: BootId::new([1; 16]),
+            index: left,
+            audit: Some(AuditCommitment::of(b"h")),
+            time: UnixMillis::new(u64::MAX),
+            anchor: UnixMillis::new(u64::MAX),
+        };
+        let document = receipt.sign(&key, &random).unwrap();
+        assert!(document.len() <= MAX_RECEIPT_BYTES, "{}", document.len());
+        assert_eq!(Receipt::open(&document, key.public()), Ok(receipt));
     }
 }

@@ -31,8 +31,14 @@ use crate::charter::SignedCharter;
 use crate::{ImagePcrs, UnixMillis};
 
 pub use bundle::Bundle;
-pub use controls::{Authentication, Controls, OutputPolicy};
-pub use private::{Access, Private};
+pub use controls::{
+    Authentication, ClaimKind, Clamp, Coarseness, Controls, Counting, Detail, Limits, MAX_ROLES,
+    ModelControls, Operation, OutputKind, Payloads, Provenance, Rate, RoleControls, RouteControls, Transform,
+    Treatment,
+};
+pub use private::{
+    Condition, Ensemble, KeyEntry, MAX_KEYS, MAX_MEMBERS, MAX_RULES, Organisation, Private, RouteRule, Target,
+};
 
 /// Models of one release.
 pub const MAX_MODELS: usize = 64;
@@ -44,7 +50,7 @@ pub const MAX_IMAGES: usize = 16;
 pub const DEFAULT_VALIDITY: Duration = Duration::from_secs(7 * 24 * 3600);
 
 const RELEASE_CBOR: Bounds = Bounds { max_bytes: 128 * 1024, max_depth: 6, max_items: 2048 };
-const CONTROLS_CBOR: Bounds = Bounds { max_bytes: MAX_CONTROLS_BYTES, max_depth: 6, max_items: 4096 };
+const CONTROLS_CBOR: Bounds = Bounds { max_bytes: MAX_CONTROLS_BYTES, max_depth: 8, max_items: 32_768 };
 
 /// A model of a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,6 +128,12 @@ pub enum ReleaseError {
     /// Step 7: the named bytes are not controls.
     #[error("controls do not hold the fields of controls")]
     ControlsShape,
+    /// Step 7: they are controls, and contradict themselves.
+    #[error("controls state {0}")]
+    ControlsSense(&'static str),
+    /// The private part does not fit the controls.
+    #[error("private part states {0}")]
+    Private(&'static str),
 }
 
 /// What a release is judged against.
@@ -229,7 +241,7 @@ impl AcceptedRelease {
         if ControlsDigest::of(controls) != release.controls {
             return Err(ReleaseError::Controls);
         }
-        cbor::decode(controls, CONTROLS_CBOR).map_err(|_| ReleaseError::ControlsShape)
+        decode_controls(controls)
     }
 
     /// What it says.
@@ -264,11 +276,22 @@ impl Release {
     }
 }
 
+/// Reads public controls and checks that they make sense.
+///
+/// # Errors
+/// [`ReleaseError::ControlsShape`] or [`ReleaseError::ControlsSense`].
+pub fn decode_controls(bytes: &[u8]) -> Result<Controls, ReleaseError> {
+    let controls: Controls = cbor::decode(bytes, CONTROLS_CBOR).map_err(|_| ReleaseError::ControlsShape)?;
+    controls.check()?;
+    Ok(controls)
+}
+
 /// Encodes public controls as they are hashed and sent.
 ///
 /// # Errors
-/// [`ReleaseError::ControlsShape`] when they do not fit their bound.
+/// [`ReleaseError::ControlsSense`], or [`ReleaseError::ControlsShape`] when they do not fit their bound.
 pub fn encode_controls(controls: &Controls) -> Result<Vec<u8>, ReleaseError> {
+    controls.check()?;
     let bytes = cbor::encode_canonical(controls).map_err(|_| ReleaseError::ControlsShape)?;
     if bytes.len() > MAX_CONTROLS_BYTES { Err(ReleaseError::ControlsShape) } else { Ok(bytes) }
 }

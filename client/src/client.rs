@@ -61,6 +61,8 @@ pub struct InferRequest {
     pub inputs: Vec<Tensor<'static>>,
     /// Names of the outputs wanted, all of them when empty.
     pub outputs: Vec<String>,
+    /// What is declared of the request where a route chooses by it, an amount of money say.
+    pub risk: BTreeMap<Name, f64>,
 }
 
 /// An answer whose receipt was judged. No `Debug`: it is plaintext.

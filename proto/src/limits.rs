@@ -42,7 +42,7 @@ pub const MAX_AUDIT_BATCH_BYTES: usize = MIB;
 pub const MAX_AUDIT_BATCH_RECORDS: usize = 1000;
 
 /// Bytes of one sealed record of the audit log; all have the same.
-pub const AUDIT_RECORD_BYTES: usize = 384;
+pub const AUDIT_RECORD_BYTES: usize = 512;
 
 /// Hellos that one attestation document can serve.
 pub const MAX_OFFERS_PER_DOCUMENT: usize = 256;

@@ -92,6 +92,12 @@ digests! {
     RequestDigest = label::REQUEST;
     /// Names an outcome.
     OutcomeDigest = label::OUTCOME;
+    /// Names what begins an audit log; `user_data` of its attestation document.
+    AuditOpeningDigest = label::AUDIT_OPENING;
+    /// Head of the chain over an audit log: covers its opening and every record so far.
+    AuditHead = label::AUDIT_CHAIN;
+    /// What a receipt says of the audit log. Opaque to whoever lacks the record.
+    AuditCommitment = label::AUDIT_COMMITMENT;
 }
 
 fn parse_hex(text: &str) -> Result<[u8; DIGEST_BYTES], DigestTextError> {

@@ -45,5 +45,21 @@ pub const REQUEST: Label = Label("strongroom/request-v1");
 pub const OUTCOME: Label = Label("strongroom/outcome-v1");
 /// A receipt.
 pub const RECEIPT: Label = Label("strongroom/receipt-v1");
+/// What begins an audit log; `user_data` of its attestation document.
+pub const AUDIT_OPENING: Label = Label("strongroom/audit-opening-v1");
+/// HPKE `info` of an audit log.
+pub const AUDIT: Label = Label("strongroom/audit-v1");
+/// Exporter context of the key that seals the records of an audit log.
+pub const AUDIT_KEY: Label = Label("strongroom/audit-key-v1");
+/// One step of the chain over the records of an audit log.
+pub const AUDIT_CHAIN: Label = Label("strongroom/audit-chain-v1");
+/// An enclave's signature under the head of that chain.
+pub const AUDIT_CHECKPOINT: Label = Label("strongroom/audit-checkpoint-v1");
+/// What a receipt says of the chain.
+pub const AUDIT_COMMITMENT: Label = Label("strongroom/audit-commitment-v1");
+/// The key that seals an enclave's state for the next boot.
+pub const STATE: Label = Label("strongroom/state-v1");
+/// The key behind the smooth noise of one model.
+pub const FIELD: Label = Label("strongroom/field-v1");
 /// `user_data` of an attestation document that is meant for KMS.
 pub const KMS: Label = Label("strongroom/kms-v1");

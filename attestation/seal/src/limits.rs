@@ -9,6 +9,12 @@ pub const MAX_TENSORS: usize = 64;
 /// Dimensions of a tensor.
 pub const MAX_RANK: usize = 8;
 
+/// Entries of a list of bounds in a schema, one a feature.
+pub const MAX_FEATURES: usize = 4096;
+
+/// Declared risk fields of one request.
+pub const MAX_RISK_FIELDS: usize = 16;
+
 /// Bytes of a tensor name.
 pub const MAX_TENSOR_NAME_BYTES: usize = 128;
 

@@ -1,10 +1,14 @@
 //! Secrets: no `Clone`, a redacting `Debug`, zeroed when dropped, exposed by a loud method.
 
 use ring::digest::{SHA256, digest};
+use ring::hkdf::{HKDF_SHA384, KeyType, Salt};
 use ring::rand::SecureRandom;
 use secrecy::{ExposeSecret, SecretBox};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroize;
+
+use crate::label::{self, Label};
+use crate::record::{RecordError, RecordKey};
 
 /// Bytes of every symmetric secret here.
 pub const SECRET_BYTES: usize = 32;
@@ -53,6 +57,75 @@ secrets! {
     DataKey;
     /// What a client shows the enclave to be served: 256 random bits.
     ApiKey;
+    /// Seals what an enclave leaves to its next boot. Stands in the private part of a release, which KMS
+    /// releases to an attested enclave alone.
+    StateKey;
+    /// Behind the smooth noise of one model.
+    FieldKey;
+}
+
+/// HKDF-SHA384 (RFC 5869) of a secret: `info` is the label, a zero byte and what the key is for.
+fn derive(secret: &[u8; SECRET_BYTES], label: Label, purpose: &[u8]) -> Result<[u8; SECRET_BYTES], NoKey> {
+    struct Bytes;
+    impl KeyType for Bytes {
+        fn len(&self) -> usize {
+            SECRET_BYTES
+        }
+    }
+    let info = [label.text().as_bytes(), &[0], purpose];
+    let mut key = [0; SECRET_BYTES];
+    let expanded = Salt::new(HKDF_SHA384, &[]).extract(secret);
+    expanded.expand(&info, Bytes).and_then(|okm| okm.fill(&mut key)).map_err(|_| NoKey)?;
+    Ok(key)
+}
+
+/// A key could not be derived, which the lengths in use do not cause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no key could be derived")]
+pub struct NoKey;
+
+impl DataKey {
+    /// The key behind the noise of the model that this key encrypts: the same for every boot of one package.
+    ///
+    /// # Errors
+    /// [`NoKey`], which 32 bytes do not cause.
+    pub fn field_key(&self) -> Result<FieldKey, NoKey> {
+        Ok(FieldKey::take(&mut derive(self.expose_secret(), label::FIELD, &[])?))
+    }
+}
+
+impl FieldKey {
+    /// Bytes for one purpose of the noise, the same whenever they are asked for.
+    ///
+    /// # Errors
+    /// [`NoKey`], which 32 bytes do not cause.
+    pub fn seed(&self, purpose: &[u8]) -> Result<[u8; SECRET_BYTES], NoKey> {
+        derive(self.expose_secret(), label::FIELD, purpose)
+    }
+}
+
+impl StateKey {
+    /// The key of the state that one boot leaves.
+    ///
+    /// # Errors
+    /// [`RecordError::NotAuthentic`], which 32 bytes do not cause.
+    pub fn record_key(&self, boot: &[u8; 16]) -> Result<RecordKey, RecordError> {
+        let derived = derive(self.expose_secret(), label::STATE, boot);
+        RecordKey::take(&mut derived.map_err(|_| RecordError::NotAuthentic)?)
+    }
+}
+
+impl Serialize for StateKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.expose_secret())
+    }
+}
+
+impl<'de> Deserialize<'de> for StateKey {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut bytes: [u8; SECRET_BYTES] = serde_bytes::deserialize(deserializer)?;
+        Ok(Self::take(&mut bytes))
+    }
 }
 
 impl ApiKey {
@@ -87,6 +160,14 @@ impl ApiKeyDigest {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn derived_keys_differ_by_secret_and_purpose() {
+        let key = |byte: u8| DataKey::take(&mut [byte; SECRET_BYTES]).field_key().unwrap();
+        assert_eq!(key(1).seed(b"a"), key(1).seed(b"a"));
+        assert_ne!(key(1).seed(b"a"), key(1).seed(b"b"));
+        assert_ne!(key(1).seed(b"a"), key(2).seed(b"a"));
+    }
 
     #[test]
     fn a_secret_does_not_print_and_takes_the_original() {

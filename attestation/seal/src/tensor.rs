@@ -77,6 +77,12 @@ impl DType {
         Self::ALL.into_iter().find(|dtype| dtype.name() == name)
     }
 
+    /// Whether its values have fractions.
+    #[must_use]
+    pub const fn is_float(self) -> bool {
+        matches!(self, Self::Fp16 | Self::Bf16 | Self::Fp32 | Self::Fp64)
+    }
+
     /// Bytes of one element; `None` for BYTES, whose elements vary.
     #[must_use]
     pub const fn element_bytes(self) -> Option<usize> {

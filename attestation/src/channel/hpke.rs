@@ -53,8 +53,13 @@ impl OfferKey {
     pub fn generate(random: &dyn SecureRandom) -> Result<Self, ChannelError> {
         let mut seed = Zeroizing::new([0; 32]);
         random.fill(seed.as_mut()).map_err(|_| ChannelError::Random)?;
-        let (private, public) = XWing::derive_keypair(seed.as_ref());
-        Ok(Self { private, public: public.to_bytes().to_vec() })
+        Ok(Self::from_seed(&seed))
+    }
+
+    /// The key pair that 32 random bytes stand for.
+    pub(crate) fn from_seed(seed: &[u8; 32]) -> Self {
+        let (private, public) = XWing::derive_keypair(seed);
+        Self { private, public: public.to_bytes().to_vec() }
     }
 
     /// The public half, for the claims.
@@ -68,16 +73,40 @@ impl OfferKey {
         binding: &Binding,
         encapsulated: &[u8; ENCAPSULATED_KEY_BYTES],
     ) -> Result<DirectionKeys, ChannelError> {
+        let exporter = self.decapsulate(encapsulated, &binding.info())?;
+        derive(&exporter)
+    }
+
+    /// The receiver's side of one encapsulation.
+    pub(crate) fn decapsulate(
+        &self,
+        encapsulated: &[u8; ENCAPSULATED_KEY_BYTES],
+        info: &[u8],
+    ) -> Result<Exporter, ChannelError> {
         let encapsulated =
             <XWing as Kem>::EncappedKey::from_bytes(encapsulated).map_err(|_| ChannelError::Key)?;
         let context = hpke::setup_receiver::<ExportOnlyAead, HkdfSha384, XWing>(
             &OpModeR::Base,
             &self.private,
             &encapsulated,
-            &binding.info(),
+            info,
         )
         .map_err(|_| ChannelError::Key)?;
-        derive(|purpose, key| context.export(purpose, key))
+        Ok(Exporter(Box::new(move |purpose, key| context.export(purpose, key))))
+    }
+}
+
+/// What both sides of an encapsulation derive their keys from.
+pub(crate) struct Exporter(Box<ExportFn>);
+
+type ExportFn = dyn Fn(&[u8], &mut [u8]) -> Result<(), hpke::HpkeError>;
+
+impl Exporter {
+    /// The record key of one purpose.
+    pub(crate) fn record_key(&self, purpose: label::Label) -> Result<RecordKey, ChannelError> {
+        let mut key = [0; 32];
+        (self.0)(purpose.text().as_bytes(), &mut key).map_err(|_| ChannelError::Key)?;
+        Ok(RecordKey::take(&mut key)?)
     }
 }
 
@@ -87,12 +116,22 @@ pub(super) fn send(
     public: &ChannelKey<'_>,
     random: &dyn SecureRandom,
 ) -> Result<([u8; ENCAPSULATED_KEY_BYTES], DirectionKeys), ChannelError> {
+    let (encapsulated, exporter) = encapsulate(public, &binding.info(), random)?;
+    Ok((encapsulated, derive(&exporter)?))
+}
+
+/// The sender's side of one encapsulation.
+pub(crate) fn encapsulate(
+    public: &ChannelKey<'_>,
+    info: &[u8],
+    random: &dyn SecureRandom,
+) -> Result<([u8; ENCAPSULATED_KEY_BYTES], Exporter), ChannelError> {
     let public = <XWing as Kem>::PublicKey::from_bytes(public.0).map_err(|_| ChannelError::Key)?;
     let mut drawn = Drawn::new(random)?;
     let (encapsulated, context) = hpke::setup_sender_with_rng::<ExportOnlyAead, HkdfSha384, XWing>(
         &OpModeS::Base,
         &public,
-        &binding.info(),
+        info,
         &mut drawn,
     )
     .map_err(|_| ChannelError::Key)?;
@@ -100,20 +139,14 @@ pub(super) fn send(
         return Err(ChannelError::Random);
     }
     let encapsulated = encapsulated.to_bytes().as_slice().try_into().map_err(|_| ChannelError::Key)?;
-    Ok((encapsulated, derive(|purpose, key| context.export(purpose, key))?))
+    Ok((encapsulated, Exporter(Box::new(move |purpose, key| context.export(purpose, key)))))
 }
 
-/// The enclave's public key as the claims name it.
-pub(super) struct ChannelKey<'a>(pub(super) &'a [u8]);
+/// An X-Wing public key as a document names it.
+pub(crate) struct ChannelKey<'a>(pub(crate) &'a [u8]);
 
-fn derive(
-    export: impl Fn(&[u8], &mut [u8]) -> Result<(), hpke::HpkeError>,
-) -> Result<DirectionKeys, ChannelError> {
-    let key = |purpose: label::Label| {
-        let mut key = [0; 32];
-        export(purpose.text().as_bytes(), &mut key).map_err(|_| ChannelError::Key)?;
-        Ok::<_, ChannelError>(RecordKey::take(&mut key)?)
-    };
+fn derive(exporter: &Exporter) -> Result<DirectionKeys, ChannelError> {
+    let key = |purpose| exporter.record_key(purpose);
     Ok(DirectionKeys { requests: key(label::REQUEST_KEY)?, answers: key(label::ANSWER_KEY)? })
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use strongroom_seal::digest::{CharterDigest, ControlsDigest};
 use strongroom_seal::key::VerifyingKey;
 
+use super::Requirement;
 use crate::ImagePcrs;
 use crate::release::ReleasedModel;
 
@@ -42,6 +43,8 @@ pub enum ModelDemand {
 pub enum ControlsDemand {
     /// Exactly these.
     Exactly(ControlsDigest),
+    /// Any that meet every one of these.
+    Meeting(Vec<Requirement>),
     /// Whatever the owner releases.
     OwnerDecides,
 }
@@ -71,6 +74,9 @@ impl Trust {
         }
         if matches!(&models, ModelDemand::Exactly(models) if models.is_empty()) {
             return Err(TrustError("model"));
+        }
+        if matches!(&controls, ControlsDemand::Meeting(requirements) if requirements.is_empty()) {
+            return Err(TrustError("control"));
         }
         if max_age.is_zero() {
             return Err(TrustError("age of a document"));

@@ -1,5 +1,8 @@
+use std::collections::{BTreeMap, BTreeSet};
+
 use ring::rand::SystemRandom;
 use strongroom_seal::key::Algorithm;
+use strongroom_seal::secret::{ApiKeyDigest, StateKey};
 
 use super::*;
 use crate::Pcr;
@@ -32,12 +35,119 @@ fn owner() -> Owner {
 }
 
 fn controls() -> Vec<u8> {
-    encode_controls(&Controls {
+    encode_controls(&open_controls()).unwrap()
+}
+
+fn open_controls() -> Controls {
+    let all = RoleControls {
+        operations: Operation::ALL.into(),
+        models: BTreeMap::from([("m".parse().unwrap(), Treatment::EXACT)]),
+        limits: Limits::NONE,
+    };
+    Controls {
         authentication: Authentication::ApiKey,
         max_request_bytes: 1024,
-        outputs: OutputPolicy::Exact,
-    })
-    .unwrap()
+        payloads: Payloads::NotRecorded,
+        audit: false,
+        counting: Counting::PerBoot,
+        rate: None,
+        roles: BTreeMap::from([("client".parse().unwrap(), all)]),
+        models: BTreeMap::new(),
+        routes: BTreeMap::new(),
+    }
+}
+
+#[test]
+fn controls_that_cannot_be_kept_are_refused() {
+    let mut nothing = open_controls();
+    nothing.rate = Some(Rate { rows: 0, per_ms: 1, burst: 1 });
+    let mut nowhere = open_controls();
+    let empty = RouteControls { models: BTreeSet::new(), fields: BTreeSet::new(), votes: false };
+    nowhere.routes.insert("r".parse().unwrap(), empty);
+    let mut crossed = open_controls();
+    for role in crossed.roles.values_mut() {
+        for treatment in role.models.values_mut() {
+            treatment.clamp = Some(Clamp { min: 1.0, max: 1.0 });
+        }
+    }
+    let mut even = open_controls();
+    let smooth = vec![Transform::Smooth { window: 2, axis: 0 }];
+    let transforms = BTreeMap::from([("x".to_owned(), smooth)]);
+    even.models.insert("m".parse().unwrap(), ModelControls { transforms, ..ModelControls::default() });
+    for wrong in [nothing, nowhere, crossed, even] {
+        assert!(matches!(encode_controls(&wrong), Err(ReleaseError::ControlsSense(_))));
+    }
+}
+
+fn private() -> Private {
+    let entry = KeyEntry {
+        key: ApiKeyDigest::new([1; 32]),
+        role: "client".parse().unwrap(),
+        organisation: None,
+        models: None,
+        not_after: None,
+        frozen_until: None,
+        limits: None,
+    };
+    Private {
+        state_key: StateKey::take(&mut [7; 32]),
+        audit_key: None,
+        organisations: BTreeMap::new(),
+        keys: vec![entry],
+        routes: BTreeMap::new(),
+    }
+}
+
+#[test]
+fn a_private_part_reads_back_and_fits_its_controls() {
+    let bytes = private().encode().unwrap();
+    let read = Private::decode(&bytes).unwrap();
+    assert!(read.keys == private().keys);
+    assert_eq!(read.state_key.expose_secret(), &[7; 32]);
+    assert_eq!(read.check(&open_controls()), Ok(()));
+}
+
+#[test]
+fn a_private_part_of_other_controls_is_refused() {
+    let mut stranger = private();
+    stranger.keys[0].role = "nobody".parse().unwrap();
+    let mut homeless = private();
+    homeless.keys[0].organisation = Some("acme".parse().unwrap());
+    let mut routed = private();
+    routed.routes.insert("r".parse().unwrap(), vec![]);
+    for wrong in [stranger, homeless, routed] {
+        assert!(matches!(wrong.check(&open_controls()), Err(ReleaseError::Private(_))));
+    }
+    let mut audited = open_controls();
+    audited.audit = true;
+    assert!(matches!(private().check(&audited), Err(ReleaseError::Private(_))));
+}
+
+#[test]
+fn a_route_needs_a_last_rule_for_everybody_and_stated_models() {
+    let model = |name: &str| Target::Model(name.parse().unwrap());
+    let rule = |target| RouteRule { roles: BTreeSet::new(), when: None, target };
+    let mut controls = open_controls();
+    let models = BTreeSet::from(["m".parse().unwrap()]);
+    let public = RouteControls { models, fields: BTreeSet::new(), votes: false };
+    controls.routes.insert("r".parse().unwrap(), public);
+    let check = |rules: Vec<RouteRule>| {
+        let mut private = private();
+        private.routes.insert("r".parse().unwrap(), rules);
+        private.check(&controls)
+    };
+    assert_eq!(check(vec![rule(model("m"))]), Ok(()));
+    assert!(check(vec![]).is_err() && check(vec![rule(model("other"))]).is_err());
+    let when = Condition { field: "amount".parse().unwrap(), at_least: Some(1.0), below: None };
+    let conditional = RouteRule { when: Some(when), ..rule(model("m")) };
+    assert!(check(vec![conditional]).is_err(), "neither the last for everybody nor by a stated field");
+    let vote = Ensemble {
+        members: vec!["m".parse().unwrap(); 2],
+        disagreement: 0.5,
+        stricter: Treatment::LABEL_ONLY,
+        vote: true,
+    };
+    assert!(check(vec![rule(Target::Ensemble(vote))]).is_err(), "votes where the controls say it does not");
 }
 
 fn release() -> Release {

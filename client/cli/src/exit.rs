@@ -101,7 +101,7 @@ const fn release(error: ReleaseError) -> u8 {
         ReleaseError::Deployment | ReleaseError::Controls => BINDING,
         ReleaseError::Epoch { .. } | ReleaseError::NotYet | ReleaseError::Expired => STALE_OR_NONCE,
         ReleaseError::Image { .. } => PCR,
-        ReleaseError::Sense(_) => USAGE,
+        ReleaseError::Sense(_) | ReleaseError::ControlsSense(_) | ReleaseError::Private(_) => USAGE,
     }
 }
 

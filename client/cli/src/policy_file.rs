@@ -7,16 +7,20 @@
 //! models = ["fraud"]          # absent: every model of the release
 //! ```
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::str::FromStr;
 
+use ring::rand::SystemRandom;
 use serde::Deserialize;
-use strongroom_attestation::release::{Access, Authentication, Controls, OutputPolicy, Private};
+use strongroom_attestation::release::{
+    Authentication, Controls, Counting, KeyEntry, Limits, Operation, Payloads, Private, RoleControls,
+    Treatment,
+};
 use strongroom_proto::limits::MAX_RECORD_BYTES;
 use strongroom_proto::name::Name;
 use strongroom_seal::limits::MIN_RECORD_BYTES;
-use strongroom_seal::secret::ApiKeyDigest;
+use strongroom_seal::secret::{ApiKeyDigest, StateKey};
 
 use crate::error::{CliError, Result};
 use crate::files;
@@ -27,12 +31,12 @@ use crate::limits::MAX_SMALL_FILE_BYTES;
 pub(crate) struct PolicyFile {
     max_request_bytes: Option<u64>,
     #[serde(default)]
-    key: Vec<KeyEntry>,
+    key: Vec<FileKey>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct KeyEntry {
+struct FileKey {
     sha256: String,
     models: Option<BTreeSet<Name>>,
 }
@@ -84,29 +88,54 @@ impl PolicyFile {
                 "no API key may ask: give --api-key-sha256, or a [[key]] of the policy",
             ));
         }
+        let role = RoleControls {
+            operations: BTreeSet::from([Operation::Infer]),
+            models: models.iter().map(|model| (model.clone(), Treatment::EXACT)).collect(),
+            limits: Limits::NONE,
+        };
+        let role_name: Name = "client".parse().map_err(|_| CliError::usage("role"))?;
         let controls = Controls {
             authentication: Authentication::ApiKey,
             max_request_bytes,
-            outputs: OutputPolicy::Exact,
+            payloads: Payloads::NotRecorded,
+            audit: false,
+            counting: Counting::PerBoot,
+            rate: None,
+            roles: BTreeMap::from([(role_name.clone(), role)]),
+            models: BTreeMap::new(),
+            routes: BTreeMap::new(),
         };
-        Ok((controls, Private { access: access(grants, models)? }))
+        let private = Private {
+            state_key: StateKey::generate(&SystemRandom::new()).map_err(|_| CliError::Random)?,
+            audit_key: None,
+            organisations: BTreeMap::new(),
+            keys: access(grants, models, &role_name)?,
+            routes: BTreeMap::new(),
+        };
+        Ok((controls, private))
     }
 }
 
 /// One entry a key; a key that is granted twice may ask what either grant allows.
-fn access(grants: Vec<KeyGrant>, models: &BTreeSet<Name>) -> Result<Vec<Access>> {
-    let mut access: Vec<Access> = Vec::new();
+fn access(grants: Vec<KeyGrant>, models: &BTreeSet<Name>, role: &Name) -> Result<Vec<KeyEntry>> {
+    let mut access: BTreeMap<ApiKeyDigest, BTreeSet<Name>> = BTreeMap::new();
     for grant in grants {
         let granted = grant.models.unwrap_or_else(|| models.clone());
         if !granted.is_subset(models) {
             return Err(CliError::usage("a key is granted a model that the release does not name"));
         }
-        match access.iter_mut().find(|known| known.key == grant.key) {
-            Some(known) => known.models.extend(granted),
-            None => access.push(Access { key: grant.key, models: granted }),
-        }
+        access.entry(grant.key).or_default().extend(granted);
     }
-    Ok(access)
+    let entry = |(key, models)| KeyEntry {
+        key,
+        role: role.clone(),
+        organisation: None,
+        models: Some(models),
+        not_after: None,
+        frozen_until: None,
+        limits: None,
+    };
+    Ok(access.into_iter().map(entry).collect())
 }
 
 fn digest(text: &str) -> std::result::Result<ApiKeyDigest, String> {
@@ -132,9 +161,9 @@ mod tests {
         let grants: Vec<KeyGrant> = grants.iter().map(|grant| grant.parse().unwrap()).collect();
         let (controls, private) = policy.parts(&grants, &models()).unwrap();
         assert_eq!(controls.max_request_bytes, 4096);
-        assert_eq!(private.access.len(), 2);
-        assert!(private.access.iter().any(|access| access.models == models()));
-        assert!(private.access.iter().any(|access| access.models.len() == 1));
+        assert_eq!(private.keys.len(), 2);
+        assert!(private.keys.iter().any(|key| key.models == Some(models())));
+        assert!(private.keys.iter().any(|key| key.models.as_ref().is_some_and(|models| models.len() == 1)));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use strongroom_proto::limits::MAX_OPENING_BYTES;
 use strongroom_proto::message::OPENING_HEADER_BYTES;
 use strongroom_proto::name::{Name, PackageId};
 use strongroom_seal::digest::{ModelDigest, OutcomeDigest};
-use strongroom_seal::message::{Answer, Outcome, REQUEST_ID_BYTES, Request, RequestId, split_answer};
+use strongroom_seal::message::{Answer, Ask, Outcome, REQUEST_ID_BYTES, Request, RequestId, split_answer};
 use strongroom_seal::record::request_record_bytes;
 use strongroom_seal::secret::SECRET_BYTES;
 use strongroom_seal::tensor::Tensor;
@@ -40,14 +40,14 @@ impl Call {
         }
         let mut id = [0; REQUEST_ID_BYTES];
         random.fill(&mut id).map_err(|_| ClientError::Local("no randomness"))?;
-        let InferRequest { model, version, inputs, outputs } = request;
+        let InferRequest { model, version, inputs, outputs, risk } = request;
         let outputs = outputs.into_iter().map(Cow::Owned).collect();
-        let request = Request { id: RequestId::new(id), model, version, inputs, outputs };
-        let encoded =
-            Zeroizing::new(request.encode().map_err(|_| ClientError::Request("cannot be encoded"))?);
+        let named = (model.clone(), version.clone());
+        let ask = Ask::Infer(Request { id: RequestId::new(id), model, version, inputs, outputs, risk });
+        let encoded = Zeroizing::new(ask.encode().map_err(|_| ClientError::Request("cannot be encoded"))?);
         request_record_bytes(encoded.len())
             .map_err(|_| ClientError::Request("is larger than any message"))?;
-        let Request { model, version, .. } = request;
+        let (model, version) = named;
         Ok(Self { model, version, encoded })
     }
 
@@ -78,6 +78,7 @@ impl Call {
         match Outcome::decode(parts.outcome).map_err(|_| ClientError::NotAnAnswer)? {
             Outcome::Open => Ok(Said::Open),
             Outcome::Refused(refusal) => Err(refusal.into()),
+            Outcome::Status(_) | Outcome::Audit(_) => Err(ClientError::NotAnAnswer),
             Outcome::Answer(answer) => {
                 let claimed = |id: &PackageId| {
                     claims.models.iter().find(|model| model.id == *id).map(|model| model.digest)

@@ -1,4 +1,5 @@
 use strongroom_attestation::claims::BootId;
+use strongroom_attestation::receipt::Budget;
 use strongroom_proto::name::PackageId;
 use strongroom_seal::digest::{ControlsDigest, ModelDigest, OutcomeDigest, ReleaseDigest, RequestDigest};
 use strongroom_seal::message::Answer;
@@ -17,6 +18,7 @@ fn call(bytes: usize, version: Option<&str>) -> Call {
         version,
         inputs: vec![tensor(bytes)],
         outputs: vec![],
+        risk: BTreeMap::new(),
     };
     Call::new(request, &SystemRandom::new()).unwrap()
 }
@@ -32,8 +34,15 @@ fn receipt(model: Option<ModelDigest>) -> Receipt {
         outcome: OutcomeDigest::of(b"a"),
         model,
         release: ReleaseDigest::of(b"r"),
+        epoch: 1,
         controls: ControlsDigest::of(b"c"),
+        treatment: None,
+        budget: Budget::default(),
         boot: BootId::new([1; 16]),
+        index: Some(1),
+        audit: None,
+        time: UnixMillis::new(2),
+        anchor: UnixMillis::new(1),
     }
 }
 
@@ -77,8 +86,13 @@ fn only_a_small_request_travels_with_the_opening() {
 #[test]
 fn a_torn_request_is_not_sent() {
     let torn = Tensor { shape: vec![9], ..tensor(1) };
-    let request =
-        InferRequest { model: "m".parse().unwrap(), version: None, inputs: vec![torn], outputs: vec![] };
+    let request = InferRequest {
+        model: "m".parse().unwrap(),
+        version: None,
+        inputs: vec![torn],
+        outputs: vec![],
+        risk: BTreeMap::new(),
+    };
     let refused = Call::new(request, &SystemRandom::new()).err();
     assert!(matches!(refused, Some(ClientError::Request(_))));
 }

@@ -1,5 +1,6 @@
 //! Clients that keep asking the bundled model while a test changes what is behind them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +24,13 @@ pub(crate) fn row(seed: u16) -> InferRequest {
     let mut data = f32::from(seed).to_le_bytes().to_vec();
     data.resize(30 * 4, 0);
     let input = Tensor { name: "X".into(), dtype: DType::Fp32, shape: vec![1, 30], data: data.into() };
-    InferRequest { model: "fraud".parse().unwrap(), version: None, inputs: vec![input], outputs: vec![] }
+    InferRequest {
+        model: "fraud".parse().unwrap(),
+        version: None,
+        inputs: vec![input],
+        outputs: vec![],
+        risk: BTreeMap::new(),
+    }
 }
 
 /// Workers that ask one request after the other; each fails with its first request that does.

@@ -17,8 +17,8 @@ use strongroom_proto::message::{ENCAPSULATED_KEY_BYTES, opening_header, request_
 use strongroom_proto::relay::{BootDocuments, Credentials, Range, Status};
 use strongroom_seal::key::{Algorithm, SigningKey};
 use strongroom_seal::limits::MIN_CHUNK_BYTES;
-use strongroom_seal::message::{Answer, Outcome, Refusal, Request, RequestId};
-use strongroom_seal::model::{AnswerBound, Dim, DimRange, Interface, TensorSpec};
+use strongroom_seal::message::{Answer, Ask, Outcome, Refusal, Request, RequestId};
+use strongroom_seal::model::{AnswerBound, Dim, DimRange, Interface, Schema, TensorSpec};
 use strongroom_seal::package::{
     Content, Manifest, ModelManifest, PrivateManifest, SignedManifest, WrappedKey, measure,
 };
@@ -97,11 +97,13 @@ fn requests() {
         version: Some("1".parse().unwrap()),
         inputs: tensors(),
         outputs: vec!["y".into()],
+        risk: [("amount".parse().unwrap(), 12.5)].into(),
     };
-    let bytes = request.encode().unwrap();
+    let model = request.model.clone();
+    let bytes = Ask::Infer(request).encode().unwrap();
     seed("request", &bytes);
     seed("opening", &[[8; 32].as_slice(), &bytes].concat());
-    let answer = Answer { model: request.model, version: "1".parse().unwrap(), outputs: tensors() };
+    let answer = Answer { model, version: "1".parse().unwrap(), outputs: tensors() };
     let outcome = Outcome::Answer(answer).encode().unwrap();
     seed("outcome", &outcome);
     let length = u32::try_from(outcome.len()).unwrap().to_be_bytes();
@@ -170,6 +172,7 @@ fn packages() {
             outputs: vec![spec("y", vec![batch()])],
             symbols: [("batch".to_owned(), DimRange { min: 1, max: 8 })].into(),
         },
+        schema: Schema::default(),
         answer: AnswerBound { names_bytes: 64, bytes_per_request_kib: 64, max_bytes: 4096 },
         content: measured(&plain),
     };

@@ -1,6 +1,6 @@
 //! Plaintext of sealed records: what an authenticated but hostile peer can say.
 
-use strongroom_seal::message::{Outcome, Request, split_answer, split_opening};
+use strongroom_seal::message::{Ask, Outcome, split_answer, split_opening};
 use strongroom_seal::model::{Dim, DimRange, Interface, TensorSpec};
 use strongroom_seal::tensor::{DType, Tensor, strings};
 
@@ -27,8 +27,9 @@ pub fn request(bytes: &[u8]) -> bool {
 }
 
 fn read_request(bytes: &[u8]) -> bool {
-    let Ok(request) = Request::decode(bytes) else { return false };
-    reads_back(&request, request.encode(), |bytes, first| Ok(Request::decode(bytes)? == *first));
+    let Ok(ask) = Ask::decode(bytes) else { return false };
+    reads_back(&ask, ask.encode(), |bytes, first| Ok(Ask::decode(bytes)? == *first));
+    let Ask::Infer(request) = &ask else { return true };
     request.inputs.iter().for_each(tensor);
     if interface().admit(&request.inputs).is_ok() {
         let checked = request.inputs.iter().all(|input| input.check().is_ok());

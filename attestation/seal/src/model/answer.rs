@@ -21,7 +21,7 @@ pub struct AnswerBound {
 }
 
 /// Bytes of an answer beside its outputs: receipt, refusal, field names.
-const ENVELOPE_BYTES: u64 = 1024;
+const ENVELOPE_BYTES: u64 = 1536;
 
 impl AnswerBound {
     /// Bytes of the record that answers a request record of `request_bytes` (a power of two).

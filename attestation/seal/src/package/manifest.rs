@@ -8,7 +8,7 @@ use strongroom_proto::name::{Name, PackageId};
 
 use super::{ChunkPlan, PackageError};
 use crate::label::{self, Label};
-use crate::model::{AnswerBound, Interface};
+use crate::model::{AnswerBound, Interface, Schema};
 
 /// The plaintext of a package.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +45,7 @@ pub trait Manifest: Serialize + DeserializeOwned {
 }
 
 /// The manifest of a model.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelManifest {
     /// The deployment it is sealed for.
@@ -54,6 +54,8 @@ pub struct ModelManifest {
     pub model: PackageId,
     /// Inputs and outputs.
     pub interface: Interface,
+    /// What values the inputs may hold.
+    pub schema: Schema,
     /// Size of answers.
     pub answer: AnswerBound,
     /// The ONNX file.
@@ -92,7 +94,9 @@ impl Manifest for ModelManifest {
 
     fn check(&self) -> Result<(), PackageError> {
         ChunkPlan::new(&self.content)?;
-        self.interface.check().map_err(|_| PackageError::Manifest("interface contradicts itself"))
+        self.interface.check().map_err(|_| PackageError::Manifest("interface contradicts itself"))?;
+        let schema = self.schema.check(&self.interface);
+        schema.map_err(|_| PackageError::Manifest("schema contradicts itself or the interface"))
     }
 }
 

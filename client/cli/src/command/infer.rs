@@ -1,5 +1,6 @@
 //! `infer`: one verified, sealed inference. stdout carries the response alone.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use strongroom_client::oip::{self, ResponseBody};
@@ -42,8 +43,13 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     let memory = Memory::load(&trust);
     let options = Options { known_epochs: memory.known(), ..Options::default() };
     let client = Client::connect(&args.url, trust, key, options)?;
-    let request =
-        InferRequest { model: args.model, version: args.version, inputs: body.inputs, outputs: body.outputs };
+    let request = InferRequest {
+        model: args.model,
+        version: args.version,
+        inputs: body.inputs,
+        outputs: body.outputs,
+        risk: BTreeMap::new(),
+    };
     let answer = client.infer(request).await;
     memory.keep(&client.epochs());
     let answer = answer?;

@@ -12,7 +12,7 @@ use serde::Serialize;
 use strongroom_engine::{DeriveOptions, Model, Tolerance, check_samples, derive};
 use strongroom_proto::name::{Name, PackageId};
 use strongroom_seal::limits::DEFAULT_CHUNK_BYTES;
-use strongroom_seal::model::{AnswerBound, DimRange, Interface};
+use strongroom_seal::model::{AnswerBound, DimRange, Interface, Schema};
 use strongroom_seal::package::{ModelManifest, SignedManifest, measure};
 
 use crate::error::{CliError, Result};
@@ -83,8 +83,14 @@ pub(crate) async fn run(args: &Args) -> Result<()> {
     args.check(&interface)?;
     let model = PackageId { name: args.name.clone(), version: args.version.clone() };
     let deployment = charter.charter().deployment.clone();
-    let manifest =
-        ModelManifest { deployment, model: model.clone(), interface: interface.clone(), answer, content };
+    let manifest = ModelManifest {
+        deployment,
+        model: model.clone(),
+        interface: interface.clone(),
+        schema: Schema::default(),
+        answer,
+        content,
+    };
     let signed =
         SignedManifest::sign(manifest, &key, &SystemRandom::new()).map_err(CliError::package(&args.out))?;
     args.encrypt(&signed).await?;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use strongroom_attestation::charter::SignedCharter;
-use strongroom_attestation::evidence::{CharterDemand, ControlsDemand, ModelDemand};
+use strongroom_attestation::evidence::{CharterDemand, ControlsDemand, ModelDemand, Requirement};
 use strongroom_attestation::published::{PublishedImage, PublishedMeasurements};
 use strongroom_attestation::release::{Bundle, Controls, Release, ReleasedModel};
 use strongroom_attestation::{Document, ImagePcrs, RootKind};
@@ -150,6 +150,9 @@ fn trust(bytes: &[u8]) -> Option<Explained> {
     let controls = match &demands.controls {
         ControlsDemand::Exactly(digest) => json!(digest.to_string()),
         ControlsDemand::OwnerDecides => json!("the owner decides them"),
+        ControlsDemand::Meeting(requirements) => {
+            json!(requirements.iter().map(Requirement::id).collect::<Vec<_>>())
+        }
     };
     let root = match demands.root.kind() {
         RootKind::AwsNitroG1 => "AWS Nitro Enclaves root G1",
