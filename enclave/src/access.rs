@@ -1,71 +1,140 @@
-//! Who may ask for what. A [`Permit`] is the proof that somebody was asked.
+//! From a caller and a request to a [`Permit`], the proof that everybody was asked.
+//!
+//! 1. Who asks and what: role, model or route, and whether any of them is frozen.
+//! 2. The shapes fit every model that will look at the request.
+//! 3. Key, organisation, models and enclave have allowance left; then it is charged.
+//!
+//! Each step consumes the last. Only a permit runs a model.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 
-use strongroom_attestation::release::Private;
+use strongroom_attestation::UnixMillis;
+use strongroom_attestation::release::{Ensemble, ModelControls, Target, Treatment};
+use strongroom_controls::access::thawed;
+use strongroom_controls::ledger::Holders;
+use strongroom_controls::measure::Priced;
+use strongroom_controls::{Caller, Charge, Ledger, route};
 use strongroom_proto::name::Name;
 use strongroom_seal::message::{Refusal, Request};
-use strongroom_seal::secret::{ApiKey, ApiKeyDigest};
 
 use crate::load::LoadedModel;
 use crate::serving::Serving;
 
-/// The API keys of a release and what each may ask.
-pub(crate) struct Access(HashMap<ApiKeyDigest, Arc<BTreeSet<Name>>>);
-
-/// The holder of an accepted API key. The only constructor is [`Access::authenticate`].
-#[derive(Clone)]
-pub(crate) struct Caller {
-    key: ApiKeyDigest,
-    models: Arc<BTreeSet<Name>>,
+/// A model that looks at a request, and how it is treated.
+#[derive(Clone, Copy)]
+pub(crate) struct Member<'a> {
+    pub(crate) model: &'a LoadedModel,
+    pub(crate) controls: &'a ModelControls,
 }
 
-/// The right to run one model once for one request. The only constructor is [`Caller::permit`].
+/// Step 1: a request that this caller may make.
+pub(crate) struct Asked<'a> {
+    caller: &'a Caller,
+    serving: &'a Serving,
+    members: Vec<Member<'a>>,
+    treatment: Treatment,
+    ensemble: Option<&'a Ensemble>,
+}
+
+/// The right to run these models once for one request, which has been charged.
 pub(crate) struct Permit<'a> {
-    model: &'a LoadedModel,
+    pub(crate) members: Vec<Member<'a>>,
+    pub(crate) treatment: Treatment,
+    pub(crate) ensemble: Option<&'a Ensemble>,
+    pub(crate) charge: Charge,
 }
 
-impl Access {
-    pub(crate) fn new(private: Private) -> Self {
-        Self(private.access.into_iter().map(|access| (access.key, Arc::new(access.models))).collect())
-    }
-
-    /// Looks a key up by its digest, so that no comparison depends on the key itself.
-    pub(crate) fn authenticate(&self, key: &ApiKey) -> Result<Caller, Refusal> {
-        let digest = key.digest();
-        let models = self.0.get(&digest).ok_or(Refusal::Key)?;
-        Ok(Caller { key: digest, models: Arc::clone(models) })
-    }
-}
-
-impl Caller {
-    pub(crate) fn key(&self) -> ApiKeyDigest {
-        self.key
-    }
-
-    /// Whether this caller may have this request answered, and by which model.
-    pub(crate) fn permit<'a>(
-        &self,
+impl<'a> Asked<'a> {
+    pub(crate) fn of(
+        caller: &'a Caller,
         serving: &'a Serving,
         request: &Request<'_>,
-    ) -> Result<Permit<'a>, Refusal> {
-        if !self.models.contains(&request.model) {
-            return Err(Refusal::Model);
+        now: UnixMillis,
+    ) -> Result<Self, Refusal> {
+        // 1
+        let treatment = *caller.may_infer(&request.model, now)?;
+        let controls = serving.release.controls();
+        let (members, ensemble) = match controls.routes.get(&request.model) {
+            None if !request.risk.is_empty() => {
+                return Err(Refusal::Input("a risk field is declared, and no route asks for one".to_owned()));
+            }
+            None => (vec![member(serving, &request.model, request.version.as_ref())?], None),
+            Some(_) if request.version.is_some() => return Err(Refusal::Model),
+            Some(route) => {
+                let rules = serving.routes.get(&request.model).map_or(&[] as &[_], Vec::as_slice);
+                let target = route::pick(route, rules, caller.role(), &request.risk)?;
+                let members = target
+                    .models()
+                    .iter()
+                    .map(|name| member(serving, name, None))
+                    .collect::<Result<_, _>>()?;
+                let ensemble = match target {
+                    Target::Ensemble(ensemble) => Some(ensemble),
+                    Target::Model(_) => None,
+                };
+                (members, ensemble)
+            }
+        };
+        for member in &members {
+            thawed(member.controls.frozen_until, now)?;
         }
-        let model = serving.find(&request.model, request.version.as_ref()).ok_or(Refusal::Model)?;
-        Ok(Permit { model })
+        Ok(Self { caller, serving, members, treatment, ensemble })
+    }
+
+    /// The model whose answer this will be.
+    pub(crate) fn answers(&self) -> Option<&'a LoadedModel> {
+        self.members.first().map(|member| member.model)
+    }
+
+    /// Steps 2 and 3.
+    pub(crate) fn charge(
+        self,
+        request: &Request<'_>,
+        ledger: &Ledger,
+        now: UnixMillis,
+    ) -> Result<Permit<'a>, Refusal> {
+        // 2
+        let mut charge = Charge { rows: 1, bits: 0 };
+        for (position, member) in self.members.iter().enumerate() {
+            let symbols: BTreeMap<String, u64> = member
+                .model
+                .model
+                .interface()
+                .admit(&request.inputs)
+                .map_err(|error| Refusal::Input(error.to_string()))?;
+            if position == 0 {
+                charge = self.price(member, &symbols);
+            }
+        }
+        // 3
+        let limits = self.caller.limits();
+        let holders = Holders {
+            key: (self.caller.key(), &limits),
+            organisation: self.caller.organisation(),
+            models: self
+                .members
+                .iter()
+                .map(|member| (&member.model.id.name, member.controls.limits.rate.as_ref()))
+                .collect(),
+            enclave: self.serving.release.controls().rate.as_ref(),
+        };
+        ledger.charge(&holders, charge, now)?;
+        let Self { members, treatment, ensemble, .. } = self;
+        Ok(Permit { members, treatment, ensemble, charge })
+    }
+
+    fn price(&self, member: &Member<'_>, symbols: &BTreeMap<String, u64>) -> Charge {
+        let priced = Priced {
+            interface: member.model.model.interface(),
+            controls: member.controls,
+            answer: &member.model.answer,
+        };
+        priced.charge(&self.treatment, symbols)
     }
 }
 
-impl<'a> Permit<'a> {
-    /// Which model it is for.
-    pub(crate) fn model(&self) -> &'a LoadedModel {
-        self.model
-    }
-
-    /// The model that may be run; the permit is used up.
-    pub(crate) fn redeem(self) -> &'a LoadedModel {
-        self.model
-    }
+fn member<'a>(serving: &'a Serving, name: &Name, version: Option<&Name>) -> Result<Member<'a>, Refusal> {
+    let model = serving.find(name, version).ok_or(Refusal::Model)?;
+    let controls = serving.release.controls().model(&model.id.name).unwrap_or(&serving.untreated);
+    Ok(Member { model, controls })
 }

@@ -11,6 +11,13 @@ use strongroom_attestation::{Statement, UnixMillis};
 #[derive(Clone)]
 pub(crate) struct EnclaveClock(Arc<Mutex<Anchor>>);
 
+/// A time, and where it is from.
+#[derive(Clone, Copy)]
+pub(crate) struct Reading {
+    pub(crate) now: UnixMillis,
+    pub(crate) anchor: UnixMillis,
+}
+
 #[derive(Clone, Copy)]
 struct Anchor {
     time: UnixMillis,
@@ -32,7 +39,13 @@ impl EnclaveClock {
 
     /// The present time.
     pub(crate) fn now(&self) -> UnixMillis {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).now()
+        self.reading().now
+    }
+
+    /// The present time, and the time of the document that it goes by.
+    pub(crate) fn reading(&self) -> Reading {
+        let anchor = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Reading { now: anchor.now(), anchor: anchor.time }
     }
 
     /// The same clock as KMS requests take it.

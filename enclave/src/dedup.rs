@@ -6,7 +6,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use strongroom_seal::digest::{ModelDigest, ReleaseDigest, RequestDigest};
+use strongroom_attestation::release::{ReleasedModel, Treatment};
+use strongroom_seal::digest::{ReleaseDigest, RequestDigest};
 use strongroom_seal::message::RequestId;
 use strongroom_seal::secret::ApiKeyDigest;
 use zeroize::Zeroizing;
@@ -22,11 +23,12 @@ pub(crate) struct Identity {
     pub(crate) release: ReleaseDigest,
 }
 
-/// An encoded outcome and the model it came from.
+/// An encoded outcome, the model it came from and how it was treated.
 #[derive(Clone)]
 pub(crate) struct Remembered {
     pub(crate) outcome: Arc<Zeroizing<Vec<u8>>>,
-    pub(crate) model: Option<ModelDigest>,
+    pub(crate) model: Option<ReleasedModel>,
+    pub(crate) treatment: Option<Treatment>,
 }
 
 /// Whether a request is to be served.
@@ -112,7 +114,7 @@ mod tests {
     }
 
     fn outcome(bytes: usize) -> Remembered {
-        Remembered { outcome: Arc::new(Zeroizing::new(vec![0; bytes])), model: None }
+        Remembered { outcome: Arc::new(Zeroizing::new(vec![0; bytes])), model: None, treatment: None }
     }
 
     #[test]

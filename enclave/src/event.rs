@@ -21,8 +21,21 @@ pub(crate) enum Event<'a> {
     Serving(u64),
     /// A release was not taken over.
     Refused(&'a TakeoverError),
+    /// What became of the state that the host handed over.
+    State(Restored),
     /// A panic was contained.
     Panicked,
+}
+
+/// What became of the state that the host handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Restored {
+    /// There was none.
+    Absent,
+    /// Counters go on where an earlier boot left off.
+    Continued,
+    /// It is not of this deployment, or another state key sealed it.
+    Unreadable,
 }
 
 impl fmt::Display for Event<'_> {
@@ -33,6 +46,11 @@ impl fmt::Display for Event<'_> {
             Self::Loaded(model) => write!(f, "loaded {model}"),
             Self::Serving(epoch) => write!(f, "serving release epoch {epoch}"),
             Self::Refused(error) => write!(f, "release refused: {error}"),
+            Self::State(Restored::Absent) => f.write_str("no state of an earlier boot: counters begin anew"),
+            Self::State(Restored::Continued) => f.write_str("counters go on where an earlier boot left off"),
+            Self::State(Restored::Unreadable) => {
+                f.write_str("the state of an earlier boot cannot be read: counters begin anew")
+            }
             Self::Panicked => f.write_str("a panic was contained"),
         }
     }

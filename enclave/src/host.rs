@@ -71,6 +71,11 @@ impl Host {
         if answer.len() as u64 > u64::from(length) { Err(HostError::Malformed) } else { Ok(answer) }
     }
 
+    /// Hands over what the host keeps, and waits until it says that it has.
+    pub(crate) async fn keep(&self, kind: Kind, body: Vec<u8>) -> Result<(), HostError> {
+        self.ask(kind, body.into()).await.map(drop)
+    }
+
     /// Hands a public event to the host's log, if there is a connection.
     pub(crate) async fn log(&self, event: Event<'_>) {
         if let Some(mux) = self.mux.lock().await.as_ref() {

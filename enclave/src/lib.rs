@@ -5,9 +5,13 @@
 //! environment or the system clock, and never hand anything to the host that was not declared public.
 
 mod access;
+mod answer;
+mod audit;
 mod boot;
 mod clock;
+mod continuity;
 mod dedup;
+mod done;
 mod event;
 mod hello;
 mod host;
@@ -21,8 +25,10 @@ mod run;
 mod service;
 mod serving;
 mod sessions;
+mod state;
 mod takeover;
 
+pub use audit::LogError;
 pub use boot::BootError;
 pub use load::LoadError;
 pub use platform::{ClockSource, Platform};

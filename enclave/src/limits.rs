@@ -56,8 +56,23 @@ pub const MAX_REMEMBERED_OUTCOME_BYTES: usize = MAX_REMEMBERED_BYTES / 16;
 /// Time between two attempts to load the first release.
 pub const FIRST_RELEASE_RETRY: Duration = Duration::from_secs(5);
 
-/// Bytes of a signed receipt.
-pub const MAX_RECEIPT_BYTES: usize = 640;
+/// Audit records that the host has not confirmed; beyond it nothing is answered.
+pub const MAX_PENDING_RECORDS: usize = 65_536;
+
+/// Time between two signed checkpoints of the audit log, while there are records.
+pub const AUDIT_PERIOD: Duration = Duration::from_secs(1);
+
+/// Time between two attempts to hand a batch of the audit log to the host.
+pub const AUDIT_RETRY: Duration = Duration::from_millis(500);
+
+/// Least time between two hand-overs of the enclave's state.
+pub const STATE_PERIOD: Duration = Duration::from_secs(1);
+
+/// Bytes of state that are handed over in a second, on average; large state is handed over less often.
+pub const STATE_BYTES_PER_SECOND: u64 = 4 * 1024 * 1024;
+
+/// Bytes of the smallest sealed state.
+pub const MIN_STATE_BYTES: usize = 4096;
 
 /// KiB of message bodies held at once; further ones wait on their connection.
 pub const MAX_BODY_KIB: usize = 512 * 1024;

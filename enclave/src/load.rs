@@ -6,11 +6,12 @@
 use std::sync::Arc;
 
 use strongroom_attestation::release::{Private, Release, ReleasedModel};
+use strongroom_controls::noise::Field;
 use strongroom_engine::Model;
 use strongroom_kms::{KmsError, Refusal};
 use strongroom_proto::name::PackageId;
 use strongroom_seal::digest::ModelDigest;
-use strongroom_seal::model::AnswerBound;
+use strongroom_seal::model::{AnswerBound, Schema};
 use strongroom_seal::package::{
     Accepted, Header, Manifest, ModelManifest, Opener, PREFIX_BYTES, PackageError, Prefix, PrivateManifest,
 };
@@ -73,6 +74,9 @@ pub(crate) struct LoadedModel {
     pub(crate) id: PackageId,
     pub(crate) digest: ModelDigest,
     pub(crate) answer: AnswerBound,
+    pub(crate) schema: Schema,
+    /// The waves of its keyed noise, where its schema has a lengthscale.
+    pub(crate) field: Option<Field>,
     pub(crate) model: Model,
 }
 
@@ -92,13 +96,18 @@ impl Loader {
             return Err(LoadError::OtherModel);
         }
         let key = self.keys.data_key(&package).await?;
+        let field_key = key.field_key().map_err(|_| KeyError::NotAKey)?;
         let opener = package.opener(&key)?;
         let onnx = self.content(&released.id, content_offset, opener).await?;
         let manifest = package.manifest().clone();
-        let build = tokio::task::spawn_blocking(move || Model::load(onnx, &manifest.interface));
-        let model = build.await.map_err(|_| LoadError::Interrupted)??;
-        let answer = package.manifest().answer;
-        Ok(LoadedModel { id: released.id.clone(), digest: released.digest, answer, model })
+        let build = tokio::task::spawn_blocking(move || {
+            let model = Model::load(onnx, &manifest.interface)?;
+            let field = Field::new(field_key, &manifest.interface, &manifest.schema).ok();
+            Ok::<_, strongroom_engine::LoadError>((model, field))
+        });
+        let (model, field) = build.await.map_err(|_| LoadError::Interrupted)??;
+        let (answer, schema) = (package.manifest().answer, package.manifest().schema.clone());
+        Ok(LoadedModel { id: released.id.clone(), digest: released.digest, answer, schema, field, model })
     }
 
     /// Decrypts the private part of a release.

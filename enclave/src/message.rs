@@ -1,43 +1,41 @@
-//! One message: open it, decide, run the model, seal the outcome.
+//! One message: open it, decide, run the model, record and seal the outcome.
 //!
 //! What depends on content, key or policy ends as a sealed answer of the ordinary size. Only what the
-//! host can see anyway becomes a code in clear.
+//! host can see anyway becomes a code in clear. Each sealed answer makes one record in the audit log, whatever it
+//! says, so that the host cannot tell one from another by what it has to keep.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-use strongroom_attestation::channel::{AnswerSlot, Sealed, ServerSession};
-use strongroom_attestation::receipt::Receipt;
-use strongroom_engine::RunError;
+use strongroom_attestation::channel::{Sealed, ServerSession};
+use strongroom_attestation::release::Operation;
+use strongroom_controls::Caller;
 use strongroom_proto::Code;
 use strongroom_proto::hello::OfferId;
 use strongroom_proto::limits::MAX_OPENING_BYTES;
 use strongroom_proto::message::{ENCAPSULATED_KEY_BYTES, Message};
-use strongroom_proto::name::PackageId;
-use strongroom_seal::digest::{ModelDigest, OutcomeDigest, RequestDigest};
-use strongroom_seal::limits::RECORD_OVERHEAD_BYTES;
-use strongroom_seal::message::{Answer, Outcome, Refusal, Request, split_opening};
+use strongroom_seal::digest::RequestDigest;
+use strongroom_seal::message::{Ask, AuditReport, EnclaveStatus, Outcome, Refusal, Request, split_opening};
 use strongroom_seal::model::AnswerBound;
 use strongroom_seal::secret::ApiKey;
 use zeroize::Zeroizing;
 
-use crate::access::Permit;
-use crate::dedup::{Claim, Identity, Remembered};
-use crate::limits::MAX_RECEIPT_BYTES;
-use crate::load::LoadedModel;
+use crate::access::Asked;
+use crate::answer;
+use crate::dedup::{Claim, Identity};
+use crate::done::Done;
 use crate::offers::Offer;
 use crate::service::Service;
 use crate::serving::Serving;
 use crate::sessions::Live;
 
-/// What one request led to.
-struct Done {
-    /// The encoded outcome.
-    outcome: Arc<Zeroizing<Vec<u8>>>,
-    /// The model that was reached.
-    model: Option<ModelDigest>,
-    /// How large the answer is to be.
+/// An inference that an accepted caller asks for.
+struct Inference<'a> {
+    serving: &'a Serving,
+    caller: &'a Caller,
+    request: &'a Request<'a>,
+    /// The request as it was sealed.
+    body: &'a [u8],
     bound: AnswerBound,
 }
 
@@ -50,13 +48,22 @@ impl Service {
         match Message::parse(message).ok_or(Code::Malformed)? {
             Message::Opening { .. } if message.len() > MAX_OPENING_BYTES => Err(Code::TooLarge),
             Message::Opening { offer, nonce, encapsulated_key, header, record } => {
+                self.room()?;
                 let offer = self.offers.take(offer, nonce, Instant::now()).ok_or(Code::Misdirected)?;
                 self.opening(offer, encapsulated_key, Sealed { header, record })
             }
             Message::Request { session, number, header, record } => {
+                self.room()?;
                 self.request(session, number, Sealed { header, record })
             }
         }
+    }
+
+    /// Whether another answer can be recorded.
+    fn room(&self) -> Result<(), Code> {
+        let full =
+            self.serving().is_some_and(|serving| serving.audit.as_ref().is_some_and(|log| log.is_full()));
+        if full { Err(Code::Busy) } else { Ok(()) }
     }
 
     fn opening(
@@ -76,11 +83,14 @@ impl Service {
         let content = RequestDigest::of(request);
         // A refused key gets a session as well, which answers nothing else: whether a key was accepted is
         // between the enclave and the client.
-        let caller = serving.access.authenticate(&key).ok();
+        let caller = serving.grants.authenticate(&key, self.measured.clock().now()).ok();
         let live = Arc::new(Live { channel, caller, serving });
         self.sessions.add(Arc::clone(&live), Instant::now(), |live| self.is_current(&live.serving));
         let done = match (&live.caller, request.is_empty()) {
-            (Some(_), true) => Done::without_model(&live.serving, None, &Outcome::Open)?,
+            (Some(_), true) => {
+                let bound = live.serving.answer_bound(None).ok_or(Code::Unavailable)?;
+                Done::without_model(bound, &Outcome::Open)?
+            }
             _ => self.serve(&live, request)?,
         };
         self.seal(&live, slot, content, done)
@@ -104,122 +114,96 @@ impl Service {
         if sealed.record.len() as u64 > allowed { Err(Code::TooLarge) } else { Ok(()) }
     }
 
-    /// Decides on a request and, if permitted, runs the model; once, however often it is repeated.
+    /// Decides on what is asked.
     fn serve(&self, live: &Live, body: &[u8]) -> Result<Done, Code> {
         let serving = live.serving.as_ref();
-        let request = Request::decode(body);
-        // A refusal has the size that the named model's answer would have had.
-        let named = request.as_ref().ok().and_then(|r| serving.find(&r.model, r.version.as_ref()));
-        let Some(caller) = &live.caller else {
-            return Done::refused(serving, named, Refusal::Key);
+        let ask = Ask::decode(body);
+        // Whatever is answered has the size that an answer of the named model would have had.
+        let named = match &ask {
+            Ok(Ask::Infer(request)) => Some((&request.model, request.version.as_ref())),
+            _ => None,
         };
-        let Ok(request) = request else {
-            return Done::refused(serving, named, Refusal::Malformed);
+        let bound = serving.answer_bound(named).ok_or(Code::Unavailable)?;
+        match (&live.caller, &ask) {
+            (None, _) => Done::refused(bound, Refusal::Key),
+            (Some(_), Err(_)) => Done::refused(bound, Refusal::Malformed),
+            (Some(caller), Ok(Ask::Infer(request))) => {
+                let done = self.infer(Inference { serving, caller, request, body, bound });
+                done.map(|done| done.of(Operation::Infer))
+            }
+            (Some(caller), Ok(Ask::Status)) => {
+                self.tell(caller, bound, Operation::Status, || self.enclave_status(serving))
+            }
+            (Some(caller), Ok(Ask::Audit)) => {
+                self.tell(caller, bound, Operation::Audit, || audit_report(serving))
+            }
+        }
+    }
+
+    /// Runs the models that answer a request, if it is permitted; once, however often it is repeated.
+    fn infer(&self, asked: Inference<'_>) -> Result<Done, Code> {
+        let Inference { serving, caller, request, body, bound } = asked;
+        let now = self.measured.clock().now();
+        let asked = match Asked::of(caller, serving, request, now) {
+            Ok(asked) => asked,
+            Err(refusal) => return Done::refused(bound, refusal),
         };
-        let permit = match caller.permit(serving, &request) {
-            Ok(permit) => permit,
-            Err(refusal) => return Done::refused(serving, named, refusal),
-        };
-        let model = permit.model();
+        let model = asked.answers().ok_or(Code::Unavailable)?;
         let identity = Identity {
-            caller: caller.key(),
+            caller: *caller.key(),
             id: request.id,
             content: RequestDigest::of(body),
             release: serving.release.digest(),
         };
         match self.dedup.claim(identity) {
-            Claim::Served(Remembered { outcome, model: reached }) => {
-                Ok(Done { outcome, model: reached, bound: model.answer })
-            }
-            Claim::InFlight => Done::of_model(model, &Outcome::Refused(Refusal::InFlight)),
+            Claim::Served(remembered) => Ok(Done::repeated(bound, remembered)),
+            Claim::InFlight => Done::of_model(model, bound, &Outcome::Refused(Refusal::InFlight)),
             Claim::Mine(claimed) => {
-                let done = Done::of_model(model, &contained(permit, &request))?;
-                claimed.finish(Remembered { outcome: Arc::clone(&done.outcome), model: done.model });
+                // A refusal for want of allowance is not remembered: the same request may pass later.
+                let permit = match asked.charge(request, &self.continuity.ledger, now) {
+                    Ok(permit) => permit,
+                    Err(refusal) => return Done::of_model(model, bound, &Outcome::Refused(refusal)),
+                };
+                let charge = permit.charge;
+                let ran = answer::run(permit, request, caller);
+                let done = Done::ran(model, bound, &ran, charge)?;
+                claimed.finish(done.remembered());
                 Ok(done)
             }
         }
     }
 
-    /// Signs the receipt and seals both into a record of the ordinary size.
-    fn seal(
+    /// Answers a question about the enclave itself, if the caller's role allows it.
+    fn tell(
         &self,
-        live: &Live,
-        slot: AnswerSlot,
-        request: RequestDigest,
-        done: Done,
-    ) -> Result<Vec<u8>, Code> {
-        let serving = live.serving.as_ref();
-        let record_bytes = done.bound.record_bytes(slot.request_bytes());
-        let done = done.fitting(record_bytes)?;
-        let receipt = Receipt {
-            request,
-            outcome: OutcomeDigest::of(&done.outcome),
-            model: done.model,
-            release: serving.release.digest(),
-            controls: serving.release.release().controls,
-            boot: self.measured.boot_id(),
+        caller: &Caller,
+        bound: AnswerBound,
+        operation: Operation,
+        answer: impl FnOnce() -> Result<Outcome<'static>, Code>,
+    ) -> Result<Done, Code> {
+        let outcome = match caller.may(operation, self.measured.clock().now()) {
+            Ok(()) => answer()?,
+            Err(refusal) => Outcome::Refused(refusal),
         };
-        let receipt = receipt.sign(self.measured.receipt_key(), self.random.as_ref());
-        let receipt = receipt.map_err(|_| Code::Unavailable)?;
-        let length = u32::try_from(done.outcome.len()).map_err(|_| Code::Unavailable)?.to_be_bytes();
-        let parts: [&[u8]; 3] = [&length, &done.outcome, &receipt];
-        live.channel.seal_answer(slot, &parts, record_bytes).map_err(|_| Code::Unavailable)
+        Ok(Done::without_model(bound, &outcome)?.of(operation))
+    }
+
+    fn enclave_status(&self, serving: &Serving) -> Result<Outcome<'static>, Code> {
+        let release = serving.release.release();
+        Ok(Outcome::Status(EnclaveStatus {
+            uptime_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            epoch: release.epoch,
+            not_after_ms: release.not_after.as_millis(),
+            models: serving.models.keys().cloned().collect(),
+            sessions: self.sessions.len() as u64,
+            answered: self.answered(),
+            audit_pending: serving.audit.as_ref().map_or(0, |log| log.pending() as u64),
+        }))
     }
 }
 
-impl Done {
-    fn new(outcome: &Outcome<'_>, model: Option<ModelDigest>, bound: AnswerBound) -> Result<Self, Code> {
-        let outcome = outcome.encode().map_err(|_| Code::Unavailable)?;
-        Ok(Self { outcome: Arc::new(Zeroizing::new(outcome)), model, bound })
-    }
-
-    fn of_model(model: &LoadedModel, outcome: &Outcome<'_>) -> Result<Self, Code> {
-        Self::new(outcome, Some(model.digest), model.answer)
-    }
-
-    /// An outcome that no model gave, of the size of an answer of `named`, or of the first model's.
-    fn without_model(
-        serving: &Serving,
-        named: Option<&LoadedModel>,
-        outcome: &Outcome<'_>,
-    ) -> Result<Self, Code> {
-        let bound = named.map(|model| model.answer).or_else(|| serving.ordinary_answer());
-        Self::new(outcome, None, bound.ok_or(Code::Unavailable)?)
-    }
-
-    fn refused(serving: &Serving, named: Option<&LoadedModel>, refusal: Refusal) -> Result<Self, Code> {
-        Self::without_model(serving, named, &Outcome::Refused(refusal))
-    }
-
-    /// Itself if it fits the record, else a refusal that does.
-    fn fitting(self, record_bytes: usize) -> Result<Self, Code> {
-        let beside = RECORD_OVERHEAD_BYTES + size_of::<u32>() + MAX_RECEIPT_BYTES;
-        if self.outcome.len() <= record_bytes.saturating_sub(beside) {
-            return Ok(self);
-        }
-        Self::new(&Outcome::Refused(Refusal::AnswerSize), self.model, self.bound)
-    }
-}
-
-/// As [`run`]. A panic becomes a sealed refusal like any other, because it depends on the content.
-fn contained(permit: Permit<'_>, request: &Request<'_>) -> Outcome<'static> {
-    let outcome = catch_unwind(AssertUnwindSafe(|| run(permit, request)));
-    outcome.unwrap_or(Outcome::Refused(Refusal::Failed))
-}
-
-/// Runs the model that a permit names; the permit is used up.
-fn run(permit: Permit<'_>, request: &Request<'_>) -> Outcome<'static> {
-    let loaded = permit.redeem();
-    let outputs: Vec<String> = request.outputs.iter().map(ToString::to_string).collect();
-    let answered = loaded.model.admit(&request.inputs, &outputs).and_then(|valid| loaded.model.run(valid));
-    match answered {
-        Ok(outputs) => {
-            let PackageId { name, version } = loaded.id.clone();
-            Outcome::Answer(Answer { model: name, version, outputs })
-        }
-        Err(error @ (RunError::Interface(_) | RunError::Text(_) | RunError::Shape)) => {
-            Outcome::Refused(Refusal::Input(error.to_string()))
-        }
-        Err(_) => Outcome::Refused(Refusal::Failed),
-    }
+fn audit_report(serving: &Serving) -> Result<Outcome<'static>, Code> {
+    let none = AuditReport { segment: None, records: 0, confirmed: 0, checkpoint: Vec::new() };
+    let report = serving.audit.as_ref().map_or(Ok(none), |log| log.report());
+    report.map(Outcome::Audit).map_err(|_| Code::Unavailable)
 }

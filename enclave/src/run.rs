@@ -52,10 +52,12 @@ pub async fn run(platform: Platform) -> Result<(), RunError> {
     let keys = Keys::new(&platform, &measured, host.clone())?;
     let loader = Loader { measured, host: host.clone(), keys };
     let (hellos, queue) = Hellos::queue();
-    let service = Arc::new(Service::new(loader, Arc::clone(&platform.nsm), random, hellos));
+    let nsm = Arc::clone(&platform.nsm);
+    let service = Arc::new(Service::new(loader, nsm, random, hellos, documents.state));
     let listener = Listener::bind(&platform.service, platform.parent)?;
     tokio::spawn(queue.serve(Arc::clone(&service)));
     tokio::spawn(sweep(Arc::clone(&service)));
+    tokio::spawn(Arc::clone(&service.continuity).keep(Arc::clone(&service), host.clone()));
     tokio::spawn(first_release(Arc::clone(&service), host, documents.release));
     accept(&listener, &service).await
 }

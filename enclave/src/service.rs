@@ -7,6 +7,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use ring::rand::SecureRandom;
 use strongroom_attestation::Nsm;
+use strongroom_attestation::audit::AuditEvent;
 use strongroom_link::{Answer, Handler};
 use strongroom_proto::Code;
 use strongroom_proto::frame::Kind;
@@ -16,6 +17,7 @@ use strongroom_proto::relay::Status;
 use tokio::sync::Semaphore;
 
 use crate::boot::Measured;
+use crate::continuity::Continuity;
 use crate::dedup::Dedup;
 use crate::event::Event;
 use crate::hello::Hellos;
@@ -24,7 +26,7 @@ use crate::load::Loader;
 use crate::offers::Offers;
 use crate::serving::Serving;
 use crate::sessions::Sessions;
-use crate::takeover::TakeoverError;
+use crate::takeover::{Ready, TakeoverError};
 
 /// The state of a running enclave.
 pub(crate) struct Service {
@@ -34,6 +36,8 @@ pub(crate) struct Service {
     pub(crate) offers: Offers,
     pub(crate) sessions: Sessions,
     pub(crate) dedup: Dedup,
+    pub(crate) continuity: Arc<Continuity>,
+    pub(crate) started: Instant,
     loader: Loader,
     hellos: Hellos,
     serving: RwLock<Option<Arc<Serving>>>,
@@ -53,9 +57,12 @@ impl Service {
         nsm: Arc<dyn Nsm>,
         random: Arc<dyn SecureRandom + Send + Sync>,
         hellos: Hellos,
+        state: Vec<u8>,
     ) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
+            continuity: Arc::new(Continuity::new(&loader.measured, &nsm, &random, state)),
+            started: Instant::now(),
             measured: Arc::clone(&loader.measured),
             nsm,
             random,
@@ -96,10 +103,14 @@ impl Service {
             self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clear();
             return Code::Ok;
         }
-        match self.loader.take_over(bundle, current.as_deref(), *floor).await {
+        let ready = match self.loader.take_over(bundle, current.as_deref(), *floor).await {
+            Ok(ready) => self.begin(ready).await,
+            Err(error) => Err(error),
+        };
+        match ready {
             Ok(serving) => {
                 *floor = serving.release.release().epoch;
-                self.replace(Some(Arc::new(serving)));
+                self.replace(Some(serving));
                 self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clear();
                 self.loader.host.log(Event::Serving(*floor)).await;
                 Code::Ok
@@ -117,11 +128,33 @@ impl Service {
         }
     }
 
+    /// Goes on counting where an earlier boot left off, begins the audit log where there is none yet, and records
+    /// the release in it.
+    async fn begin(&self, ready: Ready) -> Result<Arc<Serving>, TakeoverError> {
+        if let Some(restored) = self.continuity.restore(&ready.private.state_key) {
+            self.loader.host.log(Event::State(restored)).await;
+        }
+        let log = self.continuity.log_for(ready.private.audit_key.as_ref(), &self.loader.host).await;
+        let serving = ready.serve(log.map_err(TakeoverError::Audit)?);
+        self.continuity.ledger.prune(|key| serving.grants.knows(key));
+        if let Some(log) = &serving.audit {
+            let (epoch, digest) = (serving.release.release().epoch, serving.release.digest());
+            let recorded = log.append(AuditEvent::Release { epoch, digest }, self.measured.clock().now());
+            recorded.map_err(TakeoverError::Audit)?;
+        }
+        Ok(Arc::new(serving))
+    }
+
     /// From now on this is served, and whoever was verified against another release must verify again.
     fn replace(&self, serving: Option<Arc<Serving>>) {
         *self.serving.write().unwrap_or_else(PoisonError::into_inner) = serving;
         self.offers.clear();
         self.sessions.clear();
+    }
+
+    /// Messages answered since boot.
+    pub(crate) fn answered(&self) -> u64 {
+        self.answered.load(Ordering::Relaxed)
     }
 
     fn status(&self) -> Status {
@@ -130,7 +163,7 @@ impl Service {
             serving: serving.is_some(),
             epoch: serving.map_or(0, |serving| serving.release.release().epoch),
             sessions: self.sessions.len() as u64,
-            answered: self.answered.load(Ordering::Relaxed),
+            answered: self.answered(),
             refusal: self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use strongroom_attestation::release::{AcceptedRelease, Bundle};
+use strongroom_attestation::release::{AcceptedRelease, Bundle, ModelControls, RouteRule};
+use strongroom_controls::Grants;
 use strongroom_proto::name::{Name, PackageId};
 use strongroom_seal::model::AnswerBound;
+use strongroom_seal::secret::StateKey;
 
-use crate::access::Access;
+use crate::audit::AuditLog;
 use crate::load::LoadedModel;
 
 /// A release with everything it needs to be served.
@@ -15,7 +17,14 @@ pub(crate) struct Serving {
     pub(crate) release: AcceptedRelease,
     /// The documents as received, for evidence.
     pub(crate) bundle: Bundle,
-    pub(crate) access: Access,
+    pub(crate) grants: Grants,
+    pub(crate) routes: BTreeMap<Name, Vec<RouteRule>>,
+    /// Seals what this boot leaves to the next.
+    pub(crate) state_key: StateKey,
+    /// Where every answer under this release is recorded, if its controls state an audit log.
+    pub(crate) audit: Option<Arc<AuditLog>>,
+    /// The controls of models that the release has none for.
+    pub(crate) untreated: ModelControls,
     pub(crate) models: BTreeMap<PackageId, Arc<LoadedModel>>,
 }
 
@@ -34,8 +43,21 @@ impl Serving {
         Bundle::decode(bytes).is_ok_and(|bundle| bundle == self.bundle)
     }
 
-    /// The bound on answers that reach no model. It is a model's own, so that a refusal looks like an answer.
-    pub(crate) fn ordinary_answer(&self) -> Option<AnswerBound> {
-        self.models.values().next().map(|model| model.answer)
+    /// The bound on answers to whoever asks for this name, refusals included: of a model its own, of a route one
+    /// that each of its models keeps. Where nothing of that name is served, the first model's, so that a refusal
+    /// looks like an answer.
+    pub(crate) fn answer_bound(&self, asked: Option<(&Name, Option<&Name>)>) -> Option<AnswerBound> {
+        let ordinary = self.models.values().next().map(|model| model.answer);
+        let Some((name, version)) = asked else { return ordinary };
+        let own = match self.release.controls().routes.get(name) {
+            Some(route) => route
+                .models
+                .iter()
+                .filter_map(|name| self.find(name, None))
+                .map(|model| model.answer)
+                .reduce(|one, other| one.or_larger(other)),
+            None => self.find(name, version).map(|model| model.answer),
+        };
+        own.or(ordinary)
     }
 }

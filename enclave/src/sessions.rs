@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use strongroom_attestation::channel::ServerSession;
+use strongroom_controls::Caller;
 use strongroom_proto::hello::OfferId;
 
-use crate::access::Caller;
 use crate::limits::{MAX_REFUSED_SESSIONS, MAX_SESSIONS, SESSION_IDLE};
 use crate::serving::Serving;
 

@@ -4,13 +4,18 @@
 //! one ends, so that clients judge the new one in full. Within a boot the epoch never goes back. A newer
 //! release that does not list this image withdraws it: nothing is served until a still newer one lists it.
 
+mod fits;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use strongroom_attestation::release::{AcceptedRelease, Bundle, Release, ReleaseContext, ReleaseError};
+use strongroom_attestation::release::{
+    AcceptedRelease, Bundle, ModelControls, Private, Release, ReleaseContext, ReleaseError,
+};
+use strongroom_controls::Grants;
 use strongroom_proto::name::PackageId;
 
-use crate::access::Access;
+use crate::audit::{AuditLog, LogError};
 use crate::event::Event;
 use crate::load::{LoadError, LoadedModel, Loader};
 use crate::serving::Serving;
@@ -38,6 +43,12 @@ pub(crate) enum TakeoverError {
     /// One of its packages.
     #[error("private part: {0}")]
     Private(LoadError),
+    /// Its controls do not fit its models.
+    #[error("controls: {0}")]
+    Controls(&'static str),
+    /// Its audit log could not be begun.
+    #[error("audit log: {0}")]
+    Audit(LogError),
     /// One of its models.
     #[error("{model}: {error}")]
     Model {
@@ -53,9 +64,29 @@ impl TakeoverError {
     pub(crate) fn may_pass(&self) -> bool {
         match self {
             Self::Release(error) => *error == ReleaseError::NotYet,
-            Self::RolledBack { .. } | Self::Withdrawn { .. } => false,
+            Self::RolledBack { .. } | Self::Withdrawn { .. } | Self::Controls(_) => false,
+            Self::Audit(error) => matches!(error, LogError::Document(_)),
             Self::Private(error) | Self::Model { error, .. } => error.may_pass(),
         }
+    }
+}
+
+/// A release with everything loaded, before its audit log is begun.
+pub(crate) struct Ready {
+    release: AcceptedRelease,
+    bundle: Bundle,
+    pub(crate) private: Private,
+    models: BTreeMap<PackageId, Arc<LoadedModel>>,
+}
+
+impl Ready {
+    /// The release as it is served from now on.
+    pub(crate) fn serve(self, audit: Option<Arc<AuditLog>>) -> Serving {
+        let Self { release, bundle, private, models } = self;
+        let grants = Grants::new(&private, release.controls());
+        let Private { state_key, routes, .. } = private;
+        let untreated = ModelControls::default();
+        Serving { release, bundle, grants, routes, state_key, audit, untreated, models }
     }
 }
 
@@ -66,7 +97,7 @@ impl Loader {
         bundle: &[u8],
         current: Option<&Serving>,
         floor: u64,
-    ) -> Result<Serving, TakeoverError> {
+    ) -> Result<Ready, TakeoverError> {
         let bundle = Bundle::decode(bundle)?;
         let context = ReleaseContext {
             charter: self.measured.charter(),
@@ -83,8 +114,10 @@ impl Loader {
         newer(release.release().epoch, floor)?;
         let private =
             self.private(release.release(), &bundle.private).await.map_err(TakeoverError::Private)?;
+        private.check(release.controls())?;
         let models = self.models(release.release(), current).await?;
-        Ok(Serving { release, bundle, access: Access::new(private), models })
+        fits::check(release.controls(), &private, &models).map_err(TakeoverError::Controls)?;
+        Ok(Ready { release, bundle, private, models })
     }
 
     /// Loads the models of a release; those that are loaded already are shared, not loaded twice.

@@ -33,7 +33,7 @@ pub const MAX_LOG_LINE_BYTES: usize = KIB;
 pub const MAX_SMALL_BYTES: usize = 64 * KIB;
 
 /// Bytes of an enclave's sealed state, which its host keeps for the next boot.
-pub const MAX_STATE_BYTES: usize = 16 * MIB;
+pub const MAX_STATE_BYTES: usize = 33 * MIB;
 
 /// Bytes of one batch of the audit log.
 pub const MAX_AUDIT_BATCH_BYTES: usize = MIB;

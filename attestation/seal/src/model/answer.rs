@@ -24,6 +24,16 @@ pub struct AnswerBound {
 const ENVELOPE_BYTES: u64 = 1536;
 
 impl AnswerBound {
+    /// A bound that holds for answers of either.
+    #[must_use]
+    pub fn or_larger(self, other: Self) -> Self {
+        Self {
+            names_bytes: self.names_bytes.max(other.names_bytes),
+            bytes_per_request_kib: self.bytes_per_request_kib.max(other.bytes_per_request_kib),
+            max_bytes: self.max_bytes.max(other.max_bytes),
+        }
+    }
+
     /// Bytes of the record that answers a request record of `request_bytes` (a power of two).
     #[must_use]
     pub fn record_bytes(&self, request_bytes: usize) -> usize {

@@ -1,0 +1,88 @@
+//! Whether the controls of a release fit the models that it loads.
+//!
+//! What they name must be there, and what they promise must be possible, or nothing is served: no control is
+//! ever left out because it could not be applied.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use strongroom_attestation::release::{Controls, ModelControls, OutputKind, Private, Target, Treatment};
+use strongroom_proto::name::{Name, PackageId};
+
+use crate::load::LoadedModel;
+
+type Models = BTreeMap<PackageId, Arc<LoadedModel>>;
+
+/// Checks controls against models.
+pub(super) fn check(controls: &Controls, private: &Private, models: &Models) -> Result<(), &'static str> {
+    let named = |name: &Name| models.values().filter(|model| model.id.name == *name).collect::<Vec<_>>();
+    for (name, own) in &controls.models {
+        let loaded = named(name);
+        if loaded.is_empty() {
+            return Err("a model is named that the release does not load");
+        }
+        loaded.iter().try_for_each(|model| fits(own, model))?;
+    }
+    for (asked, treatment) in controls.treatments() {
+        let leads_to = controls.routes.get(asked).map(|route| route.models.iter().collect());
+        for name in leads_to.unwrap_or_else(|| vec![asked]) {
+            possible(treatment, &named(name))?;
+        }
+    }
+    private.routes.values().flatten().try_for_each(|rule| match &rule.target {
+        Target::Model(name) => only(&named(name)).map(drop),
+        Target::Ensemble(ensemble) => {
+            let members: Vec<_> = ensemble.members.iter().map(&named).collect();
+            members.iter().try_for_each(|member| only(member).map(drop))?;
+            members.iter().try_for_each(|member| possible(&ensemble.stricter, member))?;
+            let mut inputs = members.iter().flatten().map(|model| &model.model.interface().inputs);
+            let first = inputs.next();
+            if inputs.all(|other| Some(other) == first) {
+                Ok(())
+            } else {
+                Err("members of an ensemble take other inputs")
+            }
+        }
+    })
+}
+
+/// The one version there is: routes name models without one.
+fn only<'a>(named: &[&'a Arc<LoadedModel>]) -> Result<&'a Arc<LoadedModel>, &'static str> {
+    match named {
+        [one] => Ok(one),
+        [] => Err("a route leads to a model that the release does not load"),
+        _ => Err("a route leads to a model of several versions"),
+    }
+}
+
+/// Whether what is said of a model's inputs and outputs is so.
+fn fits(controls: &ModelControls, model: &LoadedModel) -> Result<(), &'static str> {
+    let interface = model.model.interface();
+    for (name, kind) in &controls.outputs {
+        let output = interface.outputs.iter().find(|output| output.name == *name);
+        let output = output.ok_or("an output is named that the model does not have")?;
+        let scores = matches!(kind, OutputKind::Probabilities | OutputKind::Logits);
+        if scores && (!output.dtype.is_float() || output.shape.is_empty()) {
+            return Err("an output of scores does not hold numbers with fractions");
+        }
+    }
+    for name in controls.transforms.keys() {
+        let input = interface.inputs.iter().find(|input| input.name == *name);
+        let input = input.ok_or("an input is named that the model does not have")?;
+        if !input.dtype.is_float() {
+            return Err("an input is transformed that does not hold numbers with fractions");
+        }
+    }
+    Ok(())
+}
+
+/// Whether a treatment can be given to every one of these models.
+fn possible(treatment: &Treatment, models: &[&Arc<LoadedModel>]) -> Result<(), &'static str> {
+    if models.is_empty() {
+        return Err("a role may ask a model that the release does not load");
+    }
+    if treatment.noise.is_some() && models.iter().any(|model| model.field.is_none()) {
+        return Err("noise is stated for a model whose schema has no lengthscale");
+    }
+    Ok(())
+}
