@@ -201,9 +201,11 @@ fn background(
     }
     parts.spawn(relay::keep_status(Arc::clone(relay)));
     parts.spawn(store::watch::run(Arc::clone(&store), Arc::clone(relay)));
-    let answers = Services { store, keeper, credentials: config.credentials, metrics: Arc::clone(metrics) };
+    let (credentials, metrics) = (config.credentials, Arc::clone(metrics));
+    let answers =
+        Services { store, keeper, credentials, metrics: Arc::clone(&metrics), memory: services::memory() };
     parts.spawn(services::run(services, Arc::new(answers)));
-    parts.spawn(tunnel::run(tunnel, config.kms, config.timing.tunnel_idle, Arc::clone(metrics)));
+    parts.spawn(tunnel::run(tunnel, config.kms, config.timing.tunnel_idle, metrics));
     parts
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use strongroom_proto::limits::MAX_OFFERS_PER_DOCUMENT;
+use strongroom_proto::limits::{MAX_OFFERS_PER_DOCUMENT, MAX_STATE_BYTES};
 
 /// Messages of clients worked on at once, by default. One more is told to wait.
 pub const DEFAULT_MAX_REQUESTS: usize = 256;
@@ -103,6 +103,12 @@ pub const MAX_SERVICE_CONNECTIONS: usize = 8;
 
 /// Requests of the enclave worked on at once on one connection.
 pub const SERVICE_CONCURRENCY: usize = 8;
+
+/// Bytes of what the enclave hands over that are held at once.
+pub const MAX_HANDED_OVER_BYTES: usize = 64 * 1024 * 1024;
+
+// The largest state is let in.
+const _: () = assert!(MAX_STATE_BYTES <= MAX_HANDED_OVER_BYTES);
 
 /// Time for which a write of the audit log waits for somebody else who writes to it.
 pub const AUDIT_BUSY_TIMEOUT: Duration = Duration::from_secs(5);

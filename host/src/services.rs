@@ -11,11 +11,12 @@ use strongroom_link::{Answer, Handler, Listener, serve};
 use strongroom_proto::frame::Kind;
 use strongroom_proto::limits::MAX_LOG_LINE_BYTES;
 use strongroom_proto::relay::Range;
+use tokio::sync::Semaphore;
 
 use crate::accept::accept_all;
 use crate::credentials::Source;
 use crate::keep::{KeepError, Keeper};
-use crate::limits::{MAX_SERVICE_CONNECTIONS, SERVICE_CONCURRENCY};
+use crate::limits::{MAX_HANDED_OVER_BYTES, MAX_SERVICE_CONNECTIONS, SERVICE_CONCURRENCY};
 use crate::metrics::{Metrics, bump};
 use crate::store::Store;
 
@@ -25,6 +26,12 @@ pub(crate) struct Services {
     pub(crate) keeper: Option<Keeper>,
     pub(crate) credentials: Source,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) memory: Arc<Semaphore>,
+}
+
+/// Room for what the enclave hands over, in KiB.
+pub(crate) fn memory() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(MAX_HANDED_OVER_BYTES / 1024))
 }
 
 /// Serves the enclave. Never returns.
@@ -43,6 +50,10 @@ pub(crate) async fn run(listener: Listener, services: Arc<Services>) {
 impl Handler for Services {
     fn takes(&self, kind: Kind) -> bool {
         matches!(kind, Kind::Boot | Kind::Credentials | Kind::Range | Kind::Log | Kind::Audit | Kind::State)
+    }
+
+    fn memory(&self) -> Option<Arc<Semaphore>> {
+        Some(Arc::clone(&self.memory))
     }
 
     async fn handle(&self, kind: Kind, body: Bytes) -> Option<Answer> {

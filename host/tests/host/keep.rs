@@ -5,6 +5,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use strongroom_host::keep::{ForwardTo, Keeping};
+use strongroom_host::limits::MAX_HANDED_OVER_BYTES;
 use strongroom_host::{Host, HostError, check};
 use strongroom_link::{Mux, Reply};
 use strongroom_proto::frame::Kind;
@@ -84,6 +85,21 @@ async fn a_state_outlives_the_host_and_the_last_one_counts() {
     assert_eq!(boot(&services(&setup).await).await, b"last");
     let mode = |name| std::fs::metadata(setup.path(name)).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode("state"), mode("state/state.sealed"), mode("state/audit.db")), (0o700, 0o600, 0o600));
+}
+
+#[tokio::test]
+async fn states_beyond_what_is_held_at_once_wait_and_are_kept() {
+    let setup = keeping(None);
+    let host = setup.start_host().await;
+    let mux = services(&setup).await;
+    let large = Bytes::from(vec![7; MAX_STATE_BYTES]);
+    let mut waiting = tokio::task::JoinSet::new();
+    for _ in 0..2 * MAX_HANDED_OVER_BYTES / MAX_STATE_BYTES {
+        let (mux, large) = (mux.clone(), large.clone());
+        waiting.spawn(async move { is_kept(&ask(&mux, Kind::State, large).await) });
+    }
+    assert!(waiting.join_all().await.into_iter().all(|kept| kept));
+    assert_eq!(host.metric("state_writes_total").await, Some(8));
 }
 
 #[tokio::test]
