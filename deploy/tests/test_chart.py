@@ -197,6 +197,17 @@ class Chart(unittest.TestCase):
         rules = of_kind(render(credentials={"url": url}), "NetworkPolicy")["spec"]["egress"]
         self.assertEqual(rules[1]["to"], [{"ipBlock": {"cidr": "fd00:ec2::23/128"}}])
 
+    def test_the_host_keeps_things_on_a_volume_of_the_pod(self):
+        mounts = {m["name"]: m["mountPath"] for m in self.container["volumeMounts"]}
+        self.assertEqual(self.settings()["state_dir"], mounts["state"])
+        self.assertIn({"name": "state", "emptyDir": {"sizeLimit": "4Gi"}}, self.pod["volumes"])
+        self.assertNotIn("audit_forward", self.settings())
+
+    def test_the_audit_log_goes_to_the_clusters_collector_on_demand(self):
+        manifests = render(state={"forwardAuditLog": True})
+        settings = tomllib.loads(of_kind(manifests, "ConfigMap")["data"]["host.toml"])
+        self.assertEqual(settings["audit_forward"], "-")
+
     def test_settings_are_the_hosts(self):
         self.assertEqual(set(self.settings()) - host_settings(), set())
 

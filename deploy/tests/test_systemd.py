@@ -52,12 +52,17 @@ class Unit(unittest.TestCase):
         self.assertEqual(self.service["AmbientCapabilities"], "")
         self.assertEqual(self.service["RestrictNamespaces"], "yes")
 
-    def test_nothing_to_write_but_what_nitro_cli_keeps(self):
+    def test_nothing_else_to_write_but_what_nitro_cli_keeps(self):
         self.assertEqual(self.service["ProtectSystem"], "strict")
         writable = self.service["ReadWritePaths"].split()
         self.assertEqual(writable, ["/run/nitro_enclaves", "/var/log/nitro_enclaves"])
         directories = re.findall(r"(?m)^d (\S+) 0775 root ne ", (SYSTEMD / "tmpfiles.conf").read_text())
         self.assertEqual(directories, writable)
+
+    def test_the_host_keeps_things_where_the_unit_makes_room(self):
+        settings = tomllib.loads((SYSTEMD / "host.toml").read_text())
+        self.assertEqual(settings["state_dir"], "/var/lib/" + self.service["StateDirectory"])
+        self.assertEqual(self.service["StateDirectoryMode"], "0700")
 
     def test_no_device_but_the_enclaves(self):
         self.assertEqual(self.service["DevicePolicy"], "closed")

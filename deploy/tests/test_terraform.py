@@ -131,6 +131,8 @@ class Instance(unittest.TestCase):
         self.assertEqual(set(settings) - host_settings(), set())
         self.assertNotIn("--debug-mode", settings["enclave_start"])
         self.assertNotIn("metrics", settings)
+        unit = (DEPLOY / "systemd" / "strongroom-host.service").read_text()
+        self.assertIn(f"StateDirectory={settings['state_dir'].removeprefix('/var/lib/')}\n", unit)
 
 
 class Role(unittest.TestCase):

@@ -12,6 +12,7 @@ use strongroom_link::{Endpoint, PeerRule};
 
 use crate::credentials::{Container, Source};
 use crate::destination::Destination;
+use crate::keep::Keeping;
 use crate::limits::{
     BODY_STALL_TIMEOUT, BODY_TIMEOUT, CONNECTION_IDLE, DEFAULT_GRACE, DEFAULT_MAX_CONNECTIONS,
     DEFAULT_MAX_REQUESTS, DEFAULT_REQUEST_DEADLINE, DEFAULT_START_TIMEOUT, MAX_CONFIG_BYTES, TUNNEL_IDLE,
@@ -49,6 +50,8 @@ pub struct Config {
     pub store: Place,
     /// Where credentials come from.
     pub credentials: Source,
+    /// Where things are kept for the enclave, if anywhere.
+    pub keeping: Option<Keeping>,
     /// How the enclave is started, if by this host.
     pub supervision: Option<Plan>,
     /// Messages worked on at once.
@@ -156,6 +159,7 @@ impl Config {
         let metrics = metrics(&settings)?;
         let tls = tls_files(&settings)?;
         let store = place(&settings)?;
+        let keeping = keeping(&settings)?;
         let supervision = supervision(&settings)?;
         let [enclave_port, services_port, tunnel_port] = DEFAULT_PORTS;
         let here = |port| Endpoint::Vsock { cid: u32::MAX, port };
@@ -172,6 +176,7 @@ impl Config {
             kms: settings.kms.ok_or(ConfigError::Missing("kms"))?,
             store,
             credentials,
+            keeping,
             supervision,
             max_requests: settings.max_requests.unwrap_or(DEFAULT_MAX_REQUESTS),
             max_connections: settings.max_connections.unwrap_or(DEFAULT_MAX_CONNECTIONS),
@@ -260,6 +265,15 @@ pub(crate) fn place(settings: &Settings) -> Result<Place, ConfigError> {
             let region = region.ok_or(ConfigError::Missing("s3-region"))?;
             Ok(Place::S3(S3Place { bucket, prefix, region, endpoint }))
         }
+    }
+}
+
+/// Without a directory nothing is kept, and nothing is there to forward.
+fn keeping(settings: &Settings) -> Result<Option<Keeping>, ConfigError> {
+    match (settings.state_dir.clone(), settings.audit_forward.clone()) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(ConfigError::Combination("audit-forward needs state-dir")),
+        (Some(directory), forward) => Ok(Some(Keeping { directory, forward })),
     }
 }
 

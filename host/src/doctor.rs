@@ -16,6 +16,7 @@ mod ports;
 mod program;
 mod region;
 mod report;
+mod state;
 mod store;
 mod system;
 mod tls;
@@ -62,6 +63,7 @@ pub async fn examine(settings: &Settings, system: &System) -> Report {
         ("disk", disk::check(settings, system)),
         ("kms", kms::check(settings, &kms)),
         ("store", packages),
+        ("state", state::check(settings)),
         ("tls", tls::check(settings)),
         ("ports", ports),
         ("open-files", files::check(settings)),

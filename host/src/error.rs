@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use strongroom_link::LinkError;
 
 use crate::config::ConfigError;
+use crate::keep::KeepError;
 use crate::store::StoreError;
 
 /// Why the host does not start or does not go on.
@@ -36,6 +37,14 @@ pub enum HostError {
     /// The package store cannot be used at all.
     #[error("cannot use the package store: {0}")]
     Store(StoreError),
+    /// Nothing can be kept for the enclave.
+    #[error("cannot keep anything for the enclave at {}: {error}", path.display())]
+    Keep {
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        error: KeepError,
+    },
     /// The ready file could not be written.
     #[error("cannot write {}: {kind}", path.display())]
     ReadyFile {

@@ -12,6 +12,7 @@ pub mod doctor;
 mod edge;
 mod error;
 mod http_server;
+pub mod keep;
 pub mod limits;
 pub mod logging;
 mod metrics;
@@ -39,6 +40,7 @@ pub use error::HostError;
 
 use edge::{Edge, Gate};
 use http_server::HttpServer;
+use keep::{KeepError, Keeper, Keeping};
 use limits::{ENCLAVE_CONNECTIONS, MAX_BUFFERED_BYTES, MAX_METRICS_CONNECTIONS};
 use metrics::Metrics;
 use relay::Relay;
@@ -52,6 +54,8 @@ pub struct Host {
     edge: HttpServer,
     metrics: HttpServer,
     store: Store,
+    keeper: Option<Keeper>,
+    counts: Arc<Metrics>,
     services: Listener,
     tunnel: Listener,
     edge_address: SocketAddr,
@@ -69,19 +73,25 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(
 /// Looks at what can be wrong with a configuration before anything is bound.
 ///
 /// # Errors
-/// [`HostError::Tls`] or [`HostError::Store`].
+/// [`HostError::Tls`], [`HostError::Store`] or [`HostError::Keep`].
 pub fn check(config: &Config) -> Result<(), HostError> {
-    acceptor(config).and_then(|_| open_store(config)).map(drop)
+    acceptor(config)?;
+    open_store(config)?;
+    config.keeping.iter().try_for_each(|keeping| {
+        keep::examine(&keeping.directory).map(drop).map_err(|error| cannot_keep(keeping, error))
+    })
 }
 
 impl Host {
     /// Binds every listener and says where clients may connect.
     ///
     /// # Errors
-    /// [`HostError::Listen`], [`HostError::Link`], [`HostError::Tls`], [`HostError::Store`] or
-    /// [`HostError::ReadyFile`].
+    /// [`HostError::Listen`], [`HostError::Link`], [`HostError::Tls`], [`HostError::Store`],
+    /// [`HostError::Keep`] or [`HostError::ReadyFile`].
     pub async fn bind(config: Config) -> Result<Self, HostError> {
         let (tls, store, timing) = (acceptor(&config)?, open_store(&config)?, config.timing);
+        let counts = Arc::new(Metrics::default());
+        let keeper = open_keeper(&config, &counts)?;
         let edge = HttpServer {
             listener: listen(config.listen, "clients").await?,
             tls,
@@ -102,7 +112,18 @@ impl Host {
         if let Some(path) = &config.ready_file {
             write_ready_file(path, edge_address)?;
         }
-        Ok(Self { config, edge, metrics, store, services, tunnel, edge_address, metrics_address })
+        Ok(Self {
+            config,
+            edge,
+            metrics,
+            store,
+            keeper,
+            counts,
+            services,
+            tunnel,
+            edge_address,
+            metrics_address,
+        })
     }
 
     /// Where clients connect.
@@ -123,8 +144,7 @@ impl Host {
     /// # Errors
     /// [`HostError::PartEnded`].
     pub async fn serve(mut self, shutdown: impl Future<Output = ()>) -> Result<(), HostError> {
-        let (timing, metrics, relay) =
-            (self.config.timing, Arc::new(Metrics::default()), Arc::new(Relay::new()));
+        let (timing, metrics, relay) = (self.config.timing, Arc::clone(&self.counts), Arc::new(Relay::new()));
         let edge = shared(&self.config, &relay, &metrics);
         let (stop, stopped) = oneshot::channel();
         // Dropped at the end of monitoring, which ends with the last part.
@@ -132,7 +152,8 @@ impl Host {
         let (routes, own) = (edge::router(Arc::clone(&edge)), edge::metrics_router(Arc::clone(&edge)));
         let mut clients = tokio::spawn(self.edge.run(routes, Arc::clone(&metrics), stopped, timing.grace));
         let supervised = Supervised::begin(self.config.supervision.take(), &relay, &metrics);
-        let mut parts = background(self.config, self.store, self.services, self.tunnel, &relay, &metrics);
+        let mut parts =
+            background(self.config, (self.store, self.keeper), self.services, self.tunnel, &relay, &metrics);
         let unmeasured = Arc::new(Metrics::default());
         parts.spawn(async move {
             self.metrics.run(own, unmeasured, monitoring, timing.grace).await;
@@ -167,7 +188,7 @@ fn shared(config: &Config, relay: &Arc<Relay>, metrics: &Arc<Metrics>) -> Arc<Ed
 /// Starts everything that runs beside the edge. None of it ever ends by itself.
 fn background(
     config: Config,
-    store: Store,
+    (store, keeper): (Store, Option<Keeper>),
     services: Listener,
     tunnel: Listener,
     relay: &Arc<Relay>,
@@ -180,9 +201,11 @@ fn background(
     }
     parts.spawn(relay::keep_status(Arc::clone(relay)));
     parts.spawn(store::watch::run(Arc::clone(&store), Arc::clone(relay)));
-    let answers = Services { store, credentials: config.credentials, metrics: Arc::clone(metrics) };
+    let (credentials, metrics) = (config.credentials, Arc::clone(metrics));
+    let answers =
+        Services { store, keeper, credentials, metrics: Arc::clone(&metrics), memory: services::memory() };
     parts.spawn(services::run(services, Arc::new(answers)));
-    parts.spawn(tunnel::run(tunnel, config.kms, config.timing.tunnel_idle, Arc::clone(metrics)));
+    parts.spawn(tunnel::run(tunnel, config.kms, config.timing.tunnel_idle, metrics));
     parts
 }
 
@@ -192,6 +215,16 @@ fn acceptor(config: &Config) -> Result<Option<TlsAcceptor>, HostError> {
 
 fn open_store(config: &Config) -> Result<Store, HostError> {
     Store::open(&config.store, &config.credentials).map_err(HostError::Store)
+}
+
+fn open_keeper(config: &Config, metrics: &Arc<Metrics>) -> Result<Option<Keeper>, HostError> {
+    let open =
+        |keeping| Keeper::open(keeping, Arc::clone(metrics)).map_err(|error| cannot_keep(keeping, error));
+    config.keeping.as_ref().map(open).transpose()
+}
+
+fn cannot_keep(keeping: &Keeping, error: KeepError) -> HostError {
+    HostError::Keep { path: keeping.directory.clone(), error }
 }
 
 async fn listen(address: SocketAddr, what: &'static str) -> Result<TcpListener, HostError> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use strongroom_proto::limits::MAX_OFFERS_PER_DOCUMENT;
+use strongroom_proto::limits::{MAX_OFFERS_PER_DOCUMENT, MAX_STATE_BYTES};
 
 /// Messages of clients worked on at once, by default. One more is told to wait.
 pub const DEFAULT_MAX_REQUESTS: usize = 256;
@@ -97,11 +97,27 @@ pub const RELEASE_DEADLINE: Duration = Duration::from_secs(600);
 /// Pause before a release that the enclave could not take is pushed again.
 pub const RELEASE_RETRY: Duration = Duration::from_secs(5);
 
-/// Connections of the enclave for boot documents, credentials, packages and log lines.
+/// Connections of the enclave for boot documents, credentials, packages, log lines
+/// and what is kept for it.
 pub const MAX_SERVICE_CONNECTIONS: usize = 8;
 
 /// Requests of the enclave worked on at once on one connection.
 pub const SERVICE_CONCURRENCY: usize = 8;
+
+/// Bytes of what the enclave hands over that are held at once.
+pub const MAX_HANDED_OVER_BYTES: usize = 64 * 1024 * 1024;
+
+// The largest state is let in.
+const _: () = assert!(MAX_STATE_BYTES <= MAX_HANDED_OVER_BYTES);
+
+/// Time for which a write of the audit log waits for somebody else who writes to it.
+pub const AUDIT_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Batches of the audit log that wait to be forwarded. Each has at most 1 MiB.
+pub const MAX_FORWARD_BATCHES: usize = 16;
+
+/// Time that batches which wait to be forwarded have at the end.
+pub const FORWARD_GRACE: Duration = Duration::from_secs(2);
 
 /// Connections of the enclave to KMS.
 pub const MAX_TUNNEL_CONNECTIONS: usize = 16;

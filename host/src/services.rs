@@ -1,4 +1,5 @@
-//! Answers what the enclave asks of its host: boot documents, credentials, packages, a log.
+//! Answers what the enclave asks of its host: boot documents, credentials, packages, a log, and to keep what it
+//! hands over.
 //!
 //! Nothing handed out here is trusted by the enclave, and nothing it asks can name a path.
 
@@ -10,18 +11,27 @@ use strongroom_link::{Answer, Handler, Listener, serve};
 use strongroom_proto::frame::Kind;
 use strongroom_proto::limits::MAX_LOG_LINE_BYTES;
 use strongroom_proto::relay::Range;
+use tokio::sync::Semaphore;
 
 use crate::accept::accept_all;
 use crate::credentials::Source;
-use crate::limits::{MAX_SERVICE_CONNECTIONS, SERVICE_CONCURRENCY};
-use crate::metrics::Metrics;
+use crate::keep::{KeepError, Keeper};
+use crate::limits::{MAX_HANDED_OVER_BYTES, MAX_SERVICE_CONNECTIONS, SERVICE_CONCURRENCY};
+use crate::metrics::{Metrics, bump};
 use crate::store::Store;
 
 /// What the enclave may ask for.
 pub(crate) struct Services {
     pub(crate) store: Arc<Store>,
+    pub(crate) keeper: Option<Keeper>,
     pub(crate) credentials: Source,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) memory: Arc<Semaphore>,
+}
+
+/// Room for what the enclave hands over, in KiB.
+pub(crate) fn memory() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(MAX_HANDED_OVER_BYTES / 1024))
 }
 
 /// Serves the enclave. Never returns.
@@ -39,7 +49,11 @@ pub(crate) async fn run(listener: Listener, services: Arc<Services>) {
 
 impl Handler for Services {
     fn takes(&self, kind: Kind) -> bool {
-        matches!(kind, Kind::Boot | Kind::Credentials | Kind::Range | Kind::Log)
+        matches!(kind, Kind::Boot | Kind::Credentials | Kind::Range | Kind::Log | Kind::Audit | Kind::State)
+    }
+
+    fn memory(&self) -> Option<Arc<Semaphore>> {
+        Some(Arc::clone(&self.memory))
     }
 
     async fn handle(&self, kind: Kind, body: Bytes) -> Option<Answer> {
@@ -47,6 +61,7 @@ impl Handler for Services {
             Kind::Boot => self.boot().await,
             Kind::Credentials => self.credentials().await,
             Kind::Range => self.range(&body).await,
+            Kind::Audit | Kind::State => self.keep(kind, body).await,
             _ => {
                 tracing::info!(target: "enclave", "{}", printable(&body));
                 return None;
@@ -61,10 +76,32 @@ impl Handler for Services {
 
 impl Services {
     async fn boot(&self) -> Option<Vec<u8>> {
-        match self.store.boot_documents().await {
+        let state = match &self.keeper {
+            Some(keeper) => keeper.state().await,
+            None => Ok(Vec::new()),
+        };
+        let state = state.inspect_err(|error| tracing::warn!(%error, "no state for the enclave")).ok()?;
+        match self.store.boot_documents(state).await {
             Ok(documents) => documents.encode().ok(),
             Err(error) => {
                 tracing::warn!(%error, "no boot documents for the enclave");
+                None
+            }
+        }
+    }
+
+    /// Nothing, once it is kept.
+    async fn keep(&self, kind: Kind, body: Bytes) -> Option<Vec<u8>> {
+        let kept = match &self.keeper {
+            None => Err(KeepError::NotSet),
+            Some(keeper) if kind == Kind::Audit => keeper.keep_batch(body).await,
+            Some(keeper) => keeper.keep_state(body).await,
+        };
+        match kept {
+            Ok(()) => Some(Vec::new()),
+            Err(error) => {
+                bump(&self.metrics.keep_failures);
+                tracing::warn!(?kind, %error, "not kept for the enclave");
                 None
             }
         }

@@ -99,10 +99,10 @@ impl Store {
         })
     }
 
-    /// Reads charter and current release.
-    pub(crate) async fn boot_documents(&self) -> Result<BootDocuments, StoreError> {
+    /// Reads charter and current release, and puts the state that was kept beside them.
+    pub(crate) async fn boot_documents(&self, state: Vec<u8>) -> Result<BootDocuments, StoreError> {
         let charter = self.whole(CHARTER_FILE, MAX_CHARTER_BYTES).await?;
-        Ok(BootDocuments { charter, release: self.release().await?, state: Vec::new() })
+        Ok(BootDocuments { charter, release: self.release().await?, state })
     }
 
     /// Reads the current release bundle.

@@ -9,6 +9,7 @@ use strongroom_link::Endpoint;
 use super::{ConfigError, read_text};
 use crate::credentials::{ContainerUrl, Imds};
 use crate::destination::Destination;
+use crate::keep::ForwardTo;
 use crate::store::{Location, Region, S3Endpoint};
 
 /// Untrusted relay between clients and a Strongroom enclave.
@@ -106,6 +107,13 @@ pub struct Settings {
     /// Token that the agent asks for, read again for each request [no default; required with the agent].
     #[arg(long, value_name = "FILE")]
     pub credentials_container_token_file: Option<PathBuf>,
+    /// Directory in which the host keeps the enclave's audit log and sealed state [no default: without it the host
+    /// keeps neither, and answers Absent].
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// File, or - for stdout, to which the audit log is added a second time, as JSON lines [default: none].
+    #[arg(long, value_name = "FILE|-")]
+    pub audit_forward: Option<ForwardTo>,
     /// Program that starts the enclave when it is out of reach; each use adds one word [default: none, the
     /// host starts nothing].
     #[arg(long, value_name = "WORD", allow_hyphen_values = true)]
@@ -202,6 +210,8 @@ impl Settings {
             credentials_container_token_file: self
                 .credentials_container_token_file
                 .or(other.credentials_container_token_file),
+            state_dir: self.state_dir.or(other.state_dir),
+            audit_forward: self.audit_forward.or(other.audit_forward),
             enclave_start: self.enclave_start.or(other.enclave_start),
             enclave_stop: self.enclave_stop.or(other.enclave_stop),
             enclave_start_timeout_s: self.enclave_start_timeout_s.or(other.enclave_start_timeout_s),

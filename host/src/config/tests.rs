@@ -1,6 +1,7 @@
 use clap::Parser;
 
 use super::*;
+use crate::keep::ForwardTo;
 
 fn cli(arguments: &[&str]) -> Cli {
     Cli::try_parse_from([&["strongroom-host"], arguments].concat()).unwrap()
@@ -150,6 +151,7 @@ fn what_does_not_fit_together_is_refused() {
         ["--services", "vsock:any:5002"],
         ["--max-requests", "0"],
         ["--s3-region", "eu-central-1"],
+        ["--audit-forward", "-"],
         ["--enclave-stop", "x"],
         ["--enclave-start-timeout-s", "5"],
         ["--enclave-start", ""],
@@ -176,6 +178,21 @@ fn a_store_in_s3_has_a_region() {
     for bad in [["--store", "s3://M"], ["--s3-region", "here"], ["--s3-endpoint", "http://10.0.0.1"]] {
         assert!(Cli::try_parse_from([&["strongroom-host"], bad.as_slice()].concat()).is_err(), "{bad:?}");
     }
+}
+
+#[test]
+fn what_is_kept_has_a_place() {
+    assert_eq!(load(&LEAST).unwrap().keeping, None);
+    let with = |more: &[&str]| load(&[&LEAST, more].concat()).unwrap().keeping.unwrap();
+    let directory = PathBuf::from("d");
+    assert_eq!(with(&["--state-dir", "d"]), Keeping { directory: directory.clone(), forward: None });
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("host.toml");
+    std::fs::write(&path, "state_dir = \"d\"\naudit_forward = \"-\"\n").unwrap();
+    let file = ["--config", path.to_str().unwrap()];
+    assert_eq!(with(&file), Keeping { directory: directory.clone(), forward: Some(ForwardTo::Stdout) });
+    let forward = Some(ForwardTo::File("f".into()));
+    assert_eq!(with(&[file.as_slice(), &["--audit-forward", "f"]].concat()), Keeping { directory, forward });
 }
 
 #[test]

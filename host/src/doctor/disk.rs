@@ -12,12 +12,13 @@ use crate::store::Location;
 const LOGS: &str = "/var/log";
 const MIB: u64 = 1024 * 1024;
 
-/// Looks at the store, the logs and the ready file's folder, as far as they are there.
+/// Looks at the store, what is kept for the enclave, the logs and the ready file's folder, as far as they are there.
 pub(super) fn check(settings: &Settings, system: &System) -> Finding {
     let mut places = vec![system.path(LOGS)];
     if let Some(Location::Directory(store)) = &settings.store {
         places.push(store.clone());
     }
+    places.extend(settings.state_dir.clone());
     places.extend(settings.ready_file.as_deref().and_then(Path::parent).map(Path::to_path_buf));
     let free: Vec<_> = places.into_iter().filter_map(|place| Some((free_bytes(&place)?, place))).collect();
     free.into_iter().min().map_or_else(|| Finding::skip("nothing is written here"), judge)
@@ -31,7 +32,8 @@ fn free_bytes(place: &Path) -> Option<u64> {
 /// Judges the fullest place.
 fn judge((free_bytes, place): (u64, PathBuf)) -> Finding {
     let found = format!("at least {} MiB free, at {}", free_bytes / MIB, place.display());
-    let remedy = "make room: remove packages that no release names, or enlarge the volume";
+    let remedy =
+        "make room: remove packages that no release names, move the audit log away, or enlarge the volume";
     if free_bytes < DISK_FAIL_BYTES {
         Finding::fail(found, remedy)
     } else if free_bytes < DISK_WARN_BYTES {

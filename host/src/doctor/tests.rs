@@ -47,6 +47,7 @@ impl Machine {
             kms: kms.local_addr().unwrap().to_string().parse().ok(),
             store: root.path().join("store").to_str().unwrap().parse().ok(),
             credentials_file: Some(root.path().join("credentials.json")),
+            state_dir: Some(root.path().join("state")),
             ..Settings::default()
         };
         Self { root, settings, _kms: kms }
@@ -116,7 +117,7 @@ async fn a_good_machine_passes() {
         assert!(line.status == expected || free, "{line:?}");
         assert_eq!(line.remedy.is_some(), matches!(line.status, Status::Warn | Status::Fail), "{line:?}");
     }
-    assert_eq!(report.checks.len(), 18);
+    assert_eq!(report.checks.len(), 19);
     assert_eq!(machine.line("nitro-cli").await.found, "Nitro CLI 1.4.2");
     let text = format!("{report}{}", report.json());
     assert!(!text.contains("SECRET") && !text.contains("TOKEN"), "{text}");
@@ -188,12 +189,14 @@ async fn what_a_machine_has_wrong_fails_its_line() {
 #[tokio::test]
 async fn settings_that_do_not_fit_fail_their_line() {
     type Change = fn(&mut Settings);
-    let changes: [(&str, Change); 8] = [
+    let changes: [(&str, Change); 10] = [
         ("config", |settings| settings.max_requests = Some(0)),
         ("kms", |settings| settings.kms = None),
         ("credentials", |settings| settings.credentials_file = None),
         ("store", |settings| settings.store = None),
         ("store", |settings| settings.store = "s3://models".parse().ok()),
+        ("state", |settings| settings.state_dir = Some("/no/such/folder".into())),
+        ("state", |settings| settings.state_dir = Some("/dev/null".into())),
         ("tls", |settings| settings.tls_cert = Some("/no/such/file".into())),
         ("open-files", |settings| settings.max_connections = Some(usize::MAX)),
         ("enclave-start", |settings| settings.enclave_start = Some(vec!["no-such-program".into()])),
@@ -207,6 +210,17 @@ async fn settings_that_do_not_fit_fail_their_line() {
     let mut machine = Machine::new().await;
     machine.settings.enclave_start = Some(vec!["nitro-cli".into(), "run-enclave".into()]);
     assert_eq!(machine.line("enclave-start").await.status, Status::Pass);
+}
+
+#[tokio::test]
+async fn things_are_kept_where_a_directory_is_set() {
+    let mut machine = Machine::new().await;
+    assert!(machine.line("state").await.found.contains("will be made"));
+    assert!(!machine.root.path().join("state").exists(), "the doctor changes nothing");
+    machine.write("state/state.sealed", "state");
+    assert!(machine.line("state").await.found.contains("can be written"));
+    machine.settings.state_dir = None;
+    assert_eq!(machine.line("state").await.status, Status::Skip);
 }
 
 #[tokio::test]

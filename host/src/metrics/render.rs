@@ -42,13 +42,26 @@ impl Metrics {
     }
 
     fn write_counters(&self, out: &mut String) -> fmt::Result {
-        let counters: [(&str, &AtomicU64, &str); 7] = [
+        let counters: [(&str, &AtomicU64, &str); 12] = [
             ("request_bytes_total", &self.request_bytes, "Bytes of request bodies relayed."),
             ("answer_bytes_total", &self.answer_bytes, "Bytes of answers relayed."),
             ("connections_refused_total", &self.refused_connections, "Connections closed for want of room."),
             ("tunnel_out_bytes_total", &self.tunnel_out_bytes, "Bytes from the enclave to KMS."),
             ("tunnel_in_bytes_total", &self.tunnel_in_bytes, "Bytes from KMS to the enclave."),
             ("package_bytes_total", &self.package_bytes, "Bytes of packages handed to the enclave."),
+            ("audit_records_total", &self.audit_records, "Records of the audit log kept."),
+            ("audit_bytes_total", &self.audit_bytes, "Bytes of those records."),
+            (
+                "state_writes_total",
+                &self.state_writes,
+                "States of the enclave kept, each in place of the last.",
+            ),
+            (
+                "keep_failures_total",
+                &self.keep_failures,
+                "Batches and states of the enclave that were not kept.",
+            ),
+            ("audit_forward_failures_total", &self.forward_failures, "Batches kept and not forwarded."),
             ("enclave_starts_total", &self.enclave_starts, "Starts of the enclave by this host."),
         ];
         for (name, value, help) in counters {
@@ -106,6 +119,8 @@ mod tests {
             "strongroom_host_latency_seconds_bucket{route=\"hello\",le=\"+Inf\"} 2",
             "strongroom_host_enclave_up 0",
             "strongroom_host_enclave_starts_total 0",
+            "strongroom_host_audit_records_total 0",
+            "strongroom_host_keep_failures_total 0",
         ] {
             assert!(text.lines().any(|line| line == expected), "{expected}\n{text}");
         }

@@ -112,6 +112,7 @@ impl Setup {
             kms: "127.0.0.1:9".parse().unwrap(),
             store: Place::Directory(path("store")),
             credentials: Source::File(path("credentials.json")),
+            keeping: None,
             supervision: None,
             max_requests: 8,
             max_connections: 64,

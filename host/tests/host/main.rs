@@ -11,6 +11,8 @@ mod edge;
 #[cfg(test)]
 mod enclave_side;
 #[cfg(test)]
+mod keep;
+#[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
 mod limits;

@@ -5,6 +5,7 @@ mod bucket;
 use std::time::Duration;
 
 use bytes::Bytes;
+use strongroom_host::keep::Keeping;
 use strongroom_host::limits::S3_ATTEMPTS;
 use strongroom_link::Mux;
 use strongroom_proto::frame::Kind;
@@ -48,18 +49,18 @@ async fn range(mux: &Mux, offset: u64, length: usize) -> Option<Bytes> {
 #[tokio::test]
 async fn an_enclave_boots_from_a_bucket() {
     let bucket = SomeBucket::start().await;
-    let setup = setup(&bucket);
+    let mut setup = setup(&bucket);
+    setup.config.keeping = Some(Keeping { directory: setup.path("state"), forward: None });
     let _host = setup.start_host().await;
     let mux = services(&setup).await;
     let boot = async || mux.call(Kind::Boot, Bytes::new(), SOON).await.unwrap();
     assert_eq!(boot().await.kind, Kind::Absent);
     bucket.put("eu/charter.cose", "charter");
     bucket.put("eu/release.bundle", "release");
+    mux.call(Kind::State, "state".into(), SOON).await.unwrap();
     let documents = BootDocuments::decode(&boot().await.body).unwrap();
-    assert_eq!(
-        documents,
-        BootDocuments { charter: b"charter".to_vec(), release: b"release".to_vec(), state: vec![] }
-    );
+    let (charter, release) = (b"charter".to_vec(), b"release".to_vec());
+    assert_eq!(documents, BootDocuments { charter, release, state: b"state".to_vec() });
     bucket.put("eu/charter.cose", vec![0; MAX_CHARTER_BYTES + 1]);
     assert_eq!(boot().await.kind, Kind::Absent, "too long");
     for call in bucket.calls() {

@@ -63,6 +63,10 @@ store = {{ .Values.store | toJson }}
 s3_region = {{ .Values.region | toJson }}
 credentials_container = {{ .Values.credentials.url | toJson }}
 credentials_container_token_file = {{ .Values.credentials.tokenFile | toJson }}
+state_dir = "/var/lib/strongroom"
+{{- if .Values.state.forwardAuditLog }}
+audit_forward = "-"
+{{- end }}
 enclave = "vsock:16:5000"
 enclave_start = [
     "/usr/bin/nitro-cli", "run-enclave", "--enclave-name", "strongroom", "--enclave-cid", "16",

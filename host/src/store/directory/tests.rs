@@ -62,13 +62,16 @@ async fn a_symlink_may_stay_inside_and_never_leave() {
 #[tokio::test]
 async fn boot_documents_are_complete_and_bounded() {
     let folder = folder();
-    assert_eq!(folder.store.boot_documents().await.err(), Some(StoreError::Io(io::ErrorKind::NotFound)));
+    assert_eq!(
+        folder.store.boot_documents(vec![]).await.err(),
+        Some(StoreError::Io(io::ErrorKind::NotFound))
+    );
     fs::write(folder.path("store").join(CHARTER_FILE), b"charter").unwrap();
     fs::write(folder.path("store").join(RELEASE_FILE), b"release").unwrap();
-    let documents = folder.store.boot_documents().await.unwrap();
+    let documents = folder.store.boot_documents(b"state".to_vec()).await.unwrap();
     assert_eq!((documents.charter, documents.release), (b"charter".to_vec(), b"release".to_vec()));
     fs::write(folder.path("store").join(CHARTER_FILE), vec![0; MAX_CHARTER_BYTES + 1]).unwrap();
-    assert_eq!(folder.store.boot_documents().await.err(), Some(StoreError::TooLong));
+    assert_eq!(folder.store.boot_documents(vec![]).await.err(), Some(StoreError::TooLong));
 }
 
 #[tokio::test]
