@@ -1,6 +1,7 @@
 //! A client that speaks the protocol step by step, as `docs/protocol.md` describes it, so that a test
 //! can leave a step out or take it twice.
 
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use base64::Engine as _;
@@ -17,7 +18,7 @@ use strongroom_attestation::receipt::Receipt;
 use strongroom_attestation::{Transcript, TrustRoot, UnixMillis};
 use strongroom_proto::hello::ClientNonce;
 use strongroom_seal::digest::OutcomeDigest;
-use strongroom_seal::message::{Outcome, Request, RequestId, split_answer};
+use strongroom_seal::message::{Ask, Outcome, Request, RequestId, split_answer};
 use strongroom_seal::secret::ApiKey;
 use strongroom_seal::tensor::{DType, Tensor};
 
@@ -164,8 +165,9 @@ pub fn request(rows: usize) -> Vec<u8> {
         version: None,
         inputs: vec![input],
         outputs: vec![],
+        risk: BTreeMap::new(),
     };
-    request.encode().unwrap_or_default()
+    Ask::Infer(request).encode().unwrap_or_default()
 }
 
 /// Fresh random bytes.

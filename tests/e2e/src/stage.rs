@@ -1,5 +1,6 @@
 //! A simulation in which a test chooses what differs from the ordinary.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub struct StageOptions {
     pub meddle: Option<Meddle>,
     /// Models in place of the bundled one.
     pub models: Option<Vec<ModelSource>>,
+    /// The owner's policy. `AUDIT` in it stands for the file of the public audit key.
+    pub policy: Option<String>,
 }
 
 /// A running simulation.
@@ -84,7 +87,11 @@ impl Stage {
             Some(models) => models,
             None => vec![bundled_model()?],
         };
-        owner.release(&ReleasePlan::first(models)).await?;
+        let policy = match &options.policy {
+            Some(text) => Some(write_policy(&ground, &owner, text).await?),
+            None => None,
+        };
+        owner.release(&ReleasePlan { policy, ..ReleasePlan::first(models) }).await?;
         change(&ground, &owner).await?;
         let sockets = Sockets::fresh()?;
         let mut enclave = options.enclave;
@@ -125,6 +132,20 @@ impl Stage {
             return Err(WorldError::NotReady("the new enclave does not serve".into()));
         }
         self.host.wait_until_serving(READY).await
+    }
+
+    /// Releases the bundled model, or others, under another policy and waits until that is served.
+    ///
+    /// # Errors
+    /// See [`WorldError`].
+    pub async fn swap(&self, epoch: u64, policy: &str, models: Vec<ModelSource>) -> Result<(), WorldError> {
+        let policy = Some(write_policy(&self.ground, &self.owner, policy).await?);
+        self.owner.release(&ReleasePlan { epoch, models, policy }).await?;
+        let swapped = async || self.status().await.is_some_and(|status| status.epoch == epoch);
+        if wait_for(READY, swapped).await {
+            return Ok(());
+        }
+        Err(WorldError::NotReady(format!("epoch {epoch} is not served: {:?}", self.status().await)))
     }
 
     /// Waits until the enclave has refused its release, and says why in its own public words.
@@ -224,6 +245,13 @@ impl Stage {
         let input = format!("--input={}", bundled_folder()?.join("request.json").display());
         self.command("infer", &[key, "--model=fraud".to_owned(), input]).await
     }
+}
+
+async fn write_policy(ground: &Ground, owner: &Owner, text: &str) -> Result<PathBuf, WorldError> {
+    let (_, public) = owner.audit_key().await?;
+    let path = ground.layout.owner("policy.toml");
+    std::fs::write(&path, text.replace("AUDIT", &public.display().to_string())).map_err(io("policy.toml"))?;
+    Ok(path)
 }
 
 /// A meddling host that changes nothing, to build on.

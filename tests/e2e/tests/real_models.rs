@@ -4,13 +4,14 @@
 #[path = "../../../enclave/engine/tests/references/mod.rs"]
 mod references;
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use references::Reference;
 use strongroom_e2e::{RawClient, Stage, StageOptions, outcome, random};
 use strongroom_engine::{Model, Tolerance, derive};
 use strongroom_proto::limits::MAX_OPENING_BYTES;
-use strongroom_seal::message::{Outcome, Request, RequestId};
+use strongroom_seal::message::{Ask, Outcome, Request, RequestId};
 use strongroom_seal::tensor::{DType, Tensor};
 use strongroom_sim::world::{ModelSource, READY};
 use zeroize::Zeroizing;
@@ -65,8 +66,9 @@ async fn ask(client: &RawClient, name: &str, inputs: &[Tensor<'static>]) -> Vec<
         version: None,
         inputs: inputs.to_vec(),
         outputs: vec![],
+        risk: BTreeMap::new(),
     };
-    let request = request.encode().unwrap();
+    let request = Ask::Infer(request).encode().unwrap();
     assert!(request.len() < MAX_OPENING_BYTES, "{name} fits an opening");
     let session = client.session().await.unwrap();
     let (message, pending) = session.seal(&request).unwrap();
@@ -76,7 +78,7 @@ async fn ask(client: &RawClient, name: &str, inputs: &[Tensor<'static>]) -> Vec<
     match Outcome::decode(&outcome).ok().unwrap() {
         Outcome::Answer(answer) => answer.outputs.into_iter().map(Tensor::into_owned).collect(),
         Outcome::Refused(refusal) => panic!("{name}: {refusal}"),
-        Outcome::Open => panic!("{name}: no answer"),
+        _ => panic!("{name}: no answer"),
     }
 }
 

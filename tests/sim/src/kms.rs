@@ -24,7 +24,7 @@ pub mod sigv4;
 pub mod state;
 
 pub use caller::{Caller, SimCredential};
-pub use calls::{Call, Misdeed};
+pub use calls::{Call, Enclave, Misdeed};
 pub use error::{ApiError, ErrorKind};
 pub use recipient::{BadDocument, RecipientFacts, RecipientVerifier};
 pub use server::{TlsIdentity, serve};

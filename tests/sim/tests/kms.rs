@@ -57,7 +57,7 @@ fn pretended() -> RecipientVerifier {
         let pcr = |name: &str| vec![json[name].as_u64().unwrap() as u8; 48];
         let key = json["key"].as_array().unwrap().iter().map(|b| b.as_u64().unwrap() as u8).collect();
         let pcrs = [(0, pcr("image")), (16, pcr("charter"))].into();
-        Ok(RecipientFacts { pcrs, public_key: Some(key) })
+        Ok(RecipientFacts { module_id: "i-0-enc0".to_owned(), pcrs, public_key: Some(key) })
     })
 }
 

@@ -9,12 +9,25 @@ use std::fs;
 use std::path::Path;
 
 use ring::rand::SystemRandom;
-use strongroom_attestation::{DocumentRequest, PcrIndex};
+use strongroom_attestation::audit::{AuditOpening, AuditPrivateKey, AuditWriter};
+use strongroom_attestation::claims::BootId;
+use strongroom_attestation::receipt::{Budget, Receipt};
+use strongroom_attestation::release::{
+    Authentication, Condition, Controls, Counting, KeyEntry, Limits, ModelControls, Operation, Organisation,
+    OutputKind, Payloads, Private, Rate, RoleControls, RouteControls, RouteRule, Target, Transform,
+    Treatment, encode_controls,
+};
+use strongroom_attestation::{DocumentRequest, PcrIndex, UnixMillis};
 use strongroom_kms::cms::RecipientKey;
 use strongroom_proto::frame::{Header, Kind};
 use strongroom_proto::hello::{ClientNonce, Evidence, NonceDigest, OfferId, write_offers};
+use strongroom_proto::limits::AUDIT_RECORD_BYTES;
 use strongroom_proto::message::{ENCAPSULATED_KEY_BYTES, opening_header, request_header};
-use strongroom_proto::relay::{BootDocuments, Credentials, Range, Status};
+use strongroom_proto::name::Name;
+use strongroom_proto::relay::{AuditBatch, BootDocuments, Credentials, Range, Status};
+use strongroom_seal::digest::{
+    CharterDigest, ControlsDigest, ModelDigest, OutcomeDigest, ReleaseDigest, RequestDigest,
+};
 use strongroom_seal::key::{Algorithm, SigningKey};
 use strongroom_seal::limits::MIN_CHUNK_BYTES;
 use strongroom_seal::message::{Answer, Ask, Outcome, Refusal, Request, RequestId};
@@ -22,7 +35,7 @@ use strongroom_seal::model::{AnswerBound, Dim, DimRange, Interface, Schema, Tens
 use strongroom_seal::package::{
     Content, Manifest, ModelManifest, PrivateManifest, SignedManifest, WrappedKey, measure,
 };
-use strongroom_seal::secret::DataKey;
+use strongroom_seal::secret::{ApiKeyDigest, DataKey, StateKey};
 use strongroom_seal::tensor::{DType, Tensor, push_string};
 use strongroom_sim::kms::cms;
 use strongroom_sim::nsm::{Draft, Statement};
@@ -35,6 +48,7 @@ fn main() {
     documents();
     packages();
     answers_of_kms();
+    controls();
 }
 
 fn write(folder: &str, name: &str, bytes: &[u8]) {
@@ -57,6 +71,16 @@ fn frames() {
     seed("request", &frame(Kind::Message, &[request_header(offer, 7), vec![6; 32]].concat()));
     let range = Range { package: "fraud@1".parse().unwrap(), offset: 4096, length: 65_536 };
     seed("range", &frame(Kind::Range, &range.encode().unwrap()));
+    let batch = AuditBatch {
+        boot: [3; 16],
+        segment: 0,
+        opening: vec![1; 16],
+        document: vec![2; 16],
+        first: 4,
+        records: vec![serde_bytes::ByteBuf::from(vec![5; AUDIT_RECORD_BYTES]); 2],
+        checkpoint: vec![6; 16],
+    };
+    seed("audit", &frame(Kind::Audit, &batch.encode().unwrap()));
     let status = Status { serving: true, epoch: 3, sessions: 2, answered: 9, refusal: String::new() };
     seed("status", &frame(Kind::Reply, &[&[0], status.encode().unwrap().as_slice()].concat()));
     let evidence = Evidence {
@@ -69,7 +93,7 @@ fn frames() {
     };
     let reply = frame(Kind::Reply, &[&[0], evidence.encode().unwrap().as_slice()].concat());
     seed("evidence", &[frame(Kind::Hello, &[3; 32]), reply].concat());
-    let documents = BootDocuments { charter: vec![1; 16], release: vec![2; 16] };
+    let documents = BootDocuments { charter: vec![1; 16], release: vec![2; 16], state: vec![8; 8] };
     seed("boot", &frame(Kind::HostReply, &documents.encode().unwrap()));
     let credentials = Credentials {
         access_key_id: "key".into(),
@@ -177,6 +201,96 @@ fn packages() {
         content: measured(&plain),
     };
     write("fuzz/corpus/package", "model", &sealed(&owner, manifest, &plain));
+}
+
+fn controls() {
+    let seed = |name: &str, bytes: &[u8]| write("fuzz/corpus/controls", name, bytes);
+    let name = |text: &str| text.parse::<Name>().unwrap();
+    let limits =
+        Limits { rate: Some(Rate { rows: 10, per_ms: 1000, burst: 20 }), rows: Some(9), ..Limits::NONE };
+    let treatment = Treatment { decimals: Some(3), noise: Some(0.05), ..Treatment::EXACT };
+    let role = RoleControls {
+        operations: Operation::ALL.into(),
+        models: [(name("fraud"), treatment), (name("payments"), Treatment::LABEL_ONLY)].into(),
+        limits,
+    };
+    let transforms = [("x".to_owned(), vec![Transform::Clip { min: -1.0, max: 1.0 }])].into();
+    let model = ModelControls {
+        outputs: [("y".to_owned(), OutputKind::Probabilities)].into(),
+        transforms,
+        ..ModelControls::default()
+    };
+    let route = RouteControls {
+        models: [name("fraud"), name("large")].into(),
+        fields: [name("amount")].into(),
+        votes: false,
+    };
+    let public = Controls {
+        authentication: Authentication::ApiKey,
+        max_request_bytes: 65_536,
+        payloads: Payloads::NotRecorded,
+        audit: true,
+        counting: Counting::PerBoot,
+        rate: limits.rate,
+        roles: [(name("analyst"), role)].into(),
+        models: [(name("fraud"), model)].into(),
+        routes: [(name("payments"), route)].into(),
+    };
+    seed("public", &encode_controls(&public).unwrap());
+    let random = SystemRandom::new();
+    let audit_key = AuditPrivateKey::generate(&random).unwrap().public();
+    let when = Condition { field: name("amount"), at_least: Some(1000.0), below: None };
+    let rule = |when, model: &str| RouteRule { roles: [].into(), when, target: Target::Model(name(model)) };
+    let key = KeyEntry {
+        key: ApiKeyDigest::new([1; 32]),
+        role: name("analyst"),
+        organisation: Some(name("acme")),
+        models: None,
+        not_after: None,
+        frozen_until: None,
+        limits: Some(limits),
+    };
+    let organisation = Organisation { limits, frozen_until: None };
+    let private = Private {
+        state_key: StateKey::take(&mut [7; 32]),
+        audit_key: Some(audit_key.clone()),
+        organisations: [(name("acme"), organisation)].into(),
+        keys: vec![key],
+        routes: [(name("payments"), vec![rule(Some(when), "large"), rule(None, "fraud")])].into(),
+    };
+    assert_eq!(private.check(&public), Ok(()));
+    seed("private", &private.encode().unwrap());
+    let signer = SigningKey::generate(Algorithm::Es256, &random).unwrap().0;
+    let boot = BootId::new([3; 16]);
+    let (encapsulated, _) =
+        AuditWriter::encapsulate(&audit_key, &name(DEPLOYMENT), boot, 0, &random).unwrap();
+    let opening = AuditOpening {
+        deployment: name(DEPLOYMENT),
+        charter: CharterDigest::of(b"charter"),
+        boot,
+        segment: 0,
+        receipt_key: signer.public().clone(),
+        encapsulated,
+        previous: None,
+        time: UnixMillis::new(5),
+    };
+    seed("opening", &opening.encode().unwrap());
+    let receipt = Receipt {
+        request: RequestDigest::of(b"request"),
+        outcome: OutcomeDigest::of(b"outcome"),
+        model: Some(ModelDigest::of(b"model")),
+        release: ReleaseDigest::of(b"release"),
+        epoch: 3,
+        controls: ControlsDigest::of(b"controls"),
+        treatment: Some(treatment),
+        budget: Budget { rows: Some(5), ..Budget::default() },
+        boot,
+        index: Some(1),
+        audit: None,
+        time: UnixMillis::new(6),
+        anchor: UnixMillis::new(5),
+    };
+    seed("receipt", &receipt.sign(&signer, &random).unwrap());
 }
 
 fn answers_of_kms() {

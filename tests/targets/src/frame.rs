@@ -6,7 +6,7 @@ use strongroom_link::frames::{read_body, read_header, write_frame};
 use strongroom_proto::frame::{Kind, split_reply};
 use strongroom_proto::hello::{Evidence, read_offers, write_offers};
 use strongroom_proto::message::{Message, opening_header, request_header};
-use strongroom_proto::relay::{BootDocuments, Credentials, Range, Status};
+use strongroom_proto::relay::{AuditBatch, BootDocuments, Credentials, Range, Status};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::rewrite::reads_back;
@@ -59,7 +59,9 @@ fn inside(kind: Kind, body: &[u8]) {
             boot_documents(body);
             credentials(body);
         }
+        Kind::Audit => audit_batch(body),
         Kind::Hello
+        | Kind::State
         | Kind::Release
         | Kind::Status
         | Kind::Boot
@@ -99,4 +101,10 @@ macro_rules! reads_back_as {
     )*};
 }
 
-reads_back_as!(range: Range, status: Status, boot_documents: BootDocuments, credentials: Credentials);
+reads_back_as!(
+    range: Range,
+    status: Status,
+    boot_documents: BootDocuments,
+    credentials: Credentials,
+    audit_batch: AuditBatch
+);

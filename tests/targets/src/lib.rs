@@ -8,6 +8,7 @@
 //! them. Whatever those readers accept must therefore be one of the seeds: a forgery is a finding too.
 
 mod cms;
+mod controls;
 mod document;
 mod frame;
 mod image;
@@ -17,6 +18,7 @@ mod request;
 mod rewrite;
 
 pub use cms::cms;
+pub use controls::controls;
 pub use document::{DOCUMENT_TIME, document};
 pub use frame::frame;
 pub use image::image;
@@ -28,8 +30,9 @@ pub use request::request;
 pub type Target = fn(&[u8]) -> bool;
 
 /// The targets and the folders of their seeds.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("cms", cms),
+    ("controls", controls),
     ("document", document),
     ("frame", frame),
     ("image", image),

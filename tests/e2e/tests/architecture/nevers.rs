@@ -63,6 +63,7 @@ const HTTP_SERVERS: &[&str] = &[
 const COMMAND_LINES: &[&str] = &["clap", "structopt", "argh", "pico-args", "lexopt", "miette"];
 const SETTINGS: &[&str] =
     &["dotenv", "dotenvy", "envy", "config", "figment", "tracing-subscriber", "env_logger"];
+const DATABASES: &[&str] = &["rusqlite", "libsqlite3-sys", "sqlx", "redb", "sled"];
 const TRACT: &[&str] = &["tract"];
 const AWS: &[&str] = &["aws"];
 const NSM: &[&str] = &["aws-nitro-enclaves-nsm-api", "strongroom-nsm"];
@@ -107,6 +108,7 @@ fn what_is_linked_would_be_seen() {
         ("strongroom-link", IO),
         ("strongroom-seal", CRYPTOGRAPHY),
         ("strongroom-kms", CLOCKS),
+        ("strongroom-host", DATABASES),
     ] {
         assert!(!found(&linked_into(package), families).is_empty(), "{package} has none of {families:?}");
     }
@@ -127,6 +129,17 @@ fn proto_has_no_sockets_no_async_and_no_cryptography() {
 #[test]
 fn attestation_has_no_sockets_no_clock_and_no_nsm_device() {
     assert_never("strongroom-attestation", &[IO, CLOCKS, NSM]);
+}
+
+#[test]
+fn controls_have_no_sockets_no_clock_and_no_nsm_device() {
+    assert_never("strongroom-controls", &[IO, CLOCKS, NSM, TRACT]);
+}
+
+#[test]
+fn the_enclave_and_the_client_library_have_no_database() {
+    assert_never("strongroom-enclave", &[DATABASES]);
+    assert_never("strongroom-client", &[DATABASES]);
 }
 
 #[test]

@@ -1,5 +1,9 @@
 //! What tests see and steer: a log of calls, and misdeeds to select.
 
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
 use super::error::ErrorKind;
 
 /// One request that reached the service, allowed or not.
@@ -13,8 +17,60 @@ pub struct Call {
     pub principal: Option<String>,
     /// SHA-256 of the attestation document, if one came with it.
     pub document: Option<[u8; 32]>,
+    /// The enclave of that document, if it was accepted.
+    pub enclave: Option<Enclave>,
+    /// The encryption context.
+    pub context: BTreeMap<String, String>,
     /// How it ended.
     pub outcome: Result<(), ErrorKind>,
+}
+
+/// What an accepted attestation document says of its enclave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enclave {
+    /// Its name, another one for every start.
+    pub module_id: String,
+    /// PCR0.
+    pub image: Vec<u8>,
+}
+
+impl Call {
+    pub(super) fn of(operation: String) -> Self {
+        let context = BTreeMap::new();
+        Self {
+            operation,
+            key: None,
+            principal: None,
+            document: None,
+            enclave: None,
+            context,
+            outcome: Ok(()),
+        }
+    }
+
+    /// The call as a record of CloudTrail (AWS KMS Developer Guide, "Monitoring requests for Nitro enclaves").
+    #[must_use]
+    pub fn cloudtrail(&self) -> Value {
+        let recipient = |enclave: &Enclave| {
+            json!({ "recipient": {
+                "attestationDocumentModuleId": enclave.module_id,
+                "attestationDocumentEnclaveImageDigest": hex::encode(&enclave.image),
+            }})
+        };
+        let mut record = json!({
+            "eventVersion": "1.11",
+            "eventSource": "kms.amazonaws.com",
+            "eventName": self.operation,
+            "userIdentity": { "arn": self.principal },
+            "requestParameters": { "encryptionContext": self.context, "keyId": self.key },
+            "responseElements": null,
+            "additionalEventData": self.enclave.as_ref().map(recipient),
+        });
+        if let Err(kind) = &self.outcome {
+            record["errorCode"] = format!("{kind:?}").into();
+        }
+        record
+    }
 }
 
 /// How the service breaks its contract from now on. Each is something that a KMS in the wrong hands, or another

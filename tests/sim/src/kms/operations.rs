@@ -19,7 +19,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::caller::Caller;
-use super::calls::{Call, Misdeed};
+use super::calls::{Call, Enclave, Misdeed};
 use super::ciphertext::Context;
 use super::error::{ApiError, ErrorKind};
 use super::limits::MAX_DOCUMENT_BYTES;
@@ -107,7 +107,8 @@ impl Invocation<'_> {
             return Err(invalid("The recipient does not satisfy the constraints of the API."));
         }
         let facts = (self.verifier)(&document, self.now);
-        let RecipientFacts { pcrs, public_key } = facts.map_err(|e| invalid(&e.to_string()))?;
+        let RecipientFacts { module_id, pcrs, public_key } = facts.map_err(|e| invalid(&e.to_string()))?;
+        self.log.enclave = Some(Enclave { module_id, image: pcrs.get(&0).cloned().unwrap_or_default() });
         let public_key = public_key.ok_or_else(|| invalid("The attestation document has no public key."))?;
         Ok(Some(Attested { pcrs, public_key }))
     }
@@ -122,6 +123,7 @@ impl Invocation<'_> {
     ) -> Result<Key, ApiError> {
         let key = self.store.find(key_id)?;
         self.log.key = Some(key.arn.clone());
+        self.log.context = context.clone();
         let keys = condition_keys(self.caller, context, attested);
         let request = Request { caller: self.caller, action, key_arn: &key.arn, context, keys: &keys };
         let decision = evaluate(&Policy::parse(&key.policy)?, &key.grants, request);

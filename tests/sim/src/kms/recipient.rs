@@ -14,6 +14,8 @@ use strongroom_attestation::{
 /// What KMS takes from a document that it accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecipientFacts {
+    /// The enclave, as its NSM names it.
+    pub module_id: String,
     /// The listed registers with their bytes.
     pub pcrs: BTreeMap<u8, Vec<u8>>,
     /// The public key, if the document has one.
@@ -58,5 +60,9 @@ pub fn attested_by(root: TrustRoot, max_age: Duration) -> RecipientVerifier {
 
 fn facts(attested: &Attested) -> RecipientFacts {
     let pcrs = attested.pcrs().iter().map(|(index, value)| (index.get(), value.as_bytes().to_vec()));
-    RecipientFacts { pcrs: pcrs.collect(), public_key: attested.public_key().map(<[u8]>::to_vec) }
+    RecipientFacts {
+        module_id: attested.statement().module_id().to_owned(),
+        pcrs: pcrs.collect(),
+        public_key: attested.public_key().map(<[u8]>::to_vec),
+    }
 }

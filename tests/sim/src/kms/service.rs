@@ -74,6 +74,13 @@ impl SimKms {
         self.state().calls.iter().cloned().collect()
     }
 
+    /// The calls so far as a file of CloudTrail.
+    #[must_use]
+    pub fn cloudtrail(&self) -> String {
+        let records: Vec<_> = self.state().calls.iter().map(Call::cloudtrail).collect();
+        serde_json::json!({ "Records": records }).to_string()
+    }
+
     /// Misbehaves from now on.
     pub fn misbehave(&self, misdeed: Misdeed) {
         self.state().misdeed = misdeed;
@@ -108,7 +115,7 @@ impl SimKms {
     pub fn answer(&self, head: &Parts, body: &[u8]) -> Answer {
         let target = head.headers.get("x-amz-target").and_then(|t| t.to_str().ok()).unwrap_or_default();
         let operation = target.strip_prefix("TrentService.").unwrap_or_default().to_owned();
-        let mut call = Call { operation, key: None, principal: None, document: None, outcome: Ok(()) };
+        let mut call = Call::of(operation);
         let mut state = self.state();
         let result = self.run(&mut state, &mut call, head, body);
         call.outcome = result.as_ref().map(|_| ()).map_err(|e| e.kind);

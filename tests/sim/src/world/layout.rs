@@ -58,6 +58,12 @@ impl Layout {
         self.0.join("store")
     }
 
+    /// What the host keeps for the enclave: audit log and state.
+    #[must_use]
+    pub fn kept(&self) -> PathBuf {
+        self.0.join("kept")
+    }
+
     /// The host's temporary credentials.
     #[must_use]
     pub fn host_credentials(&self) -> PathBuf {

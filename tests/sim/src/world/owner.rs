@@ -37,7 +37,7 @@ pub struct ReleasePlan {
     pub epoch: u64,
     /// Its models; all are sealed anew.
     pub models: Vec<ModelSource>,
-    /// The owner's policy in place of the open one.
+    /// The owner's policy in place of the open one. Releases under a policy are kept in the owner's history.
     pub policy: Option<PathBuf>,
 }
 
@@ -148,9 +148,50 @@ impl Owner {
             path_arg("--out", &out),
         ];
         args.extend(plan.models.iter().map(|model| path_arg("--model", &self.package(&model.id))));
-        args.extend(plan.policy.iter().map(|policy| path_arg("--policy", policy)));
+        if let Some(policy) = &plan.policy {
+            args.push(path_arg("--policy", policy));
+            args.push(path_arg("--history", &self.history()));
+        }
         args.extend(self.image_args());
         self.with_kms(args).await.map(drop)
+    }
+
+    /// Where the owner remembers releases.
+    #[must_use]
+    pub fn history(&self) -> PathBuf {
+        self.layout.owner("history")
+    }
+
+    /// Makes the key that audit logs are sealed to, and returns its private and its public half's file.
+    ///
+    /// # Errors
+    /// [`WorldError::Command`] when the command refuses.
+    pub async fn audit_key(&self) -> Result<(PathBuf, PathBuf), WorldError> {
+        let (private, public) = (self.layout.owner("audit.key"), self.layout.owner("audit.pub"));
+        if !private.exists() {
+            self.run(vec!["keygen".to_owned(), "--audit".to_owned(), path_arg("--out", &private)]).await?;
+        }
+        Ok((private, public))
+    }
+
+    /// `strongroom incident`, delivered to the store of this simulation's host.
+    ///
+    /// # Errors
+    /// [`WorldError::Io`] when it cannot be started.
+    pub async fn incident(&self, measure: &str, arguments: &[String]) -> Result<Output, WorldError> {
+        let mut args = vec![
+            "incident".to_owned(),
+            measure.to_owned(),
+            path_arg("--charter", &self.layout.store().join("charter.cose")),
+            path_arg("--key", &self.layout.owner("owner.pem")),
+            format!("--kms-key={}", self.key.as_str()),
+            path_arg("--history", &self.history()),
+            path_arg("--store", &self.layout.store()),
+            format!("--kms-connect={}", self.kms_address),
+            path_arg("--kms-roots", &self.layout.kms_roots()),
+        ];
+        args.extend_from_slice(arguments);
+        self.run_any(args).await
     }
 
     /// Where a sealed package lies.
@@ -257,15 +298,20 @@ impl Owner {
     /// Runs a command with the owner's credentials and fails unless it succeeds.
     async fn run(&self, args: Vec<String>) -> Result<Output, WorldError> {
         let command = format!("strongroom {}", args.first().cloned().unwrap_or_default());
-        let env = [
-            ("AWS_ACCESS_KEY_ID", self.credential.access_key_id.as_str()),
-            ("AWS_SECRET_ACCESS_KEY", self.credential.secret_access_key.as_str()),
-        ];
-        let output = self.binaries.strongroom(args, &env).await?;
+        let output = self.run_any(args).await?;
         match output.code {
             0 => Ok(output),
             code => Err(WorldError::Command { command, code, stderr: output.stderr }),
         }
+    }
+
+    /// Runs a command with the owner's credentials, however it ends.
+    async fn run_any(&self, args: Vec<String>) -> Result<Output, WorldError> {
+        let env = [
+            ("AWS_ACCESS_KEY_ID", self.credential.access_key_id.as_str()),
+            ("AWS_SECRET_ACCESS_KEY", self.credential.secret_access_key.as_str()),
+        ];
+        self.binaries.strongroom(args, &env).await
     }
 }
 

@@ -93,6 +93,8 @@ pub struct HostOptions {
     pub enclave: Option<Endpoint>,
     /// Another store: a directory, or `s3://BUCKET/PREFIX`.
     pub store: Option<String>,
+    /// Another place for what it keeps for the enclave.
+    pub kept: Option<PathBuf>,
     /// Arguments after the ordinary ones.
     pub arguments: Vec<String>,
     /// Where its log goes, if not to the stderr of this process.
@@ -102,7 +104,7 @@ pub struct HostOptions {
 impl Default for HostOptions {
     fn default() -> Self {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self { listen, enclave: None, store: None, arguments: Vec::new(), log: None }
+        Self { listen, enclave: None, store: None, kept: None, arguments: Vec::new(), log: None }
     }
 }
 
@@ -137,6 +139,8 @@ impl HostProcess {
             .arg(format!("--kms={}", ground.kms_address))
             .arg("--store")
             .arg(options.store.as_ref().map_or_else(|| ground.layout.store(), PathBuf::from))
+            .arg("--state-dir")
+            .arg(options.kept.clone().unwrap_or_else(|| ground.layout.kept()))
             .arg("--credentials-file")
             .arg(ground.layout.host_credentials())
             .arg("--ready-file")

@@ -1,0 +1,7 @@
+//! Public controls, the private part, receipts, openings of audit logs. What must hold is said in `strongroom_targets::controls`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    strongroom_targets::controls(bytes);
+});
