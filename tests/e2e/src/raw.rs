@@ -147,11 +147,18 @@ impl RawClient {
 /// Opens a sealed answer, checks its receipt and returns the outcome's bytes.
 #[must_use]
 pub fn outcome(session: &Session, pending: &Pending, reply: &Reply) -> Option<Vec<u8>> {
+    judged(session, pending, reply).map(|(outcome, _)| outcome)
+}
+
+/// As [`outcome`], with the receipt.
+#[must_use]
+pub fn judged(session: &Session, pending: &Pending, reply: &Reply) -> Option<(Vec<u8>, Receipt)> {
     let body = session.open_answer(pending, &reply.body).ok()?;
     let parts = split_answer(body.bytes())?;
     let claims = session.verified().claims();
-    Receipt::judge(parts.receipt, claims, pending.request(), OutcomeDigest::of(parts.outcome)).ok()?;
-    Some(parts.outcome.to_vec())
+    let outcome = OutcomeDigest::of(parts.outcome);
+    let receipt = Receipt::judge(parts.receipt, claims, pending.request(), outcome).ok()?;
+    Some((parts.outcome.to_vec(), receipt))
 }
 
 /// A request to the bundled model: `rows` rows of zeros.

@@ -15,6 +15,7 @@ mod architecture;
 mod attacks;
 mod binaries;
 mod client_refuses;
+mod controls;
 mod image;
 mod kms_policy;
 mod load;
