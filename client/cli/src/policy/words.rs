@@ -1,0 +1,1 @@
+//! Public controls in sentences.
