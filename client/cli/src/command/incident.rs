@@ -16,8 +16,7 @@ use super::release::{Authority, Told};
 use crate::error::{CliError, Result};
 use crate::history::History;
 use crate::limits::{DEFAULT_ACKNOWLEDGE_SECONDS, MAX_ACKNOWLEDGE_SECONDS};
-use crate::trust::TrustArgs;
-use crate::{files, output, owner};
+use crate::{files, output, owner, trust};
 use acknowledge::Acknowledged;
 pub(crate) use change::Change;
 
@@ -41,8 +40,12 @@ pub(crate) struct Common {
     /// A host whose enclave has to serve the release before the command ends
     #[arg(long, num_args = 1.., requires = "trust")]
     url: Vec<String>,
-    #[command(flatten)]
-    trust: Option<TrustArgs>,
+    /// What is demanded of those enclaves; it has to leave models and controls to the owner
+    #[arg(long, value_name = "FILE", requires = "url")]
+    trust: Option<PathBuf>,
+    /// Images that the owner has published, where the trust file names their signer in place of images
+    #[arg(long, value_name = "FILE", requires = "trust")]
+    measurements: Option<PathBuf>,
     /// How long to wait for that
     #[arg(long, value_name = "N", default_value_t = DEFAULT_ACKNOWLEDGE_SECONDS, value_parser = clap::value_parser!(u64).range(1..=MAX_ACKNOWLEDGE_SECONDS))]
     wait_seconds: u64,
@@ -62,7 +65,8 @@ struct Done {
 pub(crate) async fn run(change: Change) -> Result<()> {
     let (change, common) = change.split();
     // Read before anything is made: what is wrong with it must not be found after the release is out.
-    let trust = common.trust.as_ref().map(TrustArgs::load).transpose()?;
+    let load = |path: &PathBuf| trust::load(path, common.measurements.as_deref());
+    let trust = common.trust.as_ref().map(load).transpose()?;
     let owner = common.authority.owner()?;
     let history = History::existing(&common.history)?;
     let deployment = &owner.charter.charter().deployment;

@@ -202,3 +202,58 @@ impl fmt::Display for Applied {
 fn key(text: &str) -> std::result::Result<String, String> {
     policy::digest(text).map(|key| hex::encode(key.as_bytes()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(epoch: u64, policy: &str) -> Record {
+        let json = serde_json::json!({
+            "deployment": "d", "epoch": epoch, "made_at_ms": 1, "why": "release", "valid_days": 7, "images": [],
+            "models": [], "grants": [], "policy": policy, "audit_key": null, "incident": {},
+        });
+        serde_json::from_value(json).unwrap()
+    }
+
+    fn apply(change: &Applied, newest: &Record) -> Record {
+        change.applied(newest, |epoch| Ok(record(epoch, "old")), UnixMillis::new(1000)).unwrap()
+    }
+
+    #[test]
+    fn each_measure_changes_what_it_says_and_adds_to_earlier_ones() {
+        let key = "ab".repeat(32);
+        let blocked = apply(&Applied::Block(vec![key.clone()]), &record(3, "new"));
+        assert_eq!(blocked.incident.lines(), [format!("key {key} blocked")]);
+        let labels = apply(&Applied::LabelOnly(vec!["fraud".parse().unwrap()]), &blocked);
+        assert_eq!(labels.incident.lines().len(), 2);
+        let all = apply(&Applied::LabelOnly(vec![]), &blocked);
+        assert!(all.incident.label_only.contains("*"));
+        let end = End::After(std::time::Duration::from_secs(9));
+        let freeze = Applied::Freeze {
+            models: vec![],
+            organisations: vec!["acme".parse().unwrap()],
+            keys: vec![key],
+            end,
+        };
+        let frozen = apply(&freeze, &labels);
+        assert_eq!(
+            frozen.incident.frozen_organisations.values().next(),
+            Some(&Until(UnixMillis::new(10_000)))
+        );
+        assert_eq!(frozen.incident.lines().len(), 4);
+        assert!(apply(&Applied::Lockdown, &frozen).incident.lockdown);
+        assert!(apply(&Applied::Lift, &frozen).incident.is_none());
+    }
+
+    #[test]
+    fn old_content_comes_back_and_a_blocked_key_does_not() {
+        let newest = apply(&Applied::Block(vec!["ab".repeat(32)]), &record(3, "new"));
+        let back = apply(&Applied::Rollback(2), &newest);
+        assert_eq!((back.policy.as_str(), back.incident.blocked_keys.len()), ("old", 1));
+        for later in [3, 4] {
+            assert!(
+                Applied::Rollback(later).applied(&newest, |_| Ok(record(1, "")), UnixMillis::new(1)).is_err()
+            );
+        }
+    }
+}

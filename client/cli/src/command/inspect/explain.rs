@@ -20,6 +20,7 @@ use strongroom_seal::signed::dangerous_unverified_payload;
 use super::{Explained, image_file};
 use crate::command::release::sealed_header;
 use crate::limits::{CONTROLS_CBOR, MAX_DOCUMENT_BYTES, RELEASE_CBOR};
+use crate::policy::words;
 
 const UNVERIFIED: &str = "UNVERIFIED: these are the file's own statements; anyone can write them";
 
@@ -35,6 +36,7 @@ pub(super) fn sealed(path: &Path) -> Option<Explained> {
         "model": manifest.model.to_string(),
         "kms_key": printable(&header.key_arn),
         "interface": printable_json(serde_json::to_value(&manifest.interface).ok()?),
+        "schema": printable_json(serde_json::to_value(&manifest.schema).ok()?),
         "answer": manifest.answer,
         "plaintext_sha256": hex::encode(manifest.content.sha256),
         "plaintext_bytes": manifest.content.length,
@@ -96,7 +98,8 @@ fn bundle(bytes: &[u8]) -> Option<Explained> {
         "images": release.images.iter().map(image).collect::<Vec<_>>(),
         "models": release.models.iter().map(model).collect::<Vec<_>>(),
         "controls_digest": release.controls.to_string(),
-        "controls": controls,
+        "controls": words::controls(&controls),
+        "controls_as_stated": controls,
         "private_digest": release.private.to_string(),
         "private": private(&bundle.private),
     });

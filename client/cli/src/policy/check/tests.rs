@@ -36,7 +36,7 @@ fn model(name: &str, outputs: &[(&str, DType)], lengthscale: Vec<f64>) -> ModelF
         interface: Interface {
             inputs: vec![
                 spec("X", DType::Fp32, &[rows.clone(), Dim::Fixed(3)]),
-                spec("text", DType::Bytes, &[rows.clone()]),
+                spec("text", DType::Bytes, std::slice::from_ref(&rows)),
             ],
             outputs: outputs.collect(),
             symbols: BTreeMap::from([("rows".into(), DimRange { min: 1, max: 64 })]),
