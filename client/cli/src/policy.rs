@@ -140,7 +140,7 @@ impl Policy {
         if !errors.is_empty() {
             return Err(CliError::usage(errors.join("\n")));
         }
-        if !self.text.is_empty() {
+        if !self.text.is_empty() || !incident.is_none() {
             findings.iter().for_each(|finding| {
                 output::warn(&format!("{}: {}; {}", finding.rule, finding.what, finding.remedy))
             });

@@ -1,10 +1,10 @@
 //! Measures of an incident, laid over a policy: they only ever take away.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use strongroom_attestation::UnixMillis;
-use strongroom_attestation::release::{Controls, KeyEntry, Operation, Target, Treatment};
+use strongroom_attestation::release::{Controls, Operation, Target, Treatment};
 use strongroom_proto::name::Name;
 use strongroom_seal::secret::ApiKeyDigest;
 use toml::value::Datetime;
@@ -127,31 +127,16 @@ impl Incident {
         }
     }
 
-    /// A blocked or frozen key that the policy does not list is not served either way.
+    /// A key that the policy does not list is not served either way, and its digest may be mistyped.
     fn keys(&self, draft: &mut Draft) {
-        let mut blocked = HashSet::new();
-        for text in &self.blocked_keys {
-            match digest(text) {
-                Ok(key) => drop(blocked.insert(key)),
-                Err(wrong) => {
-                    draft.findings.error("incident", format!("a blocked key: {wrong}"), "state its digest")
-                }
-            }
-        }
+        let blocked: BTreeSet<ApiKeyDigest> =
+            self.blocked_keys.iter().filter_map(|key| listed(key, draft)).collect();
+        let frozen = self.frozen_keys.iter().filter_map(|(key, until)| Some((listed(key, draft)?, until.0)));
+        let frozen: BTreeMap<ApiKeyDigest, UnixMillis> = frozen.collect();
         draft.keys.retain(|entry| !blocked.contains(&entry.key));
-        let mut frozen: BTreeMap<ApiKeyDigest, UnixMillis> = BTreeMap::new();
-        for (text, until) in &self.frozen_keys {
-            match digest(text) {
-                Ok(key) => drop(frozen.insert(key, until.0)),
-                Err(wrong) => {
-                    draft.findings.error("incident", format!("a frozen key: {wrong}"), "state its digest")
-                }
-            }
+        for entry in &mut draft.keys {
+            entry.frozen_until = entry.frozen_until.max(frozen.get(&entry.key).copied());
         }
-        let freeze = |entry: &mut KeyEntry| {
-            entry.frozen_until = entry.frozen_until.max(frozen.get(&entry.key).copied())
-        };
-        draft.keys.iter_mut().for_each(freeze);
     }
 
     fn labels(&self, draft: &mut Draft) {
@@ -182,6 +167,22 @@ impl Incident {
             }
         }
     }
+}
+
+/// A key that a measure names; keys are in the order of their digests.
+fn listed(text: &str, draft: &mut Draft) -> Option<ApiKeyDigest> {
+    match digest(text) {
+        Err(wrong) => draft.findings.error("incident", format!("a measure: {wrong}"), "state the digest"),
+        Ok(key) if draft.keys.binary_search_by_key(&key, |entry| entry.key).is_ok() => return Some(key),
+        Ok(key) => {
+            let what = format!(
+                "a measure names the key {}, which the policy does not list",
+                hex::encode(key.as_bytes())
+            );
+            draft.findings.warning("incident-unlisted", what, "look whether the digest is right");
+        }
+    }
+    None
 }
 
 fn longest<K: Ord + Clone>(into: &mut BTreeMap<K, Until>, other: &BTreeMap<K, Until>) {

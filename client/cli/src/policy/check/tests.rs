@@ -278,6 +278,11 @@ fn each_rule_is_broken_and_kept() {
             format!("{PLAIN}[incident]\nblocked_keys = [\"{KEY}\"]\n"),
         ),
         (
+            "incident-unlisted",
+            format!("{PLAIN}[incident]\nblocked_keys = [\"{}\"]\n", "cd".repeat(32)),
+            format!("{PLAIN}[incident]\nblocked_keys = [\"{KEY}\"]\n"),
+        ),
+        (
             "incident",
             format!("{PLAIN}[incident]\nlabel_only = [\"none\"]\n"),
             format!("{PLAIN}[incident]\nlabel_only = [\"*\"]\n"),
