@@ -64,7 +64,10 @@ struct Done {
 
 pub(crate) async fn run(change: Change) -> Result<()> {
     let (change, common) = change.split();
-    // Read before anything is made: what is wrong with it must not be found after the release is out.
+    // Looked at before anything is made: what is wrong must not be found after an epoch is used up.
+    if let Some(missing) = common.store.iter().find(|store| !store.is_dir()) {
+        return Err(CliError::usage(format!("--store {} is not a folder", missing.display())));
+    }
     let load = |path: &PathBuf| trust::load(path, common.measurements.as_deref());
     let trust = common.trust.as_ref().map(load).transpose()?;
     let owner = common.authority.owner()?;

@@ -101,6 +101,8 @@ fn an_incident_needs_a_history_and_somewhere_to_go() {
     std::fs::set_permissions(&history, PermissionsExt::from_mode(0o700)).unwrap();
     let empty = strongroom(&[lockdown.as_slice(), &owner, &["--out", &out]].concat());
     assert!(empty.code == 2 && empty.err.contains("no release"), "{}", empty.err);
+    let typed = strongroom(&[lockdown.as_slice(), &owner, &["--store", &path("stroe")]].concat());
+    assert!(typed.code == 2 && typed.err.contains("not a folder"), "{}", typed.err);
     for wrong in [
         ["incident", "block"].as_slice(),
         &["incident", "block", "--key-sha256", "sr_secret"],

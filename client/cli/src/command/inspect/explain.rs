@@ -98,12 +98,24 @@ fn bundle(bytes: &[u8]) -> Option<Explained> {
         "images": release.images.iter().map(image).collect::<Vec<_>>(),
         "models": release.models.iter().map(model).collect::<Vec<_>>(),
         "controls_digest": release.controls.to_string(),
-        "controls": words::controls(&controls),
-        "controls_as_stated": controls,
+        "controls": stated(&controls)?,
+        "controls_in_words": words::controls(&controls),
         "private_digest": release.private.to_string(),
         "private": private(&bundle.private),
     });
     Some(Explained { kind: "release bundle", verified: UNVERIFIED, content })
+}
+
+/// Controls as they stand, with digests as people write them.
+fn stated(controls: &Controls) -> Option<Value> {
+    let mut stated = serde_json::to_value(controls).ok()?;
+    for (name, model) in &controls.models {
+        for (at, one) in model.provenance.iter().enumerate() {
+            let digest = stated.pointer_mut(&format!("/models/{name}/provenance/{at}/sha256"))?;
+            *digest = json!(hex::encode(one.sha256));
+        }
+    }
+    Some(printable_json(stated))
 }
 
 fn private(package: &[u8]) -> Value {

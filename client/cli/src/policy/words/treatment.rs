@@ -7,6 +7,9 @@ pub(crate) fn treatment(treatment: &Treatment) -> String {
     if treatment.is_exact() {
         return "as the model computed them (exact)".to_owned();
     }
+    if treatment.detail == Detail::LabelOnly {
+        return "the winning class is released and nothing else".to_owned();
+    }
     let steps = [
         treatment.clamp.map(|clamp| format!("logits are cut to {} to {}", clamp.min, clamp.max)),
         treatment.temperature.map(|temperature| format!("logits are divided by {temperature}")),
