@@ -115,3 +115,21 @@ fn state_key(history: Option<&History>, has_policy: bool) -> Result<StateKey> {
     }
     StateKey::generate(&SystemRandom::new()).map_err(|_| CliError::Random)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_routine_release_does_not_end_an_incident() {
+        let policy = Policy::parse("[incident]\nlabel_only = [\"fraud\"]\n", None).unwrap();
+        assert_eq!(incident(&policy, None).lines().len(), 1, "the policy's own measures");
+        let json = serde_json::json!({
+            "deployment": "d", "epoch": 1, "made_at_ms": 1, "why": "incident block", "valid_days": 7, "images": [],
+            "models": [], "grants": [], "policy": "", "audit_key": null,
+            "incident": { "blocked_keys": ["ab".repeat(32)] },
+        });
+        let newest: Record = serde_json::from_value(json).unwrap();
+        assert_eq!(incident(&policy, Some(&newest)).lines().len(), 2, "and those still in force");
+    }
+}

@@ -123,15 +123,14 @@ impl Draft {
     }
 
     /// What the outputs of a model are, the undeclared ones included where its interface is known.
-    pub(crate) fn kinds(&self, name: &Name, known: Option<&[ModelFacts]>) -> BTreeSet<u8> {
+    pub(crate) fn kinds(&self, name: &Name, known: Option<&[ModelFacts]>) -> Vec<OutputKind> {
         let none = ModelControls::default();
         let controls = self.controls.model(name).unwrap_or(&none);
-        let facts = known.and_then(|known| known.iter().find(|model| model.name == *name));
-        match facts {
+        match known.and_then(|known| known.iter().find(|model| model.name == *name)) {
             Some(facts) => {
-                facts.interface.outputs.iter().map(|output| kind(controls.output(&output.name))).collect()
+                facts.interface.outputs.iter().map(|output| controls.output(&output.name)).collect()
             }
-            None => controls.outputs.values().map(|output| kind(*output)).collect(),
+            None => controls.outputs.values().copied().collect(),
         }
     }
 
@@ -139,15 +138,5 @@ impl Draft {
     pub(super) fn finish(self, state_key: StateKey) -> (Controls, Private) {
         let Self { controls, organisations, keys, routes, audit_key, .. } = self;
         (controls, Private { state_key, audit_key, organisations, keys, routes })
-    }
-}
-
-/// An order for kinds of outputs, see [`Draft::kinds`].
-pub(crate) const fn kind(output: OutputKind) -> u8 {
-    match output {
-        OutputKind::Label => 0,
-        OutputKind::Probabilities => 1,
-        OutputKind::Logits => 2,
-        OutputKind::Values => 3,
     }
 }

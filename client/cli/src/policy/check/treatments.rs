@@ -1,11 +1,9 @@
 //! Treatments against what the outputs of a model are.
 
-use std::collections::BTreeSet;
-
 use strongroom_attestation::release::{Detail, OutputKind, Target, Treatment};
 use strongroom_proto::name::Name;
 
-use crate::policy::compile::{Draft, ModelFacts, kind};
+use crate::policy::compile::{Draft, ModelFacts};
 
 /// Who gets a treatment from which model, in words.
 struct Case {
@@ -58,8 +56,8 @@ struct Kinds {
 
 impl Kinds {
     fn of(draft: &Draft, model: &Name, known: Option<&[ModelFacts]>) -> Self {
-        let kinds: BTreeSet<u8> = draft.kinds(model, known);
-        let has = |output| kinds.contains(&kind(output));
+        let kinds = draft.kinds(model, known);
+        let has = |output| kinds.contains(&output);
         let scores = has(OutputKind::Probabilities) || has(OutputKind::Logits);
         Self {
             labels: has(OutputKind::Label),

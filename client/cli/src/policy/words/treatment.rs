@@ -20,11 +20,10 @@ pub(crate) fn treatment(treatment: &Treatment) -> String {
         }),
         treatment.decimals.map(|decimals| format!("numbers are rounded to {decimals} decimals")),
         match treatment.detail {
-            Detail::Full => None,
+            Detail::Full | Detail::LabelOnly => None,
             Detail::TopK(top) => {
                 Some(format!("the {top} highest scores are released and the others made as low as can be"))
             }
-            Detail::LabelOnly => Some("the winning class is released and nothing else".to_owned()),
         },
     ];
     let steps: Vec<String> = steps.into_iter().flatten().collect();
