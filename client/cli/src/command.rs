@@ -3,11 +3,13 @@
 mod api_key;
 mod charter;
 mod image;
+mod incident;
 mod infer;
 mod inspect;
 mod keygen;
 mod kms_policy;
 mod measure;
+mod policy;
 mod release;
 mod seal;
 mod trust_file;
@@ -20,7 +22,7 @@ use crate::error::Result;
 /// What to do.
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Owner: make a signing key
+    /// Owner: make a signing key, or the key of an audit log
     Keygen(keygen::Args),
     /// Owner: make an API key for a client
     ApiKey(api_key::Args),
@@ -36,9 +38,15 @@ pub(crate) enum Command {
     Seal(Box<seal::Args>),
     /// Owner: say which sealed models an enclave serves, to whom, and until when
     Release(Box<release::Args>),
+    /// Owner: find contradictions in a policy
+    #[command(subcommand)]
+    Policy(policy::Args),
+    /// Owner: answer an attack with the next release
+    #[command(subcommand)]
+    Incident(incident::Change),
     /// Owner: write the trust file that clients judge enclaves by
     Trust(Box<trust_file::Args>),
-    /// Anyone: explain a charter, release, sealed model, attestation document, trust file or enclave image
+    /// Anyone: explain a charter, release, sealed model, attestation document, trust file, policy or enclave image
     Inspect(inspect::Args),
     /// Client or auditor: judge an enclave, or a stored attestation document
     Verify(Box<verify::Args>),
@@ -57,6 +65,8 @@ impl Command {
             Self::Measure(args) => measure::run(*args),
             Self::Seal(args) => seal::run(&args).await,
             Self::Release(args) => release::run(&args).await,
+            Self::Policy(args) => policy::run(&args),
+            Self::Incident(change) => incident::run(change).await,
             Self::Trust(args) => trust_file::run(&args),
             Self::Inspect(args) => inspect::run(&args),
             Self::Verify(args) => verify::run(&args).await,

@@ -76,6 +76,16 @@ pub(crate) enum CliError {
     #[error("the key policy has {0}s")]
     #[diagnostic(help("docs/kms-policy.md explains every rule"))]
     KeyPolicy(Severity),
+    /// A policy that was judged and found wanting; the findings were printed.
+    #[error("the policy has errors")]
+    #[diagnostic(help("docs/policy.md explains every rule"))]
+    PolicyErrors,
+    /// A release was delivered, and not every enclave serves it.
+    #[error("delivered, and not acknowledged by\n{0}")]
+    #[diagnostic(help(
+        "a host takes up a release by itself once it can read it; the trust file has to leave models and controls to the owner"
+    ))]
+    Unacknowledged(String),
     /// A model that the engine does not take.
     #[error("the model cannot be sealed: {}{}", .0, detail(.0))]
     Model(#[from] LoadError),
@@ -84,7 +94,7 @@ pub(crate) enum CliError {
     Samples(#[from] Mismatch),
     /// A file that is none of those that `inspect` knows.
     #[error(
-        "{0} is no charter, release bundle, sealed model, attestation document, trust file, enclave image or published measurements"
+        "{0} is no charter, release bundle, sealed model, attestation document, trust file, policy, enclave image or published measurements"
     )]
     Unknown(PathBuf),
 }

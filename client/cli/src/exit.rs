@@ -29,7 +29,12 @@ const UNREACHABLE: u8 = 40;
 /// The exit code of an error. 0 is the code of no error; clap itself exits with 2 for usage.
 pub(crate) fn code(error: &CliError) -> u8 {
     match error {
-        CliError::Usage(_) | CliError::Exists(_) | CliError::Trust { .. } | CliError::Request(_) => USAGE,
+        CliError::Usage(_)
+        | CliError::Exists(_)
+        | CliError::Trust { .. }
+        | CliError::Request(_)
+        | CliError::PolicyErrors => USAGE,
+        CliError::Unacknowledged(_) => UNREACHABLE,
         CliError::Client(error) => client(error.class()),
         CliError::Evidence(error) => evidence(error.class()),
         CliError::Document(error) => evidence(EvidenceClass::Document(error.class())),
@@ -146,6 +151,7 @@ mod tests {
             (2, CliError::usage("x")),
             (2, ClientError::Url.into()),
             (2, CliError::Trust { path: "t".into(), error: TrustFileError::Text }),
+            (2, CliError::PolicyErrors),
             (10, VerifyError::Format(FormatError::Envelope).into()),
             (10, VerifyError::Signature.into()),
             (10, EvidenceError::Malformed.into()),
@@ -174,6 +180,7 @@ mod tests {
             (40, ClientError::Transport(TransportError::Unreachable).into()),
             (40, ClientError::Transport(TransportError::Busy).into()),
             (40, KmsError::Unreachable.into()),
+            (40, CliError::Unacknowledged("http://h".into())),
         ];
         for (expected, error) in table {
             assert_eq!(code(&error), expected, "{error}");

@@ -11,6 +11,12 @@ pub(crate) const MAX_SECRET_FILE_BYTES: u64 = 16 * 1024;
 /// Bytes of any other small file: measurements, policy, trust file, roots, charter.
 pub(crate) const MAX_SMALL_FILE_BYTES: u64 = 1024 * 1024;
 
+/// Bytes of a policy, which may list 100 000 keys.
+pub(crate) const MAX_POLICY_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Bytes of the record of a release: its policy as a JSON string, and what its models say of themselves.
+pub(crate) const MAX_RECORD_FILE_BYTES: u64 = 2 * MAX_POLICY_BYTES;
+
 /// Bytes of a release bundle or another document that is inspected.
 pub(crate) const MAX_DOCUMENT_BYTES: u64 = strongroom_proto::limits::MAX_RELEASE_BYTES as u64;
 
@@ -28,7 +34,7 @@ pub(crate) const RELEASE_CBOR: Bounds = Bounds { max_bytes: 128 * 1024, max_dept
 
 /// What public controls may cost to decode when they are shown.
 pub(crate) const CONTROLS_CBOR: Bounds =
-    Bounds { max_bytes: strongroom_proto::limits::MAX_CONTROLS_BYTES, max_depth: 6, max_items: 4096 };
+    Bounds { max_bytes: strongroom_proto::limits::MAX_CONTROLS_BYTES, max_depth: 8, max_items: 32_768 };
 
 /// How far before now a release comes into force, for clocks that disagree.
 pub(crate) const BACKDATE: Duration = Duration::from_secs(60);
@@ -44,3 +50,15 @@ pub(crate) const KMS_CONNECT: Duration = Duration::from_secs(10);
 
 /// Bytes that CBOR takes for one output beside its name, its shape and its elements.
 pub(crate) const OUTPUT_OVERHEAD_BYTES: u64 = 64;
+
+/// How long `incident` waits for enclaves when nothing else is said, in seconds.
+pub(crate) const DEFAULT_ACKNOWLEDGE_SECONDS: u64 = 30;
+
+/// How long it waits at most, in seconds.
+pub(crate) const MAX_ACKNOWLEDGE_SECONDS: u64 = 3600;
+
+/// Between two questions to one enclave. Evidence costs an enclave about a tenth of a second.
+pub(crate) const ACKNOWLEDGE_PAUSE: Duration = Duration::from_millis(200);
+
+/// For one question, with all its attempts.
+pub(crate) const HELLO_TIME: Duration = Duration::from_secs(5);

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::rand::SystemRandom;
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use rustls_pki_types::pem::PemObject;
+use strongroom_attestation::audit::AuditPrivateKey;
 use strongroom_client::api_key;
 use strongroom_seal::key::{Algorithm, SigningKey};
 use strongroom_seal::secret::ApiKey;
@@ -64,6 +65,25 @@ pub(crate) fn signing_key(path: &Path) -> Result<SigningKey> {
     let der = PrivatePkcs8KeyDer::from_pem_slice(text.as_bytes()).map_err(|_| wrong())?;
     let key = SigningKey::from_pkcs8(Algorithm::Es384, der.secret_pkcs8_der(), &SystemRandom::new());
     key.map_err(|_| wrong())
+}
+
+/// What the one line of an audit key's file begins with.
+const AUDIT_KEY_PREFIX: &str = "sra_";
+
+/// Reads the private half of an audit key: one line of `sra_` and its seed in base64url without padding.
+pub(crate) fn audit_key(path: &Path) -> Result<AuditPrivateKey> {
+    let text = files::read_text(path, MAX_SECRET_FILE_BYTES)?;
+    let wrong = || CliError::usage(format!("{} is not the private half of an audit key", path.display()));
+    let coded = text.trim().strip_prefix(AUDIT_KEY_PREFIX).ok_or_else(wrong)?;
+    let decoded = Zeroizing::new(URL_SAFE_NO_PAD.decode(coded).map_err(|_| wrong())?);
+    let seed = decoded.as_slice().try_into().map_err(|_| wrong())?;
+    Ok(AuditPrivateKey::from_seed(Zeroizing::new(seed)))
+}
+
+/// The line that [`audit_key`] reads.
+pub(crate) fn audit_key_line(key: &AuditPrivateKey) -> Zeroizing<String> {
+    let coded = Zeroizing::new(URL_SAFE_NO_PAD.encode(key.expose_seed()));
+    Zeroizing::new(format!("{AUDIT_KEY_PREFIX}{}\n", coded.as_str()))
 }
 
 /// PEM of a private key.

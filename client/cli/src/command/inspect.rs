@@ -2,6 +2,7 @@
 
 mod explain;
 mod image_file;
+mod policy_file;
 
 use std::path::PathBuf;
 
@@ -14,8 +15,8 @@ use crate::{files, output};
 /// Arguments of `inspect`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A charter, release bundle, sealed model, attestation document, trust file, enclave image or its published
-    /// measurements
+    /// A charter, release bundle, sealed model, attestation document, trust file, policy, enclave image or its
+    /// published measurements
     file: PathBuf,
     /// Print JSON
     #[arg(long)]
@@ -37,7 +38,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             if let Some(damage) = image_file::damage(&bytes) {
                 return Err(CliError::usage(format!("{}: {damage}", args.file.display())));
             }
-            explain::document(&bytes)
+            match explain::document(&bytes) {
+                Some(explained) => Some(explained),
+                None => policy_file::explain(&args.file, &bytes).transpose()?,
+            }
         }
     };
     let Explained { kind, verified, content } =

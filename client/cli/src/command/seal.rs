@@ -12,13 +12,13 @@ use serde::Serialize;
 use strongroom_engine::{DeriveOptions, Model, Tolerance, check_samples, derive};
 use strongroom_proto::name::{Name, PackageId};
 use strongroom_seal::limits::DEFAULT_CHUNK_BYTES;
-use strongroom_seal::model::{AnswerBound, DimRange, Interface, Schema};
+use strongroom_seal::model::{AnswerBound, DimRange, Interface};
 use strongroom_seal::package::{ModelManifest, SignedManifest, measure};
 
 use crate::error::{CliError, Result};
 use crate::kms::KmsArgs;
 use crate::limits::{MAX_MODEL_BYTES, OUTPUT_OVERHEAD_BYTES};
-use crate::{files, output, owner, samples, secret};
+use crate::{files, output, owner, samples, schema, secret};
 
 /// Arguments of `seal`.
 #[derive(clap::Args)]
@@ -47,6 +47,9 @@ pub(crate) struct Args {
     /// Bytes of the outputs of one answer together, where the shapes do not tell
     #[arg(long, value_name = "N")]
     answer_bytes: Option<u64>,
+    /// What values the inputs may hold, in TOML; without it any finite ones
+    #[arg(long, value_name = "FILE")]
+    schema: Option<PathBuf>,
     /// Arrays named after inputs and outputs; the model must compute the given outputs
     #[arg(long, value_name = "FILE.npz")]
     check: Option<PathBuf>,
@@ -80,6 +83,8 @@ pub(crate) async fn run(args: &Args) -> Result<()> {
     let (interface, derived) =
         derive(onnx, &DeriveOptions { symbols, answer: args.answer_bytes.map(answer_bound) })?;
     let answer = AnswerBound { names_bytes: derived.names_bytes.max(names_bytes(&interface)), ..derived };
+    let schema =
+        args.schema.as_deref().map(|path| schema::read(path, &interface)).transpose()?.unwrap_or_default();
     args.check(&interface)?;
     let model = PackageId { name: args.name.clone(), version: args.version.clone() };
     let deployment = charter.charter().deployment.clone();
@@ -87,7 +92,7 @@ pub(crate) async fn run(args: &Args) -> Result<()> {
         deployment,
         model: model.clone(),
         interface: interface.clone(),
-        schema: Schema::default(),
+        schema,
         answer,
         content,
     };

@@ -8,3 +8,5 @@ mod documents;
 mod offline;
 #[cfg(test)]
 mod online;
+#[cfg(test)]
+mod policy;

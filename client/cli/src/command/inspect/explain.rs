@@ -20,6 +20,7 @@ use strongroom_seal::signed::dangerous_unverified_payload;
 use super::{Explained, image_file};
 use crate::command::release::sealed_header;
 use crate::limits::{CONTROLS_CBOR, MAX_DOCUMENT_BYTES, RELEASE_CBOR};
+use crate::policy::words;
 
 const UNVERIFIED: &str = "UNVERIFIED: these are the file's own statements; anyone can write them";
 
@@ -35,6 +36,7 @@ pub(super) fn sealed(path: &Path) -> Option<Explained> {
         "model": manifest.model.to_string(),
         "kms_key": printable(&header.key_arn),
         "interface": printable_json(serde_json::to_value(&manifest.interface).ok()?),
+        "schema": printable_json(serde_json::to_value(&manifest.schema).ok()?),
         "answer": manifest.answer,
         "plaintext_sha256": hex::encode(manifest.content.sha256),
         "plaintext_bytes": manifest.content.length,
@@ -96,11 +98,24 @@ fn bundle(bytes: &[u8]) -> Option<Explained> {
         "images": release.images.iter().map(image).collect::<Vec<_>>(),
         "models": release.models.iter().map(model).collect::<Vec<_>>(),
         "controls_digest": release.controls.to_string(),
-        "controls": controls,
+        "controls": stated(&controls)?,
+        "controls_in_words": words::controls(&controls),
         "private_digest": release.private.to_string(),
         "private": private(&bundle.private),
     });
     Some(Explained { kind: "release bundle", verified: UNVERIFIED, content })
+}
+
+/// Controls as they stand, with digests as people write them.
+fn stated(controls: &Controls) -> Option<Value> {
+    let mut stated = serde_json::to_value(controls).ok()?;
+    for (name, model) in &controls.models {
+        for (at, one) in model.provenance.iter().enumerate() {
+            let digest = stated.pointer_mut(&format!("/models/{name}/provenance/{at}/sha256"))?;
+            *digest = json!(hex::encode(one.sha256));
+        }
+    }
+    Some(printable_json(stated))
 }
 
 fn private(package: &[u8]) -> Value {

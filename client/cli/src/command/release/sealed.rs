@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use strongroom_attestation::charter::SignedCharter;
-use strongroom_attestation::release::ReleasedModel;
+use strongroom_proto::cbor;
 use strongroom_seal::digest::ModelDigest;
 use strongroom_seal::label;
 use strongroom_seal::limits::DOCUMENT_CBOR;
@@ -15,9 +15,11 @@ use strongroom_seal::package::{
 use strongroom_seal::signed;
 
 use crate::error::{CliError, Result};
+use crate::history::RecordedModel;
+use crate::policy::ModelFacts;
 
 /// Reads a package's header and verifies what can be verified without its key.
-pub(super) fn read(path: &Path, charter: &SignedCharter) -> Result<ReleasedModel> {
+pub(super) fn read(path: &Path, charter: &SignedCharter) -> Result<RecordedModel> {
     let mut file = File::open(path).map_err(CliError::file(path))?;
     let length = file.metadata().map_err(CliError::file(path))?.len();
     judge(&mut file, length, charter).map_err(CliError::package(path))
@@ -27,7 +29,7 @@ fn judge(
     package: &mut dyn Read,
     length: u64,
     charter: &SignedCharter,
-) -> std::result::Result<ReleasedModel, PackageError> {
+) -> std::result::Result<RecordedModel, PackageError> {
     let (prefix, header) = header(package)?;
     let keys = &charter.charter().keys;
     let opened = signed::open(label::MODEL_MANIFEST, &header.manifest, keys, DOCUMENT_CBOR)?;
@@ -42,8 +44,21 @@ fn judge(
     match length {
         short if short < expected => Err(PackageError::Truncated(0)),
         long if long > expected => Err(PackageError::Trailing),
-        _ => Ok(ReleasedModel { id: accepted.manifest().model.clone(), digest }),
+        _ => Ok(RecordedModel::new(accepted.manifest(), digest)),
     }
+}
+
+/// What a package says of its model, its signature unverified: for checks before there is a charter.
+pub(in crate::command) fn facts(path: &Path) -> Result<ModelFacts> {
+    let mut file = File::open(path).map_err(CliError::file(path))?;
+    let stated = || {
+        let (_, header) = header(&mut file)?;
+        let payload =
+            signed::dangerous_unverified_payload(label::MODEL_MANIFEST, &header.manifest, DOCUMENT_CBOR)?;
+        cbor::decode::<ModelManifest>(&payload, DOCUMENT_CBOR).map_err(|_| PackageError::Header)
+    };
+    let manifest = { stated }().map_err(CliError::package(path))?;
+    Ok(ModelFacts { name: manifest.model.name, interface: manifest.interface, schema: manifest.schema })
 }
 
 /// Prefix and header of a package, unverified.

@@ -1,0 +1,104 @@
+//! Everything that one release was made of, but for keys.
+
+use serde::{Deserialize, Serialize};
+use strongroom_attestation::release::ReleasedModel;
+use strongroom_attestation::{ImagePcrs, UnixMillis};
+use strongroom_proto::name::{Name, PackageId};
+use strongroom_seal::digest::ModelDigest;
+use strongroom_seal::model::{Interface, Schema};
+use strongroom_seal::package::ModelManifest;
+
+use crate::error::{CliError, Result};
+use crate::policy::incident::Incident;
+use crate::policy::{KeyGrant, ModelFacts, Policy, audit_key_hex};
+
+/// One release. No `Debug`: it says who may ask.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Record {
+    /// Its deployment.
+    pub(crate) deployment: Name,
+    /// Its epoch.
+    pub(crate) epoch: u64,
+    /// When it was made.
+    pub(crate) made_at_ms: UnixMillis,
+    /// Which command made it.
+    pub(crate) why: String,
+    /// How long it is in force.
+    pub(crate) valid_days: u64,
+    /// Images that may serve it.
+    pub(crate) images: Vec<ImagePcrs>,
+    /// Its models.
+    pub(crate) models: Vec<RecordedModel>,
+    /// API keys of the command line, as given.
+    pub(crate) grants: Vec<String>,
+    /// The policy's text.
+    pub(crate) policy: String,
+    /// The public half of the audit key that the policy names, in hexadecimal.
+    pub(crate) audit_key: Option<String>,
+    /// Measures in place of those of the policy's text.
+    pub(crate) incident: Incident,
+}
+
+/// A model of a release, with what its manifest says.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RecordedModel {
+    name: Name,
+    version: Name,
+    digest: String,
+    interface: Interface,
+    schema: Schema,
+}
+
+impl RecordedModel {
+    /// Keeps what an accepted manifest says.
+    pub(crate) fn new(manifest: &ModelManifest, digest: ModelDigest) -> Self {
+        Self {
+            name: manifest.model.name.clone(),
+            version: manifest.model.version.clone(),
+            digest: digest.to_string(),
+            interface: manifest.interface.clone(),
+            schema: manifest.schema.clone(),
+        }
+    }
+}
+
+impl Record {
+    /// What the policy is compiled against.
+    pub(crate) fn facts(&self) -> Vec<ModelFacts> {
+        let facts = |model: &RecordedModel| ModelFacts {
+            name: model.name.clone(),
+            interface: model.interface.clone(),
+            schema: model.schema.clone(),
+        };
+        self.models.iter().map(facts).collect()
+    }
+
+    /// The models as a release names them.
+    pub(crate) fn released(&self) -> Result<Vec<ReleasedModel>> {
+        let released = |model: &RecordedModel| {
+            let digest = model.digest.parse().map_err(|_| damaged("digest of a model"))?;
+            Ok(ReleasedModel {
+                id: PackageId { name: model.name.clone(), version: model.version.clone() },
+                digest,
+            })
+        };
+        self.models.iter().map(released).collect()
+    }
+
+    /// API keys of the command line.
+    pub(crate) fn grants(&self) -> Result<Vec<KeyGrant>> {
+        self.grants.iter().map(|grant| grant.parse().map_err(CliError::Usage)).collect()
+    }
+
+    /// The policy with its audit key.
+    pub(crate) fn policy(&self) -> Result<Policy> {
+        let read = |text: &String| audit_key_hex(text).ok_or_else(|| damaged("audit key"));
+        Policy::parse(&self.policy, self.audit_key.as_ref().map(read).transpose()?)
+    }
+}
+
+fn damaged(what: &str) -> CliError {
+    CliError::usage(format!("the record of the release has a damaged {what}"))
+}

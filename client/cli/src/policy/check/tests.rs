@@ -1,0 +1,327 @@
+//! Every rule, broken and kept.
+
+use std::collections::BTreeMap;
+
+use strongroom_attestation::UnixMillis;
+use strongroom_seal::model::{Dim, DimRange, Interface, Schema, TensorSpec, ValueRule};
+use strongroom_seal::tensor::DType;
+
+use crate::policy::{Circumstances, Finding, Level, ModelFacts, Policy};
+
+const KEY: &str = "abababababababababababababababababababababababababababababababab";
+
+/// A policy without a finding but `audit-off`, to which the cases add.
+const PLAIN: &str = r#"
+[role.analyst]
+models = { fraud = "label_only" }
+rate = { rows = 100 }
+[[key]]
+sha256 = "abababababababababababababababababababababababababababababababab"
+role = "analyst"
+[model.fraud]
+label = ["label"]
+probabilities = ["probabilities"]
+"#;
+
+fn spec(name: &str, dtype: DType, shape: &[Dim]) -> TensorSpec {
+    TensorSpec { name: name.into(), dtype, shape: shape.to_vec() }
+}
+
+fn model(name: &str, outputs: &[(&str, DType)], lengthscale: Vec<f64>) -> ModelFacts {
+    let rows = Dim::Symbol("rows".into());
+    let outputs = outputs.iter().map(|(name, dtype)| spec(name, *dtype, &[rows.clone(), Dim::Fixed(2)]));
+    let rule = ValueRule { lengthscale, ..ValueRule::default() };
+    ModelFacts {
+        name: name.parse().unwrap(),
+        interface: Interface {
+            inputs: vec![
+                spec("X", DType::Fp32, &[rows.clone(), Dim::Fixed(3)]),
+                spec("text", DType::Bytes, std::slice::from_ref(&rows)),
+            ],
+            outputs: outputs.collect(),
+            symbols: BTreeMap::from([("rows".into(), DimRange { min: 1, max: 64 })]),
+        },
+        schema: Schema { inputs: BTreeMap::from([("X".into(), rule)]), max_bytes: None },
+    }
+}
+
+/// A classifier, one with logits and a lengthscale, and one that embeds.
+fn models() -> Vec<ModelFacts> {
+    vec![
+        model("fraud", &[("label", DType::Int64), ("probabilities", DType::Fp32)], vec![]),
+        model("scorer", &[("logits", DType::Fp32)], vec![1.0]),
+        model("embed", &[("vector", DType::Fp32)], vec![]),
+    ]
+}
+
+fn findings_of(text: &str, models: &[ModelFacts]) -> Vec<Finding> {
+    let policy = Policy::parse(text, None).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let given = Circumstances { grants: &[], models: Some(models), now: UnixMillis::new(1_800_000_000_000) };
+    policy.draft(policy.incident(), given).findings.into_vec()
+}
+
+fn rules(text: &str) -> Vec<&'static str> {
+    findings_of(text, &models())
+        .into_iter()
+        .map(|finding| finding.rule)
+        .filter(|rule| *rule != "audit-off")
+        .collect()
+}
+
+/// A policy with one role that is treated so by one model.
+fn treated(model: &str, declared: &str, treatment: &str) -> String {
+    format!(
+        "[role.analyst]\nmodels = {{ {model} = \"t\" }}\nrate = {{ rows = 100 }}\nbits = 9\n[treatment.t]\n{treatment}\n\
+         [model.{model}]\n{declared}\n[[key]]\nsha256 = \"{KEY}\"\nrole = \"analyst\"\n"
+    )
+}
+
+fn routed(rules: &str) -> String {
+    format!("{PLAIN}[route.r]\n{rules}").replace("fraud = \"label_only\"", "r = \"label_only\"")
+        + "[model.scorer]\nlogits = [\"logits\"]\n"
+}
+
+#[test]
+fn a_plain_policy_has_no_findings() {
+    assert_eq!(rules(PLAIN), Vec::<&str>::new());
+    let kept = findings_of(PLAIN, &models());
+    assert!(kept.iter().all(|finding| finding.level == Level::Warning && finding.rule == "audit-off"));
+}
+
+#[test]
+fn each_rule_is_broken_and_kept() {
+    const CATCH: &str = "[[route.r.rule]]\nmodel = \"fraud\"\n";
+    let plain = |from: &str, to: &str| PLAIN.replace(from, to);
+    let cases: Vec<(&str, String, String)> = vec![
+        ("bounds", format!("max_request_bytes = 1\n{PLAIN}"), format!("max_request_bytes = 4096\n{PLAIN}")),
+        ("name-unknown", plain("fraud = ", "frau = "), PLAIN.into()),
+        (
+            "name-unknown",
+            plain("\"label_only\"", "\"coarse\""),
+            plain("\"label_only\"", "\"coarse\"") + "[treatment.coarse]\ntop_k = 1\n",
+        ),
+        ("name-unknown", plain("role = \"analyst\"", "role = \"other\""), PLAIN.into()),
+        (
+            "name-unknown",
+            plain("role = \"analyst\"", "role = \"analyst\"\norganisation = \"acme\""),
+            plain("role = \"analyst\"", "role = \"analyst\"\norganisation = \"acme\"")
+                + "[organisation.acme]\n",
+        ),
+        ("name-unknown", format!("{PLAIN}[model.none]\n"), PLAIN.into()),
+        (
+            "name-unknown",
+            routed("fields = []\n[[route.r.rule]]\nfield = \"a\"\nmodel = \"scorer\"\n") + CATCH,
+            routed("fields = [\"a\"]\n[[route.r.rule]]\nfield = \"a\"\nmodel = \"scorer\"\n") + CATCH,
+        ),
+        (
+            "name-unknown",
+            routed("[[route.r.rule]]\nroles = [\"other\"]\nmodel = \"scorer\"\n") + CATCH,
+            routed("[[route.r.rule]]\nroles = [\"analyst\"]\nmodel = \"scorer\"\n") + CATCH,
+        ),
+        ("name-unknown", routed("[[route.r.rule]]\nmodel = \"none\"\n"), routed(CATCH)),
+        ("name-twice", format!("{PLAIN}[treatment.exact]\n"), format!("{PLAIN}[treatment.exactly]\n")),
+        ("name-twice", plain("label = [\"label\"]", "label = [\"label\", \"probabilities\"]"), PLAIN.into()),
+        ("name-twice", format!("{PLAIN}[[route.fraud.rule]]\nmodel = \"fraud\"\n"), PLAIN.into()),
+        (
+            "detail",
+            treated(
+                "scorer",
+                "logits = [\"logits\"]",
+                "detail = \"full\"\ntop_k = 1\nclamp = { min = 0, max = 1 }",
+            ),
+            treated("scorer", "logits = [\"logits\"]", "top_k = 1\nclamp = { min = 0, max = 1 }"),
+        ),
+        ("digest", plain("abab", "zz"), PLAIN.into()),
+        (
+            "digest",
+            format!("{PLAIN}provenance = [{{ claim = \"a\", kind = \"declared\", sha256 = \"00\" }}]\n"),
+            format!("{PLAIN}provenance = [{{ claim = \"a\", kind = \"declared\", sha256 = \"{KEY}\" }}]\n"),
+        ),
+        ("key-twice", format!("{PLAIN}[[key]]\nsha256 = \"{KEY}\"\nrole = \"analyst\"\n"), PLAIN.into()),
+        (
+            "key-model",
+            plain("role = \"analyst\"", "role = \"analyst\"\nmodels = [\"scorer\"]"),
+            plain("role = \"analyst\"", "role = \"analyst\"\nmodels = [\"fraud\"]"),
+        ),
+        ("nobody", "max_request_bytes = 4096".into(), PLAIN.into()),
+        (
+            "time",
+            plain("role = \"analyst\"", "role = \"analyst\"\nnot_after = 2100-01-01"),
+            plain("role = \"analyst\"", "role = \"analyst\"\nnot_after = 2100-01-01T00:00:00Z"),
+        ),
+        (
+            "route-rules",
+            routed("[[route.r.rule]]\nroles = [\"analyst\"]\nmodel = \"fraud\"\n"),
+            routed(CATCH),
+        ),
+        (
+            "route-rules",
+            routed("[[route.r.rule]]\nbelow = 1\nmodel = \"scorer\"\n") + CATCH,
+            routed("[[route.r.rule]]\nfield = \"a\"\nbelow = 1\nmodel = \"scorer\"\n") + CATCH,
+        ),
+        (
+            "route-rules",
+            routed("[[route.r.rule]]\nfield = \"a\"\nat_least = 1\nbelow = 1\nmodel = \"scorer\"\n") + CATCH,
+            routed("[[route.r.rule]]\nfield = \"a\"\nat_least = 1\nbelow = 2\nmodel = \"scorer\"\n") + CATCH,
+        ),
+        ("route-rules", routed("[[route.r.rule]]\nmodel = \"scorer\"\nvote = true\n"), routed(CATCH)),
+        (
+            "route-rules",
+            routed("[[route.r.rule]]\nensemble = [\"fraud\", \"scorer\"]\n"),
+            routed("[[route.r.rule]]\nensemble = [\"fraud\", \"scorer\"]\ndisagreement = 0.2\n"),
+        ),
+        ("release", plain("rows = 100", "rows = 0"), PLAIN.into()),
+        (
+            "release",
+            routed("[[route.r.rule]]\nensemble = [\"fraud\"]\ndisagreement = 0.2\n"),
+            routed("[[route.r.rule]]\nensemble = [\"fraud\", \"scorer\"]\ndisagreement = 0.2\n"),
+        ),
+        (
+            "release",
+            routed("[[route.r.rule]]\nensemble = [\"fraud\", \"scorer\"]\ndisagreement = 0.2\nvote = true\n"),
+            routed(
+                "votes = true\n[[route.r.rule]]\nensemble = [\"fraud\", \"scorer\"]\ndisagreement = 0.2\nvote = true\n",
+            ),
+        ),
+        (
+            "treatment-output",
+            treated("embed", "", "detail = \"label_only\""),
+            treated("scorer", "logits = [\"logits\"]", "detail = \"label_only\""),
+        ),
+        (
+            "treatment-output",
+            treated("fraud", "label = [\"label\"]", "top_k = 1"),
+            treated("fraud", "probabilities = [\"probabilities\"]", "top_k = 1"),
+        ),
+        (
+            "treatment-output",
+            treated("embed", "", "temperature = 2.0"),
+            treated("scorer", "logits = [\"logits\"]", "temperature = 2.0"),
+        ),
+        (
+            "treatment-output",
+            treated("embed", "label = [\"vector\"]", "decimals = 2"),
+            treated("embed", "", "decimals = 2"),
+        ),
+        (
+            "clamp-logits",
+            treated("fraud", "probabilities = [\"probabilities\"]", "clamp = { min = 0, max = 1 }"),
+            treated("scorer", "logits = [\"logits\"]", "clamp = { min = 0, max = 1 }"),
+        ),
+        (
+            "top-k-clamp",
+            treated("scorer", "logits = [\"logits\"]", "top_k = 1"),
+            treated("scorer", "logits = [\"logits\"]", "top_k = 1\nclamp = { min = -9, max = 9 }"),
+        ),
+        (
+            "noise-lengthscale",
+            treated("embed", "", "noise = 0.1"),
+            treated("scorer", "logits = [\"logits\"]", "noise = 0.1"),
+        ),
+        (
+            "noise-label-only",
+            treated("scorer", "logits = [\"logits\"]", "noise = 0.1\ndetail = \"label_only\""),
+            treated("scorer", "logits = [\"logits\"]", "detail = \"label_only\""),
+        ),
+        ("tensor-unknown", plain("[\"label\"]", "[\"lable\"]"), PLAIN.into()),
+        (
+            "tensor-unknown",
+            format!("{PLAIN}transforms.x = [{{ clip = {{ min = 0, max = 1 }} }}]\n"),
+            format!("{PLAIN}transforms.X = [{{ clip = {{ min = 0, max = 1 }} }}]\n"),
+        ),
+        (
+            "transform-input",
+            format!("{PLAIN}transforms.text = [{{ quantize = {{ step = 1 }} }}]\n"),
+            format!("{PLAIN}transforms.X = [{{ quantize = {{ step = 1 }} }}]\n"),
+        ),
+        (
+            "transform-input",
+            format!("{PLAIN}transforms.X = [{{ smooth = {{ window = 3, axis = 2 }} }}]\n"),
+            format!("{PLAIN}transforms.X = [{{ smooth = {{ window = 3, axis = 1 }} }}]\n"),
+        ),
+        ("role-unlimited", plain("rate = { rows = 100 }\n", ""), PLAIN.into()),
+        (
+            "exact-bits",
+            plain("\"label_only\"", "\"exact\""),
+            plain("\"label_only\"", "\"exact\"").replace("rate =", "bits = 9\nrate ="),
+        ),
+        (
+            "quota-rate",
+            plain("rate =", "rows_per_day = 8640101\nrate ="),
+            plain("rate =", "rows_per_day = 8640100\nrate ="),
+        ),
+        (
+            "burst-batch",
+            plain("rows = 100", "rows = 100, burst = 63"),
+            plain("rows = 100", "rows = 100, burst = 64"),
+        ),
+        (
+            "burst-batch",
+            format!("{PLAIN}rate = {{ rows = 9, burst = 10 }}\n"),
+            format!("{PLAIN}rate = {{ rows = 9, burst = 100 }}\n"),
+        ),
+        (
+            "key-expired",
+            plain("role = \"analyst\"", "role = \"analyst\"\nnot_after = 2020-01-01T00:00:00Z"),
+            PLAIN.into(),
+        ),
+        ("organisation-empty", format!("{PLAIN}[organisation.acme]\n"), PLAIN.into()),
+        ("role-unused", format!("{PLAIN}[role.idle]\noperations = [\"status\"]\n"), PLAIN.into()),
+        (
+            "rule-unreachable",
+            routed(CATCH) + CATCH,
+            routed("[[route.r.rule]]\nroles = [\"analyst\"]\nmodel = \"scorer\"\n") + CATCH,
+        ),
+        (
+            "incident",
+            format!("{PLAIN}[incident]\nblocked_keys = [\"00\"]\n"),
+            format!("{PLAIN}[incident]\nblocked_keys = [\"{KEY}\"]\n"),
+        ),
+        (
+            "incident-unlisted",
+            format!("{PLAIN}[incident]\nblocked_keys = [\"{}\"]\n", "cd".repeat(32)),
+            format!("{PLAIN}[incident]\nblocked_keys = [\"{KEY}\"]\n"),
+        ),
+        (
+            "incident",
+            format!("{PLAIN}[incident]\nlabel_only = [\"none\"]\n"),
+            format!("{PLAIN}[incident]\nlabel_only = [\"*\"]\n"),
+        ),
+    ];
+    for (rule, broken, kept) in cases {
+        assert!(
+            rules(&broken).contains(&rule),
+            "{rule} was not found, but {:?}, in\n{broken}",
+            rules(&broken)
+        );
+        assert!(!rules(&kept).contains(&rule), "{:?} in\n{kept}", findings_of(&kept, &models()));
+    }
+}
+
+#[test]
+fn lists_for_each_feature_are_as_long_as_the_last_dimension() {
+    let with = |scales: Vec<f64>| {
+        vec![model("fraud", &[("label", DType::Int64), ("probabilities", DType::Fp32)], scales)]
+    };
+    let found = |models: &[ModelFacts]| {
+        findings_of(PLAIN, models).iter().any(|finding| finding.rule == "schema-list")
+    };
+    assert!(found(&with(vec![1.0, 2.0])) && !found(&with(vec![1.0, 2.0, 3.0])) && !found(&with(vec![1.0])));
+}
+
+#[test]
+fn without_sealed_models_only_the_file_is_judged() {
+    let policy = Policy::parse(&treated("embed", "", "noise = 0.1"), None).unwrap();
+    let given = Circumstances { grants: &[], models: None, now: UnixMillis::new(1) };
+    let findings = policy.draft(policy.incident(), given).findings.into_vec();
+    assert!(findings.iter().all(|finding| finding.level == Level::Warning), "{findings:?}");
+}
+
+#[test]
+fn an_audit_key_is_what_the_log_is_sealed_to() {
+    let key = crate::policy::audit_key_hex(&"ab".repeat(1216)).unwrap();
+    let policy = Policy::parse(PLAIN, Some(key)).unwrap();
+    let given = Circumstances { grants: &[], models: Some(&models()), now: UnixMillis::new(1) };
+    let draft = policy.draft(policy.incident(), given);
+    assert!(draft.controls.audit && draft.findings.into_vec().is_empty());
+}

@@ -1,0 +1,210 @@
+//! The shape of `policy.toml`. What a field means, its default and its unit stand in docs/policy.md.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use strongroom_attestation::release::{ClaimKind, Limits, Operation, Rate};
+use strongroom_proto::name::Name;
+use toml::value::Datetime;
+
+use super::incident::Incident;
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PolicyFile {
+    pub(super) max_request_bytes: Option<u64>,
+    pub(super) audit_key: Option<PathBuf>,
+    pub(super) rate: Option<FileRate>,
+    #[serde(default)]
+    pub(super) model: BTreeMap<Name, FileModel>,
+    #[serde(default)]
+    pub(super) treatment: BTreeMap<Name, FileTreatment>,
+    #[serde(default)]
+    pub(super) role: BTreeMap<Name, FileRole>,
+    #[serde(default)]
+    pub(super) organisation: BTreeMap<Name, FileOrganisation>,
+    #[serde(default)]
+    pub(super) key: Vec<FileKey>,
+    #[serde(default)]
+    pub(super) route: BTreeMap<Name, FileRoute>,
+    #[serde(default)]
+    pub(super) incident: Incident,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileRate {
+    rows: u64,
+    #[serde(default = "one")]
+    seconds: u64,
+    burst: Option<u64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileModel {
+    pub(super) rate: Option<FileRate>,
+    #[serde(default)]
+    pub(super) label: Vec<String>,
+    #[serde(default)]
+    pub(super) probabilities: Vec<String>,
+    #[serde(default)]
+    pub(super) logits: Vec<String>,
+    #[serde(default)]
+    pub(super) transforms: BTreeMap<String, Vec<FileTransform>>,
+    #[serde(default)]
+    pub(super) provenance: Vec<FileProvenance>,
+    pub(super) frozen_until: Option<Datetime>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum FileTransform {
+    Clip(FileRange),
+    Quantize(FileStep),
+    Smooth(FileSmooth),
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileRange {
+    pub(super) min: f64,
+    pub(super) max: f64,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileStep {
+    pub(super) step: f64,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileSmooth {
+    pub(super) window: u32,
+    pub(super) axis: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileProvenance {
+    pub(super) claim: Name,
+    pub(super) kind: ClaimKind,
+    pub(super) sha256: String,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileTreatment {
+    pub(super) detail: Option<FileDetail>,
+    pub(super) top_k: Option<u32>,
+    pub(super) clamp: Option<FileRange>,
+    pub(super) temperature: Option<f64>,
+    pub(super) noise: Option<f64>,
+    pub(super) decimals: Option<u8>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum FileDetail {
+    Full,
+    LabelOnly,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileRole {
+    pub(super) operations: Option<BTreeSet<Operation>>,
+    pub(super) models: Option<BTreeMap<Name, Name>>,
+    rate: Option<FileRate>,
+    rows_per_day: Option<u64>,
+    rows: Option<u64>,
+    bits_per_day: Option<u64>,
+    bits: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileOrganisation {
+    pub(super) frozen_until: Option<Datetime>,
+    rate: Option<FileRate>,
+    rows_per_day: Option<u64>,
+    rows: Option<u64>,
+    bits_per_day: Option<u64>,
+    bits: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileKey {
+    pub(super) sha256: String,
+    pub(super) role: Option<Name>,
+    pub(super) organisation: Option<Name>,
+    pub(super) models: Option<BTreeSet<Name>>,
+    pub(super) not_after: Option<Datetime>,
+    pub(super) frozen_until: Option<Datetime>,
+    rate: Option<FileRate>,
+    rows_per_day: Option<u64>,
+    rows: Option<u64>,
+    bits_per_day: Option<u64>,
+    bits: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileRoute {
+    pub(super) fields: Option<BTreeSet<Name>>,
+    #[serde(default)]
+    pub(super) votes: bool,
+    #[serde(default)]
+    pub(super) rule: Vec<FileRule>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileRule {
+    #[serde(default)]
+    pub(super) roles: BTreeSet<Name>,
+    pub(super) field: Option<Name>,
+    pub(super) at_least: Option<f64>,
+    pub(super) below: Option<f64>,
+    pub(super) model: Option<Name>,
+    pub(super) ensemble: Option<Vec<Name>>,
+    pub(super) disagreement: Option<f64>,
+    pub(super) stricter: Option<Name>,
+    #[serde(default)]
+    pub(super) vote: bool,
+}
+
+const fn one() -> u64 {
+    1
+}
+
+impl FileRate {
+    /// Too many seconds become a time that no rate may have, which the check of the controls then names.
+    pub(super) fn compile(self) -> Rate {
+        let per_ms = self.seconds.saturating_mul(1000);
+        Rate { rows: self.rows, per_ms, burst: self.burst.unwrap_or(self.rows) }
+    }
+}
+
+/// The five allowances stand in one table with the other fields, where serde could not refuse unknown
+/// fields of a flattened struct.
+macro_rules! allowances {
+    ($($table:ty),*) => {
+        $(impl $table {
+            pub(super) fn limits(&self) -> Limits {
+                Limits {
+                    rate: self.rate.map(FileRate::compile),
+                    rows_per_day: self.rows_per_day,
+                    rows: self.rows,
+                    bits_per_day: self.bits_per_day,
+                    bits: self.bits,
+                }
+            }
+        })*
+    };
+}
+
+allowances!(FileRole, FileOrganisation, FileKey);
