@@ -29,8 +29,14 @@
 //! version = "1"
 //! digest = "…"
 //!
-//! [controls]
+//! [controls]                        # a digest, or one or more of the others
 //! digest = "…"                      # exactly these public controls
+//! # outputs = ["label_only", "rounded"]   every answer, to whichever role, is of one of these sorts
+//! # inputs = "not_recorded"           inputs and outputs are not recorded
+//! # audit = true                      an audit log is kept
+//! # limits = true                     every role that may infer has a rate, a quota or a budget
+//! # provenance = ["measured"]         every model has a statement of how it was made of each of these kinds,
+//! #                                   "declared", "recomputed" or "measured", or of a stronger one
 //! ```
 //!
 //! A field that is not listed here is an error, and so is a demand that is missing or empty: nothing has a
@@ -45,6 +51,7 @@ use std::time::Duration;
 
 use strongroom_attestation::evidence::{CharterDemand, ControlsDemand, ModelDemand, Trust, TrustError};
 use strongroom_attestation::published::PublishedError;
+use strongroom_attestation::release::Controls;
 use strongroom_attestation::{ImagePcrs, RootError, RootKind, TrustRoot};
 use strongroom_proto::name::{Name, PackageId};
 use strongroom_seal::key::VerifyingKey;
@@ -191,6 +198,16 @@ impl TrustFile {
         let ModelDemand::Exactly(models) = &self.demands.models else { return true };
         let same = |id: &PackageId| id.name == *name && version.is_none_or(|version| id.version == *version);
         models.iter().any(|model| same(&model.id))
+    }
+
+    /// Whether this name may be asked under these controls: a route, only if every model that it may lead to is
+    /// allowed.
+    #[must_use]
+    pub fn allows_ask(&self, name: &Name, version: Option<&Name>, controls: &Controls) -> bool {
+        match controls.routes.get(name) {
+            Some(route) => route.models.iter().all(|model| self.allows_model(model, None)),
+            None => self.allows_model(name, version),
+        }
     }
 
     /// The version of this model that is pinned, if exactly one is.
