@@ -49,7 +49,9 @@ mod text;
 
 use std::time::Duration;
 
-use strongroom_attestation::evidence::{CharterDemand, ControlsDemand, ModelDemand, Trust, TrustError};
+use strongroom_attestation::evidence::{
+    CharterDemand, ControlsDemand, ModelDemand, Requirement, Trust, TrustError,
+};
 use strongroom_attestation::published::PublishedError;
 use strongroom_attestation::release::Controls;
 use strongroom_attestation::{ImagePcrs, RootError, RootKind, TrustRoot};
@@ -125,7 +127,7 @@ impl TrustFile {
     ///
     /// # Errors
     /// [`TrustFileError::Empty`] for an empty demand, [`TrustFileError::Value`] for an image with a register
-    /// of zeros, which every debug image has, or too many images.
+    /// of zeros, which every debug image has, too many images, or a demand on controls that everything meets.
     pub fn new(demands: Demands) -> Result<Self, TrustFileError> {
         let zero = |image: &ImagePcrs| image.pcr0.is_zero() || image.pcr1.is_zero() || image.pcr2.is_zero();
         if demands.images.iter().any(zero) {
@@ -133,6 +135,9 @@ impl TrustFile {
         }
         if demands.images.len() > MAX_TRUSTED_IMAGES {
             return Err(TrustFileError::Value { field: "image", expected: "a list within its bound" });
+        }
+        if let ControlsDemand::Meeting(requirements) = &demands.controls {
+            requirements.iter().try_for_each(demands_something)?;
         }
         let Demands { images, charter, models, controls, max_age, .. } = demands.clone();
         let trust = Trust::new(images, charter, models, controls, max_age)?;
@@ -218,4 +223,17 @@ impl TrustFile {
         let first = pinned.next()?;
         pinned.next().is_none().then_some(&first.id.version)
     }
+}
+
+/// Sorts of answers that there are. Who accepts them all demands nothing.
+const EVERY_COARSENESS: usize = 3;
+
+fn demands_something(requirement: &Requirement) -> Result<(), TrustFileError> {
+    let (field, holds) = match requirement {
+        Requirement::Outputs(sorts) => ("controls.outputs", (1..EVERY_COARSENESS).contains(&sorts.len())),
+        Requirement::Provenance(kinds) => ("controls.provenance", !kinds.is_empty()),
+        Requirement::InputsNotRecorded | Requirement::Audited | Requirement::Limited => return Ok(()),
+    };
+    let expected = "a list that demands something";
+    if holds { Ok(()) } else { Err(TrustFileError::Value { field, expected }) }
 }

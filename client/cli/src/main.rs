@@ -4,11 +4,14 @@
 //! Secrets come from files or the environment, never from an argument. What a command does stands in
 //! `command/`, what its failure exits with in `exit.rs`.
 
+mod asking;
+mod audit;
 mod command;
 mod error;
 mod exit;
 mod files;
 mod image;
+mod keep;
 mod kms;
 mod limits;
 mod output;
@@ -18,6 +21,7 @@ mod samples;
 mod secret;
 mod state;
 mod trust;
+mod words;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::rand::SystemRandom;
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use rustls_pki_types::pem::PemObject;
+use strongroom_attestation::audit::AuditPrivateKey;
 use strongroom_client::api_key;
 use strongroom_seal::key::{Algorithm, SigningKey};
 use strongroom_seal::secret::ApiKey;
@@ -64,6 +65,26 @@ pub(crate) fn signing_key(path: &Path) -> Result<SigningKey> {
     let der = PrivatePkcs8KeyDer::from_pem_slice(text.as_bytes()).map_err(|_| wrong())?;
     let key = SigningKey::from_pkcs8(Algorithm::Es384, der.secret_pkcs8_der(), &SystemRandom::new());
     key.map_err(|_| wrong())
+}
+
+/// What an audit key's file begins with; 43 characters of unpadded base64url follow.
+const AUDIT_KEY_PREFIX: &str = "sra_";
+
+/// Reads an owner's audit key: one line, [`AUDIT_KEY_PREFIX`] and the seed.
+pub(crate) fn audit_key(path: &Path) -> Result<AuditPrivateKey> {
+    let text = files::read_text(path, MAX_SECRET_FILE_BYTES)?;
+    let wrong = || CliError::usage(format!("{} is not an audit key: sra_ and 43 characters", path.display()));
+    let coded = text.trim_end().strip_prefix(AUDIT_KEY_PREFIX).ok_or_else(wrong)?;
+    let mut seed = Zeroizing::new([0; 32]);
+    // The decoder wants room for whole groups of four characters.
+    let mut bytes = Zeroizing::new([0; 36]);
+    match URL_SAFE_NO_PAD.decode_slice(coded, bytes.as_mut()) {
+        Ok(length) if length == seed.len() => {
+            seed.iter_mut().zip(bytes.iter()).for_each(|(to, from)| *to = *from);
+            Ok(AuditPrivateKey::from_seed(seed))
+        }
+        _ => Err(wrong()),
+    }
 }
 
 /// PEM of a private key.

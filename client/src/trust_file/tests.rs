@@ -2,7 +2,6 @@ use std::collections::BTreeSet;
 
 use ring::rand::SystemRandom;
 use strongroom_attestation::Pcr;
-use strongroom_attestation::evidence::Requirement;
 use strongroom_attestation::published::{PublishedImage, PublishedMeasurements};
 use strongroom_attestation::release::{ClaimKind, Coarseness, ReleasedModel};
 use strongroom_seal::digest::{CharterDigest, ControlsDigest, ModelDigest};

@@ -10,9 +10,6 @@ use strongroom_attestation::release::{ClaimKind, Coarseness, Payloads};
 use super::{DIGEST, parse};
 use crate::TrustFileError;
 
-/// Sorts of answers that there are. Who accepts them all demands nothing.
-const EVERY_COARSENESS: usize = 3;
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Table {
@@ -46,13 +43,6 @@ impl Table {
     }
 
     fn requirements(self) -> Result<Vec<Requirement>, TrustFileError> {
-        let empty = |field| TrustFileError::Value { field, expected: "a list that demands something" };
-        if self.outputs.as_ref().is_some_and(|sorts| sorts.is_empty() || sorts.len() == EVERY_COARSENESS) {
-            return Err(empty("controls.outputs"));
-        }
-        if self.provenance.as_ref().is_some_and(BTreeSet::is_empty) {
-            return Err(empty("controls.provenance"));
-        }
         if self.audit == Some(false) || self.limits == Some(false) {
             return Err(TrustFileError::Choice("leave out of [controls] what is not demanded"));
         }
