@@ -14,6 +14,8 @@ mod image;
 mod keep;
 mod kms;
 mod limits;
+#[cfg(test)]
+mod nitro;
 mod output;
 mod owner;
 mod policy_file;

@@ -69,3 +69,70 @@ impl Trusted {
         sets.map_err(|error| Refused { class: FailureClass::Pcr, reason: error.to_string() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use strongroom_attestation::audit::AuditOpening;
+    use strongroom_attestation::claims::BootId;
+    use strongroom_attestation::evidence::{ControlsDemand, ModelDemand};
+    use strongroom_client::Demands;
+    use strongroom_seal::key::{Algorithm, SigningKey};
+
+    use super::super::LogId;
+    use super::*;
+    use crate::nitro::{Pretended, Stated, image};
+
+    #[test]
+    fn an_opening_is_attested_by_a_demanded_enclave_of_the_charter() {
+        let nsm = Pretended::new();
+        let key = SigningKey::generate(Algorithm::Es256, &ring::rand::SystemRandom::new()).unwrap().0;
+        let boot = BootId::new([1; 16]);
+        let opening = AuditOpening {
+            deployment: "d".parse().unwrap(),
+            charter: CharterDigest::of(b"c"),
+            boot,
+            segment: 0,
+            receipt_key: key.public().clone(),
+            encapsulated: vec![],
+            previous: None,
+            time: UnixMillis::new(1),
+        };
+        let encoded = opening.encode().unwrap();
+        let attest = |change: &dyn Fn(&mut Stated)| {
+            let pcr16 = Pcr::ZERO.extend(opening.charter.as_bytes());
+            let user_data = AuditOpening::digest(&encoded).as_bytes().to_vec();
+            let mut stated = Stated { image: image(1), pcr16, user_data, nonce: None };
+            change(&mut stated);
+            LogRow { id: LogId::new(boot, 0), opening: encoded.clone(), document: nsm.document(stated) }
+        };
+        let trust = |charter: &[u8]| {
+            let demands = Demands {
+                root: nsm.root(),
+                images: vec![image(1)],
+                charter: CharterDemand::Exactly(CharterDigest::of(charter)),
+                least_epoch: 0,
+                models: ModelDemand::OwnerMayChange,
+                controls: ControlsDemand::OwnerDecides,
+                max_age: Duration::from_secs(300),
+            };
+            Trusted::new(&TrustFile::new(demands).unwrap(), None).unwrap()
+        };
+        let judge = |row: &LogRow| trust(b"c").judge(row, &opening).map_err(|refused| refused.class);
+        assert_eq!(judge(&attest(&|_| ())), Ok("i-1-enc1".to_owned()));
+        assert_eq!(judge(&attest(&|s| s.image = image(2))), Err(FailureClass::Pcr));
+        assert_eq!(judge(&attest(&|s| s.pcr16 = Pcr::new([9; 48]))), Err(FailureClass::Pcr));
+        assert_eq!(judge(&attest(&|s| s.user_data = vec![1])), Err(FailureClass::Binding));
+        assert_eq!(
+            judge(&attest(&|s| s.nonce = Some(vec![1]))),
+            Err(FailureClass::Time),
+            "made for a client"
+        );
+        let mut forged = attest(&|_| ());
+        *forged.document.last_mut().unwrap() ^= 1;
+        assert_eq!(judge(&forged), Err(FailureClass::ChainOrSignature));
+        let other = trust(b"other").judge(&attest(&|_| ()), &opening);
+        assert_eq!(other.map_err(|refused| refused.class), Err(FailureClass::Pcr));
+    }
+}

@@ -101,6 +101,9 @@ fn begin(source: &Source, findings: &mut Findings) -> Result<BTreeMap<LogId, Log
             "records or checkpoints of a log whose opening is not here",
         );
     }
+    if rows.is_empty() && findings.0.is_empty() {
+        findings.tampered("empty", None, "the copy holds no log at all");
+    }
     Ok(rows)
 }
 

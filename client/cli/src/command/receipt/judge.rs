@@ -1,5 +1,8 @@
 //! The steps, numbered as above.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use strongroom_attestation::evidence::{
