@@ -87,3 +87,78 @@ fn once(path: &Path, bytes: &[u8]) -> Result<()> {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use strongroom_attestation::UnixMillis;
+    use strongroom_attestation::claims::BootId;
+    use strongroom_attestation::receipt::{Budget, Receipt};
+    use strongroom_seal::digest::{
+        ControlsDigest, EvidenceDigest, OutcomeDigest, ReleaseDigest, RequestDigest,
+    };
+
+    use super::*;
+
+    fn kept(index: Option<u64>, document: &[u8]) -> Kept {
+        let receipt = Receipt {
+            request: RequestDigest::of(document),
+            outcome: OutcomeDigest::of(b"a"),
+            model: None,
+            release: ReleaseDigest::of(b"r"),
+            epoch: 1,
+            controls: ControlsDigest::of(b"c"),
+            treatment: None,
+            budget: Budget::default(),
+            boot: BootId::new([0xab; 16]),
+            index,
+            audit: None,
+            time: UnixMillis::new(2),
+            anchor: UnixMillis::new(1),
+        };
+        let evidence_digest = EvidenceDigest::of(b"e");
+        Kept { document: document.to_vec(), receipt, evidence: b"evidence".to_vec().into(), evidence_digest }
+    }
+
+    #[test]
+    fn each_receipt_is_kept_once_and_none_replaces_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let keep_receipts = Some(folder.path().join("kept"));
+        let last = folder.path().join("last");
+        let keeper = Keeper::new(KeepArgs { receipt: Some(last.clone()), evidence: None, keep_receipts });
+        let keep = keeper.keep();
+        for kept in [kept(Some(1), b"one"), kept(Some(1), b"one"), kept(Some(1), b"other"), kept(None, b"no")]
+        {
+            keep(&kept);
+        }
+        assert!(keeper.finish().is_ok());
+        assert_eq!(std::fs::read(last).unwrap(), b"no");
+        let mut names: Vec<_> = std::fs::read_dir(folder.path().join("kept"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        let (boot, request) = ("ab".repeat(16), RequestDigest::of(b"other").to_string());
+        let expected = [
+            format!("{}.evidence", EvidenceDigest::of(b"e")),
+            format!("{boot}-1-{}.receipt", &request[..16]),
+            format!("{boot}-1.receipt"),
+            format!("{boot}-refused.receipt"),
+        ];
+        let mut expected = expected.to_vec();
+        expected.sort();
+        assert_eq!(names, expected);
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&folder.path().join("kept")), 0o700);
+        assert_eq!(mode(&folder.path().join("kept").join(&names[0])), 0o600);
+    }
+
+    #[test]
+    fn what_cannot_be_kept_is_an_error_after_the_answer() {
+        let receipt = Some(PathBuf::from("/proc/none/receipt"));
+        let keeper = Keeper::new(KeepArgs { receipt, evidence: None, keep_receipts: None });
+        keeper.keep()(&kept(Some(1), b"one"));
+        assert!(matches!(keeper.finish(), Err(CliError::File { .. })));
+    }
+}

@@ -1,6 +1,6 @@
 //! What an auditor holds beside the log: receipts of answers, and heads that an enclave signed for the asking.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use strongroom_attestation::audit::{AuditOpening, Checkpoint};
 use strongroom_attestation::claims::BootId;
@@ -26,7 +26,7 @@ pub(crate) struct Named {
 /// Receipts that were verified and are still looked for, by what each says of the log.
 #[derive(Default)]
 pub(super) struct Wanted {
-    open: HashMap<AuditCommitment, (BootId, String)>,
+    open: BTreeMap<AuditCommitment, (BootId, String)>,
     found: usize,
 }
 
@@ -65,7 +65,9 @@ impl Wanted {
         if self.found > 0 {
             findings.pass("receipt", None, format!("{} of the receipts have their records", self.found));
         }
-        for (boot, name) in self.open.into_values() {
+        let mut lost: Vec<_> = self.open.into_values().collect();
+        lost.sort_by(|(_, one), (_, other)| one.cmp(other));
+        for (boot, name) in lost {
             let boot_log = format!("boot {}", boot_words(boot));
             if !readable {
                 findings.note(

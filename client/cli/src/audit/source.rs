@@ -5,6 +5,7 @@
 mod lines;
 mod sqlite;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::File;
 use std::io::{BufReader, Read, Seek};
@@ -57,6 +58,8 @@ pub(crate) enum SourceError {
 pub(crate) enum Source {
     Sqlite(Sqlite),
     Lines(Lines),
+    /// Several copies, judged as one: what they say differently shows.
+    Several(Vec<Source>),
 }
 
 /// What an SQLite file begins with (SQLite, Database File Format, section 1.3).
@@ -99,6 +102,7 @@ impl Source {
         match self {
             Self::Sqlite(file) => file.logs(),
             Self::Lines(lines) => Ok(lines.logs()),
+            Self::Several(copies) => gather(copies, Self::logs),
         }
     }
 
@@ -107,6 +111,11 @@ impl Source {
         match self {
             Self::Sqlite(file) => file.orphans(),
             Self::Lines(lines) => Ok(lines.orphans()),
+            Self::Several(copies) => {
+                let known: BTreeSet<_> = self.logs()?.into_iter().map(|row| row.id).collect();
+                let orphans: BTreeSet<_> = gather(copies, Self::orphans)?.into_iter().collect();
+                Ok(orphans.difference(&known).copied().collect())
+            }
         }
     }
 
@@ -118,7 +127,20 @@ impl Source {
                 lines.records(log, each);
                 Ok(())
             }
+            Self::Several(copies) => several(copies, log, each),
         }
+    }
+
+    fn has_records(&self, log: LogId) -> Result<bool, SourceError> {
+        match self {
+            Self::Sqlite(file) => file.has_records(log),
+            Self::Lines(lines) => Ok(lines.has_records(log)),
+            Self::Several(copies) => Ok(!gather(copies, |copy| copy.holder(log))?.is_empty()),
+        }
+    }
+
+    fn holder(&self, log: LogId) -> Result<Vec<&Self>, SourceError> {
+        Ok(if self.has_records(log)? { vec![self] } else { Vec::new() })
     }
 
     /// The signed checkpoints of a log, in any order.
@@ -126,8 +148,35 @@ impl Source {
         match self {
             Self::Sqlite(file) => file.checkpoints(log),
             Self::Lines(lines) => Ok(lines.checkpoints(log)),
+            Self::Several(copies) => gather(copies, |copy| copy.checkpoints(log)),
         }
     }
+}
+
+fn gather<'a, T>(
+    copies: &'a [Source],
+    read: impl Fn(&'a Source) -> Result<Vec<T>, SourceError>,
+) -> Result<Vec<T>, SourceError> {
+    let mut all = Vec::new();
+    for copy in copies {
+        all.extend(read(copy)?);
+    }
+    Ok(all)
+}
+
+/// The records of a log that several copies hold, in memory; of one that one holds, one by one.
+fn several(copies: &[Source], log: LogId, each: &mut Each<'_>) -> Result<(), SourceError> {
+    let holders = gather(copies, |copy| copy.holder(log))?;
+    if let [only] = holders.as_slice() {
+        return only.records(log, each);
+    }
+    let mut records = Vec::new();
+    for copy in holders {
+        copy.records(log, &mut |number, sealed| records.push((number, sealed.to_vec())))?;
+    }
+    records.sort_by_key(|(number, _)| *number);
+    records.iter().for_each(|(number, sealed)| each(*number, sealed));
+    Ok(())
 }
 
 fn io(error: std::io::Error) -> SourceError {

@@ -211,6 +211,28 @@ fn two_records_or_openings_for_one_place_are_a_fork() {
 }
 
 #[test]
+fn copies_of_two_hosts_are_judged_as_one_and_their_differences_show() {
+    let owner = owner();
+    let (first, fork) = (boot(1, 8, &owner, None), boot(1, 8, &owner, None));
+    let second = boot(2, 4, &owner, Some(first.end.clone()));
+    let judged = |copies: Vec<Vec<Value>>| {
+        let copies = copies.iter().map(|lines| source(lines)).collect();
+        let accept = |_: &_, _: &_| -> Result<String, Refused> { Ok("m".to_owned()) };
+        let judged = judge(&Source::Several(copies), &with_key(&owner), &accept).unwrap();
+        let failed = |f: &Finding| matches!(f.level, Level::Fail(_)).then_some(f.id);
+        judged.findings.iter().filter_map(failed).collect::<Vec<_>>()
+    };
+    assert_eq!(judged(vec![first.lines(), second.lines()]), [""; 0]);
+    assert_eq!(judged(vec![first.lines(), first.lines(), second.lines()]), [""; 0]);
+    let (head, tail) = (first.lines()[..5].to_vec(), first.lines()[5..].to_vec());
+    assert_eq!(judged(vec![tail, head]), [""; 0], "each holds a part");
+    let mut differs = first.lines();
+    differs[3] = fork.lines().remove(3);
+    assert_eq!(judged(vec![first.lines(), differs]), ["fork"]);
+    assert_eq!(judged(vec![first.lines()[1..].to_vec(), second.lines()]), ["opening", "missing-log"]);
+}
+
+#[test]
 fn a_cut_tail_shows_by_a_checkpoint_a_head_or_a_receipt_and_by_nothing_else() {
     let owner = owner();
     let log = boot(1, 10, &owner, None);

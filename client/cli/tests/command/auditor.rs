@@ -159,3 +159,13 @@ fn a_receipt_needs_its_evidence() {
         (Some("refused"), Some("evidence"))
     );
 }
+
+#[test]
+fn a_risk_is_a_name_and_a_finite_number() {
+    for (risk, said) in [("amount", "NAME=NUMBER"), ("amount=inf", "finite"), ("A=1", "64 of a-z")] {
+        let ran = strongroom(&[
+            "infer", "--url", "x", "--trust", "t", "--model", "m", "--input", "-", "--risk", risk,
+        ]);
+        assert!(ran.code == 2 && ran.err.contains(said), "{}", ran.err);
+    }
+}

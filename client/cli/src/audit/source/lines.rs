@@ -87,6 +87,10 @@ impl Lines {
         records.iter().for_each(|(number, sealed)| each(*number, sealed));
     }
 
+    pub(super) fn has_records(&self, log: LogId) -> bool {
+        self.0.get(&log).is_some_and(|log| !log.records.is_empty())
+    }
+
     pub(super) fn checkpoints(&self, log: LogId) -> Vec<Vec<u8>> {
         self.0.get(&log).map(|log| log.checkpoints.clone()).unwrap_or_default()
     }

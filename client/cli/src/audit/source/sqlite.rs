@@ -62,6 +62,12 @@ impl Sqlite {
         Ok(())
     }
 
+    pub(super) fn has_records(&self, log: LogId) -> Result<bool> {
+        let mut statement =
+            self.0.prepare("SELECT 1 FROM record WHERE boot = ?1 AND segment = ?2 LIMIT 1")?;
+        Ok(statement.exists(params![log.boot, log.segment])?)
+    }
+
     pub(super) fn checkpoints(&self, log: LogId) -> Result<Vec<Vec<u8>>> {
         let mut statement =
             self.0.prepare("SELECT document FROM checkpoint WHERE boot = ?1 AND segment = ?2")?;

@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use strongroom_attestation::charter::SignedCharter;
+use strongroom_attestation::evidence::{CharterDemand, EvidenceError};
+use strongroom_client::TrustFile;
 
-use crate::audit::{Finding, KmsCall, Level, Named, Source, Trusted, read_cloudtrail};
+use crate::audit::{Finding, KmsCall, Level, Named, Source, SourceError, Trusted, read_cloudtrail};
 use crate::error::{CliError, Result};
 use crate::limits::MAX_CLOUDTRAIL_BYTES;
 use crate::trust::TrustArgs;
@@ -13,18 +16,27 @@ use crate::{files, output, owner};
 /// The copy.
 #[derive(clap::Args)]
 pub(super) struct LogArgs {
-    /// A copy of the log: the host's SQLite file, or JSON lines
-    #[arg(long, value_name = "FILE")]
-    log: PathBuf,
+    /// A copy of the log: the host's SQLite file, or JSON lines; several are judged as one
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    log: Vec<PathBuf>,
 }
 
 impl LogArgs {
     pub(super) fn open(&self) -> Result<Source> {
-        Source::open(&self.log).map_err(|error| self.failed(error))
+        let open = |path: &PathBuf| {
+            Source::open(path).map_err(|error| CliError::AuditSource { path: path.clone(), error })
+        };
+        let mut copies = self.log.iter().map(open).collect::<Result<Vec<_>>>()?;
+        match copies.pop() {
+            Some(only) if copies.is_empty() => Ok(only),
+            last => Ok(Source::Several(copies.into_iter().chain(last).collect())),
+        }
     }
 
-    pub(super) fn failed(&self, error: crate::audit::SourceError) -> CliError {
-        CliError::AuditSource { path: self.log.clone(), error }
+    /// A failure to read on.
+    pub(super) fn failed(&self, error: SourceError) -> CliError {
+        let names: Vec<_> = self.log.iter().map(|path| path.display().to_string()).collect();
+        CliError::AuditSource { path: names.join(", ").into(), error }
     }
 }
 
@@ -51,11 +63,7 @@ impl WhoseArgs {
     }
 }
 
-fn accepts(
-    trust: &strongroom_client::TrustFile,
-    charter: &strongroom_attestation::charter::SignedCharter,
-) -> Result<()> {
-    use strongroom_attestation::evidence::{CharterDemand, EvidenceError};
+fn accepts(trust: &TrustFile, charter: &SignedCharter) -> Result<()> {
     match &trust.demands().charter {
         CharterDemand::Exactly(digest) if *digest != charter.digest() => {
             Err(EvidenceError::OtherCharter.into())
