@@ -46,6 +46,9 @@ pub(crate) enum SourceError {
     /// SQLite.
     #[error("SQLite: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    /// Tables of another form.
+    #[error("the SQLite file has the form {0}, which this command does not know")]
+    Version(i64),
     /// A line.
     #[error("line {line}: {what}")]
     Line { line: usize, what: &'static str },

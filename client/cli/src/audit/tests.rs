@@ -111,6 +111,19 @@ impl Boot {
     }
 }
 
+/// The same boot once more.
+fn whole_of(boot: &Boot) -> Boot {
+    Boot {
+        boot: boot.boot,
+        signer: SigningKey::generate(Algorithm::Es256, &SystemRandom::new()).unwrap().0,
+        opening: boot.opening.clone(),
+        records: boot.records.clone(),
+        commitments: boot.commitments.clone(),
+        checkpoints: boot.checkpoints.clone(),
+        end: boot.end.clone(),
+    }
+}
+
 fn owner() -> AuditPrivateKey {
     AuditPrivateKey::generate(&SystemRandom::new()).unwrap()
 }
@@ -196,6 +209,26 @@ fn reordered_and_changed_records_are_told_apart_with_the_key() {
     assert_eq!(failures(&changed.lines(), &Held::default()), ["changed"]);
     let findings = found(&changed.lines(), &with_key(&owner));
     assert!(findings.iter().any(|f| f.detail.starts_with("record 3 was changed")), "{findings:?}");
+}
+
+#[test]
+fn no_confirmed_record_is_dropped_changed_doubled_or_moved_unnoticed() {
+    let owner = owner();
+    let whole = boot(1, 8, &owner, None);
+    let noticed = |change: &dyn Fn(&mut Vec<Vec<u8>>)| {
+        let mut records = whole.records.clone();
+        change(&mut records);
+        let lines = Boot { records, ..whole_of(&whole) }.lines();
+        !failures(&lines, &Held::default()).is_empty() && !failures(&lines, &with_key(&owner)).is_empty()
+    };
+    for one in 0..8 {
+        assert!(noticed(&|records| drop(records.remove(one))), "dropped {one}");
+        assert!(noticed(&|records| records[one][511] ^= 1), "changed {one}");
+        for other in (0..8).filter(|other| *other != one) {
+            assert!(noticed(&|records| records.swap(one, other)), "swapped {one} and {other}");
+            assert!(noticed(&|records| records[one] = records[other].clone()), "{other} in place of {one}");
+        }
+    }
 }
 
 #[test]
@@ -349,7 +382,8 @@ fn the_sqlite_file_of_a_host_reads_as_its_lines_do() {
     db.execute_batch(
         "CREATE TABLE log(boot BLOB, segment INTEGER, opening BLOB, document BLOB);
          CREATE TABLE record(boot BLOB, segment INTEGER, number INTEGER, sealed BLOB);
-         CREATE TABLE checkpoint(boot BLOB, segment INTEGER, records INTEGER, document BLOB);",
+         CREATE TABLE checkpoint(boot BLOB, segment INTEGER, records INTEGER, document BLOB);
+         PRAGMA journal_mode = WAL; PRAGMA user_version = 1;",
     )
     .unwrap();
     let boot = log.boot.as_bytes();
@@ -371,6 +405,8 @@ fn the_sqlite_file_of_a_host_reads_as_its_lines_do() {
     assert!(judged(&Held::default()).iter().any(|finding| finding.id == "gap"));
     db.execute("DELETE FROM log", ()).unwrap();
     assert!(judged(&Held::default()).iter().any(|finding| finding.id == "opening"));
+    db.execute_batch("PRAGMA user_version = 2").unwrap();
+    assert!(matches!(Source::open(&path), Err(SourceError::Version(2))));
 }
 
 #[test]

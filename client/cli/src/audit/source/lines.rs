@@ -62,7 +62,11 @@ impl Lines {
                     opening: bytes(&opening)?,
                     document: bytes(&document)?,
                 };
-                self.0.entry(row.id).or_default().rows.push(row);
+                let rows = &mut self.0.entry(row.id).or_default().rows;
+                // A host repeats it with every batch.
+                if !rows.contains(&row) {
+                    rows.push(row);
+                }
             }
             Line::Record { boot, segment, number, sealed } => {
                 self.0.entry(id(&boot, segment)?).or_default().records.push((number, bytes(&sealed)?));

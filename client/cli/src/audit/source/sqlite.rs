@@ -10,6 +10,9 @@ use strongroom_attestation::claims::BootId;
 
 use super::{Each, LogId, LogRow, SourceError};
 
+/// Number of the tables' form.
+const VERSION: i64 = 1;
+
 pub(crate) struct Sqlite(Connection);
 
 type Result<T> = std::result::Result<T, SourceError>;
@@ -24,7 +27,10 @@ impl Sqlite {
         file.execute_batch(
             "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA query_only = ON; BEGIN",
         )?;
-        Ok(Self(file))
+        match file.pragma_query_value(None, "user_version", |row| row.get(0))? {
+            VERSION => Ok(Self(file)),
+            other => Err(SourceError::Version(other)),
+        }
     }
 
     pub(super) fn logs(&self) -> Result<Vec<LogRow>> {
