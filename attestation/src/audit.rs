@@ -153,12 +153,25 @@ impl Checkpoint {
     /// # Errors
     /// [`AuditError::Checkpoint`].
     pub fn open(document: &[u8], log: &AuditOpening) -> Result<Self, AuditError> {
-        let keys = std::slice::from_ref(&log.receipt_key);
+        Self::open_under(document, &log.receipt_key, log.boot, log.segment)
+    }
+
+    /// The same for who holds no opening, but knows the boot's receipt key from its claims.
+    ///
+    /// # Errors
+    /// [`AuditError::Checkpoint`].
+    pub fn open_under(
+        document: &[u8],
+        receipt_key: &VerifyingKey,
+        boot: BootId,
+        segment: u32,
+    ) -> Result<Self, AuditError> {
+        let keys = std::slice::from_ref(receipt_key);
         let opened = signed::open(label::AUDIT_CHECKPOINT, document, keys, CHECKPOINT_CBOR);
         let opened = opened.map_err(|_| AuditError::Checkpoint)?;
         let checkpoint: Self =
             cbor::decode(opened.payload(), CHECKPOINT_CBOR).map_err(|_| AuditError::Checkpoint)?;
-        let same = (checkpoint.boot, checkpoint.segment) == (log.boot, log.segment);
+        let same = (checkpoint.boot, checkpoint.segment) == (boot, segment);
         if same { Ok(checkpoint) } else { Err(AuditError::Checkpoint) }
     }
 }

@@ -18,6 +18,7 @@
 
 mod error;
 mod requirement;
+mod stored;
 mod trust;
 
 use strongroom_proto::hello::{ClientNonce, Evidence, NonceDigest, OfferId, read_offers};
@@ -35,6 +36,7 @@ use crate::{PcrDemand, PcrIndex, PcrSet, TrustRoot, UnixMillis};
 
 pub use error::{EvidenceClass, EvidenceError};
 pub use requirement::Requirement;
+pub use stored::{Stored, judge_stored};
 pub use trust::{CharterDemand, ControlsDemand, ModelDemand, Trust, TrustError};
 
 /// Ids of the checks beside those of the document, in the order in which they are made.
@@ -83,13 +85,7 @@ pub fn judge(
 ) -> (Transcript, Result<Verified, EvidenceError>) {
     let mut judgement = Judgement { transcript: Transcript::new(), root, trust };
     let result = judgement.run(received);
-    let mut transcript = judgement.transcript;
-    transcript.skip_rest(&CHECKS);
-    if let ControlsDemand::Meeting(requirements) = &trust.controls {
-        transcript.skip_rest(&requirements.iter().map(Requirement::id).collect::<Vec<_>>());
-    }
-    transcript.skip_rest(&OWN_CHECKS);
-    (transcript, result)
+    (judgement.finish(), result)
 }
 
 struct Judgement<'a> {
@@ -99,32 +95,57 @@ struct Judgement<'a> {
 }
 
 impl Judgement<'_> {
+    /// The transcript, with a line for each step that was not reached.
+    fn finish(self) -> Transcript {
+        let mut transcript = self.transcript;
+        transcript.skip_rest(&CHECKS);
+        if let ControlsDemand::Meeting(requirements) = &self.trust.controls {
+            transcript.skip_rest(&requirements.iter().map(Requirement::id).collect::<Vec<_>>());
+        }
+        transcript.skip_rest(&OWN_CHECKS);
+        transcript
+    }
+
     fn run(&mut self, received: Received<'_>) -> Result<Verified, EvidenceError> {
+        let (Stored { attested, charter, claims, release }, offer) =
+            self.steps(received.evidence, received.now, |judgement, evidence| {
+                judgement.note(OFFER, find_offer(&evidence.offers, received.nonce), |_| {
+                    "the attested list of offers holds the nonce of this client".to_owned()
+                })
+            })?;
+        let digest = attested.statement().digest().map_err(|_| EvidenceError::Malformed)?;
+        Ok(Verified { attested, charter, claims, release, evidence: digest, nonce: received.nonce, offer })
+    }
+
+    /// Every step. The fourth, on the offers, is the caller's.
+    fn steps<T>(
+        &mut self,
+        bytes: &[u8],
+        now: UnixMillis,
+        offer: impl FnOnce(&mut Self, &Evidence) -> Result<T, EvidenceError>,
+    ) -> Result<(Stored, T), EvidenceError> {
         // 1
-        let evidence = Evidence::decode(received.evidence).map_err(|_| EvidenceError::Malformed);
-        let evidence = self.note(EVIDENCE, evidence, |_| format!("{} bytes", received.evidence.len()))?;
+        let evidence = Evidence::decode(bytes).map_err(|_| EvidenceError::Malformed);
+        let evidence = self.note(EVIDENCE, evidence, |_| format!("{} bytes", bytes.len()))?;
         // 2
         let charter = self.charter(&evidence);
         let charter = self.note(CHARTER, charter, |charter| {
             format!("{} of deployment {}", charter.digest(), charter.charter().deployment)
         })?;
         // 3
-        let attested = self.document(&evidence, &charter, received.now)?;
+        let attested = self.document(&evidence, &charter, now)?;
         // 4
-        let offer = self.note(OFFER, find_offer(&evidence.offers, received.nonce), |_| {
-            "the attested list of offers holds the nonce of this client".to_owned()
-        })?;
+        let offer = offer(self, &evidence)?;
         // 5
         let claims = self.note(CLAIMS, judge_claims(&evidence), |claims| {
             format!("name this charter, release and controls; {} models", claims.models.len())
         })?;
         // 6
-        let release = judge_release(&evidence, &charter, &attested, &claims, received.now);
+        let release = judge_release(&evidence, &charter, &attested, &claims, now);
         let release = self.note(RELEASE, release, |release| format!("{} is in force", release.digest()))?;
         // 7, 8, 9
         self.demands(&claims, release.controls())?;
-        let digest = attested.statement().digest().map_err(|_| EvidenceError::Malformed)?;
-        Ok(Verified { attested, charter, claims, release, evidence: digest, nonce: received.nonce, offer })
+        Ok((Stored { attested, charter, claims, release }, offer))
     }
 
     fn charter(&self, evidence: &Evidence) -> Result<SignedCharter, EvidenceError> {

@@ -3,8 +3,10 @@
 //! One session serves every inference, in parallel. Whoever finds it lost opens the next one, which means a
 //! hello with a fresh nonce and a judgement of the whole trust file; the others wait for that.
 
+mod accept;
 mod call;
 mod floors;
+mod keep;
 mod open;
 mod retry;
 #[cfg(test)]
@@ -16,12 +18,12 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use ring::rand::{SecureRandom, SystemRandom};
-use strongroom_attestation::channel::Session;
 use strongroom_attestation::evidence::{EvidenceError, Received, Verified, judge};
 use strongroom_attestation::receipt::Receipt;
 use strongroom_attestation::{Transcript, UnixMillis};
 use strongroom_proto::hello::{ClientNonce, NONCE_BYTES};
 use strongroom_proto::name::Name;
+use strongroom_seal::message::{AuditReport, EnclaveStatus};
 use strongroom_seal::secret::ApiKey;
 use strongroom_seal::tensor::Tensor;
 use tokio::sync::Mutex;
@@ -30,9 +32,12 @@ use crate::TrustFile;
 use crate::error::{ClientError, TransportError};
 use crate::limits::INFER_TIME;
 use crate::transport::{Route, Transport};
-use call::Call;
+use call::{Call, Said};
 use floors::Floors;
+use keep::Held;
 use retry::{Attempt, Retries};
+
+pub use keep::{Keep, Kept};
 
 /// What a caller may set.
 #[derive(Clone)]
@@ -43,17 +48,19 @@ pub struct Options {
     pub known_epochs: BTreeMap<Name, u64>,
     /// Time for one inference with all its attempts.
     pub deadline: Duration,
+    /// Takes each receipt that was judged, refusals' included, for who wants to prove later what was answered.
+    pub keep: Option<Arc<Keep>>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { clock: Arc::new(system_time), known_epochs: BTreeMap::new(), deadline: INFER_TIME }
+        Self { clock: Arc::new(system_time), known_epochs: BTreeMap::new(), deadline: INFER_TIME, keep: None }
     }
 }
 
 /// A request for one inference. No `Debug`: it is plaintext.
 pub struct InferRequest {
-    /// Which model.
+    /// Which model, or a route that leads to one of several.
     pub model: Name,
     /// Which version; absent asks for the only one the release names.
     pub version: Option<Name>,
@@ -75,6 +82,8 @@ pub struct InferAnswer {
     pub outputs: Vec<Tensor<'static>>,
     /// The enclave's signature under request and answer.
     pub receipt: Receipt,
+    /// The same as it was signed (COSE_Sign1).
+    pub receipt_document: Vec<u8>,
 }
 
 /// A judgement: one line a check, and the enclave if it passed them all.
@@ -92,7 +101,7 @@ pub struct Client {
     key: ApiKey,
     options: Options,
     floors: Floors,
-    session: Mutex<Option<Arc<Session>>>,
+    session: Mutex<Option<Arc<Held>>>,
     random: SystemRandom,
 }
 
@@ -134,18 +143,48 @@ impl Client {
     ///
     /// # Errors
     /// See [`ClientError`]. Nothing of the request has left this process in the clear, whatever it is.
+    /// [`ClientError::ModelNotDemanded`] when the trust file pins models, and the request could be answered by
+    /// another one: nothing has been sent then at all.
     pub async fn infer(&self, request: InferRequest) -> Result<InferAnswer, ClientError> {
-        if !self.trust.allows_model(&request.model, request.version.as_ref()) {
-            return Err(ClientError::ModelNotDemanded);
-        }
         let pinned = self.trust.pinned_version(&request.model).cloned();
-        let call = Call::new(InferRequest { version: request.version.or(pinned), ..request }, &self.random)?;
+        let request = InferRequest { version: request.version.or(pinned), ..request };
+        match self.call(&Call::infer(request, &self.random)?).await? {
+            Said::Answer(answer) => Ok(*answer),
+            _ => Err(ClientError::NotAnAnswer),
+        }
+    }
+
+    /// Asks the verified enclave how it does. The key's role must allow it.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn status(&self) -> Result<EnclaveStatus, ClientError> {
+        match self.call(&Call::status()?).await? {
+            Said::Status(status) => Ok(status),
+            _ => Err(ClientError::NotAnAnswer),
+        }
+    }
+
+    /// Asks the verified enclave for the head of its audit log, and verifies its signature. The key's role
+    /// must allow it.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; [`ClientError::AuditHead`] for a head that the enclave did not sign.
+    pub async fn audit(&self) -> Result<AuditReport, ClientError> {
+        match self.call(&Call::audit()?).await? {
+            Said::Audit(report) => Ok(report),
+            _ => Err(ClientError::NotAnAnswer),
+        }
+    }
+
+    /// Asks until there is an answer, or no attempt left.
+    async fn call(&self, call: &Call) -> Result<Said, ClientError> {
         self.in_time(async {
             let mut retries = Retries::new(self.options.deadline);
             loop {
-                match self.attempt(&call).await {
+                match self.attempt(call).await {
                     Err(failed) => retries.wait(failed).await?,
-                    Ok(answer) => return Ok(answer),
+                    Ok(said) => return Ok(said),
                 }
             }
         })

@@ -1,5 +1,7 @@
 //! What can go wrong between a client and an enclave, sorted by who has to act.
 
+use std::time::Duration;
+
 use strongroom_attestation::channel::ChannelError;
 use strongroom_attestation::evidence::{EvidenceClass, EvidenceError};
 use strongroom_attestation::receipt::ReceiptError;
@@ -14,8 +16,8 @@ pub enum ClientError {
     /// The caller's: the request cannot be put into a message.
     #[error("the request {0}")]
     Request(&'static str),
-    /// The caller's: the trust file pins models, and this is none of them.
-    #[error("the trust file does not name this model")]
+    /// The caller's: the trust file pins models, and this is none of them, or a route that leads to another.
+    #[error("the trust file does not name this model, or not every model that this route leads to")]
     ModelNotDemanded,
     /// This machine's: no randomness, or TLS cannot be set up.
     #[error("{0}")]
@@ -35,6 +37,9 @@ pub enum ClientError {
     /// The answer is authentic, but of another model than was asked for and verified.
     #[error("the answer is of another model than the one that was verified")]
     OtherModel,
+    /// The answer is authentic, but the head of the audit log in it is not signed by the verified enclave.
+    #[error("the head of the audit log is not signed by the verified enclave")]
+    AuditHead,
     /// The answer is authentic and says nothing that this protocol knows.
     #[error("the answer is not one of this protocol")]
     NotAnAnswer,
@@ -102,12 +107,27 @@ impl ClientError {
         match self {
             Self::Url | Self::Request(_) => ErrorClass::Usage,
             Self::Evidence(error) => ErrorClass::Evidence(error.class()),
-            Self::ModelNotDemanded | Self::Channel(_) | Self::Receipt(_) | Self::OtherModel => {
-                ErrorClass::Binding
-            }
+            Self::ModelNotDemanded
+            | Self::Channel(_)
+            | Self::Receipt(_)
+            | Self::OtherModel
+            | Self::AuditHead => ErrorClass::Binding,
             Self::Refused(_) => ErrorClass::Refused,
             Self::Transport(error) => error.class(),
             Self::Local(_) | Self::NotAnAnswer => ErrorClass::Other,
+        }
+    }
+
+    /// When the same request may pass, where the enclave said so. No such request is tried again by itself:
+    /// each attempt would be charged, and only the caller knows what waiting is worth.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused(
+                Refusal::Limit { retry_after_ms: Some(ms), .. }
+                | Refusal::Frozen { retry_after_ms: Some(ms) },
+            ) => Some(Duration::from_millis(*ms)),
+            _ => None,
         }
     }
 }

@@ -16,6 +16,6 @@ pub mod oip;
 mod transport;
 mod trust_file;
 
-pub use client::{Client, InferAnswer, InferRequest, Judged, Options};
+pub use client::{Client, InferAnswer, InferRequest, Judged, Keep, Kept, Options};
 pub use error::{ClientError, ErrorClass, TransportError};
 pub use trust_file::{Demands, TrustFile, TrustFileError};

@@ -29,8 +29,14 @@
 //! version = "1"
 //! digest = "…"
 //!
-//! [controls]
+//! [controls]                        # a digest, or one or more of the others
 //! digest = "…"                      # exactly these public controls
+//! # outputs = ["label_only", "rounded"]   every answer, to whichever role, is of one of these sorts
+//! # inputs = "not_recorded"           inputs and outputs are not recorded
+//! # audit = true                      an audit log is kept
+//! # limits = true                     every role that may infer has a rate, a quota or a budget
+//! # provenance = ["measured"]         every model has a statement of how it was made of each of these kinds,
+//! #                                   "declared", "recomputed" or "measured", or of a stronger one
 //! ```
 //!
 //! A field that is not listed here is an error, and so is a demand that is missing or empty: nothing has a
@@ -43,8 +49,11 @@ mod text;
 
 use std::time::Duration;
 
-use strongroom_attestation::evidence::{CharterDemand, ControlsDemand, ModelDemand, Trust, TrustError};
+use strongroom_attestation::evidence::{
+    CharterDemand, ControlsDemand, ModelDemand, Requirement, Trust, TrustError,
+};
 use strongroom_attestation::published::PublishedError;
+use strongroom_attestation::release::Controls;
 use strongroom_attestation::{ImagePcrs, RootError, RootKind, TrustRoot};
 use strongroom_proto::name::{Name, PackageId};
 use strongroom_seal::key::VerifyingKey;
@@ -118,7 +127,7 @@ impl TrustFile {
     ///
     /// # Errors
     /// [`TrustFileError::Empty`] for an empty demand, [`TrustFileError::Value`] for an image with a register
-    /// of zeros, which every debug image has, or too many images.
+    /// of zeros, which every debug image has, too many images, or a demand on controls that everything meets.
     pub fn new(demands: Demands) -> Result<Self, TrustFileError> {
         let zero = |image: &ImagePcrs| image.pcr0.is_zero() || image.pcr1.is_zero() || image.pcr2.is_zero();
         if demands.images.iter().any(zero) {
@@ -126,6 +135,9 @@ impl TrustFile {
         }
         if demands.images.len() > MAX_TRUSTED_IMAGES {
             return Err(TrustFileError::Value { field: "image", expected: "a list within its bound" });
+        }
+        if let ControlsDemand::Meeting(requirements) = &demands.controls {
+            requirements.iter().try_for_each(demands_something)?;
         }
         let Demands { images, charter, models, controls, max_age, .. } = demands.clone();
         let trust = Trust::new(images, charter, models, controls, max_age)?;
@@ -193,6 +205,16 @@ impl TrustFile {
         models.iter().any(|model| same(&model.id))
     }
 
+    /// Whether this name may be asked under these controls: a route, only if every model that it may lead to is
+    /// allowed.
+    #[must_use]
+    pub fn allows_ask(&self, name: &Name, version: Option<&Name>, controls: &Controls) -> bool {
+        match controls.routes.get(name) {
+            Some(route) => route.models.iter().all(|model| self.allows_model(model, None)),
+            None => self.allows_model(name, version),
+        }
+    }
+
     /// The version of this model that is pinned, if exactly one is.
     #[must_use]
     pub fn pinned_version(&self, name: &Name) -> Option<&Name> {
@@ -201,4 +223,17 @@ impl TrustFile {
         let first = pinned.next()?;
         pinned.next().is_none().then_some(&first.id.version)
     }
+}
+
+/// Sorts of answers that there are. Who accepts them all demands nothing.
+const EVERY_COARSENESS: usize = 3;
+
+fn demands_something(requirement: &Requirement) -> Result<(), TrustFileError> {
+    let (field, holds) = match requirement {
+        Requirement::Outputs(sorts) => ("controls.outputs", (1..EVERY_COARSENESS).contains(&sorts.len())),
+        Requirement::Provenance(kinds) => ("controls.provenance", !kinds.is_empty()),
+        Requirement::InputsNotRecorded | Requirement::Audited | Requirement::Limited => return Ok(()),
+    };
+    let expected = "a list that demands something";
+    if holds { Ok(()) } else { Err(TrustFileError::Value { field, expected }) }
 }

@@ -120,18 +120,22 @@ impl AuditReader {
     /// [`AuditError::Record`] for a record that does not open under its number. A chain alone is judged by
     /// comparing [`Self::head`] with a checkpoint.
     pub fn next(&mut self, sealed: &[u8]) -> Result<Option<AuditRecord>, AuditError> {
-        let number = self.records;
-        let record = match &self.key {
-            None => None,
-            Some(key) => {
-                let body = key.open(number, Bound(self.boot.as_bytes()), sealed);
-                let body = body.map_err(|_| AuditError::Record(number))?;
-                Some(AuditRecord::decode(body.bytes()).ok_or(AuditError::Record(number))?)
-            }
-        };
+        let record = self.read_at(self.records, sealed)?;
         self.head = step(&self.head, sealed);
         self.records += 1;
         Ok(record)
+    }
+
+    /// Opens a record under a number, wherever the chain is: behind a hole, records can still be read one by one.
+    /// [`None`] without the owner's key.
+    ///
+    /// # Errors
+    /// [`AuditError::Record`] for a record that does not open under this number.
+    pub fn read_at(&self, number: u64, sealed: &[u8]) -> Result<Option<AuditRecord>, AuditError> {
+        let Some(key) = &self.key else { return Ok(None) };
+        let body = key.open(number, Bound(self.boot.as_bytes()), sealed);
+        let body = body.map_err(|_| AuditError::Record(number))?;
+        AuditRecord::decode(body.bytes()).map(Some).ok_or(AuditError::Record(number))
     }
 
     /// Head after the records taken so far.

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod api_key;
+mod audit;
 mod charter;
 mod image;
 mod incident;
@@ -10,8 +11,10 @@ mod keygen;
 mod kms_policy;
 mod measure;
 mod policy;
+mod receipt;
 mod release;
 mod seal;
+mod status;
 mod trust_file;
 mod verify;
 
@@ -51,7 +54,13 @@ pub(crate) enum Command {
     /// Client or auditor: judge an enclave, or a stored attestation document
     Verify(Box<verify::Args>),
     /// Client: verify an enclave and run one inference in it
-    Infer(infer::Args),
+    Infer(Box<infer::Args>),
+    /// Operator: verify an enclave and ask how it does
+    Status(status::Args),
+    /// Anyone: verify the receipt of an answer
+    Receipt(receipt::Args),
+    /// Owner or auditor: judge and read the audit log that a host keeps
+    Audit(audit::Args),
 }
 
 impl Command {
@@ -70,7 +79,10 @@ impl Command {
             Self::Trust(args) => trust_file::run(&args),
             Self::Inspect(args) => inspect::run(&args),
             Self::Verify(args) => verify::run(&args).await,
-            Self::Infer(args) => infer::run(args).await,
+            Self::Infer(args) => infer::run(*args).await,
+            Self::Status(args) => status::run(args).await,
+            Self::Receipt(args) => receipt::run(&args),
+            Self::Audit(args) => audit::run(args).await,
         }
     }
 }

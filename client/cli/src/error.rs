@@ -4,16 +4,18 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
-use strongroom_attestation::VerifyError;
 use strongroom_attestation::charter::CharterError;
 use strongroom_attestation::evidence::EvidenceError;
 use strongroom_attestation::release::ReleaseError;
+use strongroom_attestation::{FailureClass, VerifyError};
 use strongroom_client::oip::OipError;
 use strongroom_client::{ClientError, TrustFileError};
 use strongroom_engine::{LoadError, Mismatch};
 use strongroom_kms::KmsError;
 use strongroom_lint::Severity;
 use strongroom_seal::package::PackageError;
+
+use crate::audit::SourceError;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -92,6 +94,13 @@ pub(crate) enum CliError {
     /// A model whose answers are not the given ones.
     #[error("the model cannot be sealed: {0}")]
     Samples(#[from] Mismatch),
+    /// A copy of the audit log that cannot be read.
+    #[error("{path}: {error}")]
+    AuditSource { path: PathBuf, error: SourceError },
+    /// A copy of the audit log that was judged and refused; the findings were printed.
+    #[error("the copy of the audit log is not the whole log of accepted enclaves")]
+    #[diagnostic(help("docs/audit.md explains every finding"))]
+    AuditLog(FailureClass),
     /// A file that is none of those that `inspect` knows.
     #[error(
         "{0} is no charter, release bundle, sealed model, attestation document, trust file, policy, enclave image or published measurements"

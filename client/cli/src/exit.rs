@@ -44,6 +44,8 @@ pub(crate) fn code(error: &CliError) -> u8 {
         CliError::Package { error, .. } => package(error),
         CliError::Kms(error) => kms(*error),
         CliError::KeyPolicy(severity) => key_policy(*severity),
+        CliError::AuditSource { .. } => DAMAGED,
+        CliError::AuditLog(class) => evidence(EvidenceClass::Document(*class)),
         CliError::File { .. }
         | CliError::Stdout(_)
         | CliError::Runtime(_)
@@ -154,6 +156,11 @@ mod tests {
             (2, CliError::PolicyErrors),
             (10, VerifyError::Format(FormatError::Envelope).into()),
             (10, VerifyError::Signature.into()),
+            (10, CliError::AuditLog(FailureClass::ChainOrSignature)),
+            (14, CliError::AuditLog(FailureClass::Binding)),
+            (14, ClientError::AuditHead.into()),
+            (30, ClientError::Refused(message::Refusal::Operation).into()),
+            (30, ClientError::Refused(message::Refusal::Frozen { retry_after_ms: None }).into()),
             (10, EvidenceError::Malformed.into()),
             (11, VerifyError::Pcr(PcrIndex::IMAGE).into()),
             (11, EvidenceError::OtherCharter.into()),

@@ -1,8 +1,8 @@
 //! Files: bounded reads, whole or no writes, keys for their owner's eyes alone.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -38,13 +38,26 @@ pub(crate) fn read_text(path: &Path, max_bytes: u64) -> Result<Zeroizing<String>
     Ok(Zeroizing::new(text.to_owned()))
 }
 
-/// Writes a file that must not exist yet and that its owner alone may read.
-pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+/// Makes a folder that its owner alone may enter, unless there is one.
+pub(crate) fn private_folder(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(CliError::file(path))
+}
+
+/// Begins a file that must not exist yet and that its owner alone may read.
+pub(crate) fn create_private(path: &Path) -> Result<File> {
     let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    let mut file = opened.map_err(|error| match error.kind() {
+    opened.map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => CliError::Exists(path.to_owned()),
         kind => CliError::File { path: path.to_owned(), kind },
-    })?;
+    })
+}
+
+/// Writes a file that must not exist yet and that its owner alone may read.
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut file = create_private(path)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(CliError::file(path))
 }
 

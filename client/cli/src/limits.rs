@@ -62,3 +62,18 @@ pub(crate) const ACKNOWLEDGE_PAUSE: Duration = Duration::from_millis(200);
 
 /// For one question, with all its attempts.
 pub(crate) const HELLO_TIME: Duration = Duration::from_secs(5);
+
+/// Bytes of kept evidence.
+pub(crate) const MAX_EVIDENCE_BYTES: u64 = strongroom_proto::limits::MAX_RELEASE_BYTES as u64;
+
+/// Bytes of one line of a copy of the audit log.
+pub(crate) const MAX_AUDIT_LINE_BYTES: u64 = 64 * 1024;
+
+/// Records of one log that are named as changed or out of place.
+pub(crate) const MAX_MISPLACED_RECORDS: usize = 100;
+
+/// Places before and after its own at which a record that does not open is looked for.
+pub(crate) const AUDIT_SEARCH_RECORDS: u64 = 64;
+
+/// Bytes of one file of CloudTrail.
+pub(crate) const MAX_CLOUDTRAIL_BYTES: u64 = 512 * 1024 * 1024;

@@ -4,14 +4,19 @@
 //! Secrets come from files or the environment, never from an argument. What a command does stands in
 //! `command/`, what its failure exits with in `exit.rs`.
 
+mod asking;
+mod audit;
 mod command;
 mod error;
 mod exit;
 mod files;
 mod history;
 mod image;
+mod keep;
 mod kms;
 mod limits;
+#[cfg(test)]
+mod nitro;
 mod output;
 mod owner;
 mod policy;
@@ -20,6 +25,7 @@ mod schema;
 mod secret;
 mod state;
 mod trust;
+mod words;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

@@ -1,28 +1,42 @@
-//! One inference: its bytes, sealed as often as it is tried, and the judgement of its answer.
+//! One question: its bytes, sealed as often as it is tried, and the judgement of its answer.
 
 use std::borrow::Cow;
 
 use ring::rand::SecureRandom;
-use strongroom_attestation::channel::{Pending, Session};
+use strongroom_attestation::channel::Pending;
 use strongroom_attestation::receipt::Receipt;
+use strongroom_attestation::release::Controls;
 use strongroom_proto::limits::MAX_OPENING_BYTES;
 use strongroom_proto::message::OPENING_HEADER_BYTES;
-use strongroom_proto::name::{Name, PackageId};
-use strongroom_seal::digest::{ModelDigest, OutcomeDigest};
-use strongroom_seal::message::{Answer, Ask, Outcome, REQUEST_ID_BYTES, Request, RequestId, split_answer};
+use strongroom_proto::name::Name;
+use strongroom_seal::digest::OutcomeDigest;
+use strongroom_seal::message::{
+    Ask, AuditReport, EnclaveStatus, Outcome, REQUEST_ID_BYTES, Request, RequestId, split_answer,
+};
 use strongroom_seal::record::request_record_bytes;
 use strongroom_seal::secret::SECRET_BYTES;
-use strongroom_seal::tensor::Tensor;
 use zeroize::Zeroizing;
 
+use super::accept::{self, Against};
+use super::keep::{Held, Keep, Kept};
 use super::{InferAnswer, InferRequest};
+use crate::TrustFile;
 use crate::error::ClientError;
 
-/// A request that keeps its id and its bytes over all attempts, so that the enclave serves it once.
+/// A question that keeps its id and its bytes over all attempts, so that the enclave serves it once.
 pub(super) struct Call {
-    model: Name,
-    version: Option<Name>,
+    asked: Asked,
     encoded: Zeroizing<Vec<u8>>,
+}
+
+/// What was asked.
+pub(super) enum Asked {
+    /// An inference with a model, or a route that leads to one.
+    Model { name: Name, version: Option<Name> },
+    /// How the enclave does.
+    Status,
+    /// The head of its audit log.
+    Audit,
 }
 
 /// What an authentic answer says.
@@ -31,24 +45,42 @@ pub(super) enum Said {
     Open,
     /// The model answered.
     Answer(Box<InferAnswer>),
+    /// How the enclave does.
+    Status(EnclaveStatus),
+    /// The head of its audit log.
+    Audit(AuditReport),
 }
 
 impl Call {
-    pub(super) fn new(request: InferRequest, random: &dyn SecureRandom) -> Result<Self, ClientError> {
+    pub(super) fn infer(request: InferRequest, random: &dyn SecureRandom) -> Result<Self, ClientError> {
         if request.inputs.iter().any(|input| input.check().is_err()) {
             return Err(ClientError::Request("holds a tensor whose type, shape and bytes disagree"));
+        }
+        if request.risk.values().any(|value| !value.is_finite()) {
+            return Err(ClientError::Request("declares a risk that is no finite number"));
         }
         let mut id = [0; REQUEST_ID_BYTES];
         random.fill(&mut id).map_err(|_| ClientError::Local("no randomness"))?;
         let InferRequest { model, version, inputs, outputs, risk } = request;
         let outputs = outputs.into_iter().map(Cow::Owned).collect();
-        let named = (model.clone(), version.clone());
+        let asked = Asked::Model { name: model.clone(), version: version.clone() };
         let ask = Ask::Infer(Request { id: RequestId::new(id), model, version, inputs, outputs, risk });
+        Self::new(asked, &ask)
+    }
+
+    pub(super) fn status() -> Result<Self, ClientError> {
+        Self::new(Asked::Status, &Ask::Status)
+    }
+
+    pub(super) fn audit() -> Result<Self, ClientError> {
+        Self::new(Asked::Audit, &Ask::Audit)
+    }
+
+    fn new(asked: Asked, ask: &Ask<'_>) -> Result<Self, ClientError> {
         let encoded = Zeroizing::new(ask.encode().map_err(|_| ClientError::Request("cannot be encoded"))?);
         request_record_bytes(encoded.len())
             .map_err(|_| ClientError::Request("is larger than any message"))?;
-        let (model, version) = named;
-        Ok(Self { model, version, encoded })
+        Ok(Self { asked, encoded })
     }
 
     pub(super) fn encoded(&self) -> &[u8] {
@@ -63,48 +95,58 @@ impl Call {
         if fits { &self.encoded } else { &[] }
     }
 
-    /// Opens an answer and judges its receipt, then reads what it says.
-    pub(super) fn read(
-        &self,
-        session: &Session,
-        pending: &Pending,
-        record: &[u8],
-    ) -> Result<Said, ClientError> {
-        let body = session.open_answer(pending, record)?;
-        let parts = split_answer(body.bytes()).ok_or(ClientError::NotAnAnswer)?;
-        let claims = session.verified().claims();
-        let outcome_digest = OutcomeDigest::of(parts.outcome);
-        let receipt = Receipt::judge(parts.receipt, claims, pending.request(), outcome_digest)?;
-        match Outcome::decode(parts.outcome).map_err(|_| ClientError::NotAnAnswer)? {
-            Outcome::Open => Ok(Said::Open),
-            Outcome::Refused(refusal) => Err(refusal.into()),
-            Outcome::Status(_) | Outcome::Audit(_) => Err(ClientError::NotAnAnswer),
-            Outcome::Answer(answer) => {
-                let claimed = |id: &PackageId| {
-                    claims.models.iter().find(|model| model.id == *id).map(|model| model.digest)
-                };
-                self.accept(answer, receipt, claimed).map(|answer| Said::Answer(Box::new(answer)))
+    /// Whether the demands allow to ask this under the controls that were verified.
+    pub(super) fn check(&self, trust: &TrustFile, controls: &Controls) -> Result<(), ClientError> {
+        match &self.asked {
+            Asked::Model { name, version } if !trust.allows_ask(name, version.as_ref(), controls) => {
+                Err(ClientError::ModelNotDemanded)
             }
+            _ => Ok(()),
         }
     }
 
-    /// Accepts an answer of the model that was asked for, if the receipt names that very model's digest.
-    pub(super) fn accept(
+    /// Opens an answer and judges its receipt, then reads what it says.
+    pub(super) fn read(
         &self,
-        answer: Answer<'_>,
-        receipt: Receipt,
-        claimed: impl Fn(&PackageId) -> Option<ModelDigest>,
-    ) -> Result<InferAnswer, ClientError> {
-        let Answer { model, version, outputs } = answer;
-        let digest = claimed(&PackageId { name: model.clone(), version: version.clone() });
-        let asked = model == self.model && self.version.as_ref().is_none_or(|asked| *asked == version);
-        if !asked || digest.is_none() || receipt.model != digest {
-            return Err(ClientError::OtherModel);
+        held: &Held,
+        pending: &Pending,
+        record: &[u8],
+        (trust, keep): (&TrustFile, Option<&Keep>),
+    ) -> Result<Said, ClientError> {
+        let body = held.session.open_answer(pending, record)?;
+        let parts = split_answer(body.bytes()).ok_or(ClientError::NotAnAnswer)?;
+        let verified = held.session.verified();
+        let outcome = OutcomeDigest::of(parts.outcome);
+        let receipt = Receipt::judge(parts.receipt, verified.claims(), pending.request(), outcome)?;
+        if let Some(keep) = keep {
+            let evidence = (held.evidence.clone(), verified.evidence());
+            keep(&Kept::new(parts.receipt, &receipt, evidence));
         }
-        if outputs.iter().any(|output| output.check().is_err()) {
-            return Err(ClientError::NotAnAnswer);
+        accept::clock(&receipt)?;
+        let outcome = Outcome::decode(parts.outcome).map_err(|_| ClientError::NotAnAnswer)?;
+        let against = Against { claims: verified.claims(), controls: verified.release().controls(), trust };
+        self.judge(outcome, (receipt, parts.receipt), &against)
+    }
+
+    /// Accepts an outcome that answers what was asked.
+    fn judge(
+        &self,
+        outcome: Outcome<'_>,
+        receipt: (Receipt, &[u8]),
+        against: &Against<'_>,
+    ) -> Result<Said, ClientError> {
+        match (&self.asked, outcome) {
+            (_, Outcome::Open) => Ok(Said::Open),
+            (_, Outcome::Refused(refusal)) => Err(refusal.into()),
+            (Asked::Model { name, version }, Outcome::Answer(answer)) => {
+                let answer = against.answer((name, version.as_ref()), answer, receipt)?;
+                Ok(Said::Answer(Box::new(answer)))
+            }
+            (Asked::Status, Outcome::Status(status)) => Ok(Said::Status(status)),
+            (Asked::Audit, Outcome::Audit(report)) => {
+                accept::report(&report, against.claims).map(|()| Said::Audit(report))
+            }
+            _ => Err(ClientError::NotAnAnswer),
         }
-        let outputs = outputs.into_iter().map(Tensor::into_owned).collect();
-        Ok(InferAnswer { model, version, outputs, receipt })
     }
 }

@@ -3,30 +3,31 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use strongroom_attestation::channel::{Channel, Session};
+use strongroom_attestation::channel::{Channel, Pending, Session};
 use strongroom_seal::message::Refusal;
 
+use super::Client;
 use super::call::{Call, Said};
+use super::keep::Held;
 use super::retry::Attempt;
-use super::{Client, InferAnswer};
 use crate::error::{ClientError, TransportError};
 use crate::transport::Route;
 
 impl Client {
-    pub(super) async fn attempt(&self, call: &Call) -> Result<InferAnswer, Attempt> {
+    pub(super) async fn attempt(&self, call: &Call) -> Result<Said, Attempt> {
         let mut current = self.session.lock().await;
-        if let Some(session) = current.as_ref().filter(|session| self.in_force(session)).cloned() {
+        if let Some(held) = current.as_ref().filter(|held| self.in_force(&held.session)).cloned() {
             drop(current);
-            return self.ask(&session, call).await;
+            return self.ask(&held, call).await;
         }
         // The lock is held: others wait for this session instead of attesting on their own.
-        let (session, said) = self.open(call).await?;
-        *current = session.as_ref().map(Arc::clone);
+        let (held, said) = self.open(call).await?;
+        *current = held.as_ref().map(Arc::clone);
         drop(current);
-        match (said?, session) {
-            (Said::Answer(answer), _) => Ok(*answer),
-            (Said::Open, Some(session)) => self.ask(&session, call).await,
+        match (said?, held) {
+            (Said::Open, Some(held)) => self.ask(&held, call).await,
             (Said::Open, None) => Err(ClientError::NotAnAnswer.into()),
+            (said, _) => Ok(said),
         }
     }
 
@@ -36,43 +37,50 @@ impl Client {
     }
 
     /// Attests, judges and opens. The session is kept when the enclave keeps it: unless it refused the key.
-    async fn open(&self, call: &Call) -> Result<(Option<Arc<Session>>, Result<Said, ClientError>), Attempt> {
+    async fn open(&self, call: &Call) -> Result<(Option<Arc<Held>>, Result<Said, ClientError>), Attempt> {
         let (nonce, evidence) = self.hello().await?;
         let verified = self.judge(nonce, &evidence).verified.map_err(ClientError::from)?;
+        call.check(&self.trust, verified.release().controls())?;
         let channel = Channel::new(verified, &self.random).map_err(ClientError::from)?;
         let opened = channel.open(&self.key, call.encoded_for_opening());
         let (session, message, pending) = opened.map_err(ClientError::from)?;
+        let held = Held { session, evidence };
         let record = self.transport.post(Route::Message, Bytes::from(message)).await?;
-        let said = call.read(&session, &pending, &record);
+        let said = self.read(&held, call, &pending, &record);
         let kept = match &said {
             Ok(_) => true,
             Err(ClientError::Refused(refusal)) => *refusal != Refusal::Key,
             Err(_) => false,
         };
-        Ok((kept.then(|| Arc::new(session)), said))
+        Ok((kept.then(|| Arc::new(held)), said))
     }
 
-    async fn ask(&self, session: &Arc<Session>, call: &Call) -> Result<InferAnswer, Attempt> {
-        let (message, pending) = session.seal(call.encoded()).map_err(ClientError::from)?;
+    async fn ask(&self, held: &Arc<Held>, call: &Call) -> Result<Said, Attempt> {
+        call.check(&self.trust, held.session.verified().release().controls())?;
+        let (message, pending) = held.session.seal(call.encoded()).map_err(ClientError::from)?;
         let record = match self.transport.post(Route::Message, Bytes::from(message)).await {
             Ok(record) => record,
             Err(failed) => {
                 if failed.error == TransportError::Misdirected {
-                    self.forget(session).await;
+                    self.forget(held).await;
                 }
                 return Err(failed.into());
             }
         };
-        match call.read(session, &pending, &record)? {
-            Said::Answer(answer) => Ok(*answer),
+        match self.read(held, call, &pending, &record)? {
             Said::Open => Err(ClientError::NotAnAnswer.into()),
+            said => Ok(said),
         }
     }
 
+    fn read(&self, held: &Held, call: &Call, pending: &Pending, record: &[u8]) -> Result<Said, ClientError> {
+        call.read(held, pending, record, (&self.trust, self.options.keep.as_deref()))
+    }
+
     /// Drops a lost session, unless another attempt has already replaced it.
-    async fn forget(&self, lost: &Arc<Session>) {
+    async fn forget(&self, lost: &Arc<Held>) {
         let mut current = self.session.lock().await;
-        if current.as_ref().is_some_and(|session| Arc::ptr_eq(session, lost)) {
+        if current.as_ref().is_some_and(|held| Arc::ptr_eq(held, lost)) {
             *current = None;
         }
     }

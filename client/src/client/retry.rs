@@ -89,6 +89,8 @@ impl Cure {
 mod tests {
     use strongroom_attestation::evidence::EvidenceError;
 
+    use strongroom_seal::message::Limited;
+
     use super::*;
 
     #[test]
@@ -111,6 +113,9 @@ mod tests {
             ClientError::Evidence(EvidenceError::RolledBack),
             ClientError::OtherModel,
             ClientError::Refused(Refusal::Key),
+            ClientError::Refused(Refusal::Operation),
+            ClientError::Refused(Refusal::Frozen { retry_after_ms: Some(1) }),
+            ClientError::Refused(Refusal::Limit { what: Limited::KeyRate, retry_after_ms: Some(1) }),
             ClientError::Transport(TransportError::Malformed),
             ClientError::Transport(TransportError::Unreachable),
         ] {

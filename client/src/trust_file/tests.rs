@@ -1,7 +1,9 @@
+use std::collections::BTreeSet;
+
 use ring::rand::SystemRandom;
 use strongroom_attestation::Pcr;
 use strongroom_attestation::published::{PublishedImage, PublishedMeasurements};
-use strongroom_attestation::release::ReleasedModel;
+use strongroom_attestation::release::{ClaimKind, Coarseness, ReleasedModel};
 use strongroom_seal::digest::{CharterDigest, ControlsDigest, ModelDigest};
 use strongroom_seal::key::{Algorithm, SigningKey};
 
@@ -51,12 +53,46 @@ fn what_is_written_reads_back() {
         controls: ControlsDemand::OwnerDecides,
         ..demands()
     };
-    for demands in [demands(), waived] {
+    let meeting = Demands {
+        controls: ControlsDemand::Meeting(vec![
+            Requirement::Outputs(BTreeSet::from([Coarseness::LabelOnly, Coarseness::Rounded])),
+            Requirement::InputsNotRecorded,
+            Requirement::Audited,
+            Requirement::Limited,
+            Requirement::Provenance(BTreeSet::from([ClaimKind::Measured])),
+        ]),
+        ..demands()
+    };
+    for demands in [demands(), waived, meeting] {
         let file = TrustFile::new(demands.clone()).unwrap();
         let read = parse(&file.to_toml()).unwrap();
         assert_eq!(format!("{:?}", read.demands()), format!("{demands:?}"));
         assert_eq!(read.is_simulation(), demands.root.kind() == RootKind::Simulated);
     }
+}
+
+#[test]
+fn a_demand_on_controls_is_a_digest_or_says_what_it_wants() {
+    let digest = ControlsDigest::of(b"p");
+    let with = |table: &str| parse(&text().replace(&format!("digest = \"{digest}\""), table));
+    let read = with("outputs = [\"rounded\", \"label_only\"]\naudit = true").unwrap();
+    let sorts = BTreeSet::from([Coarseness::LabelOnly, Coarseness::Rounded]);
+    let demanded = ControlsDemand::Meeting(vec![Requirement::Outputs(sorts), Requirement::Audited]);
+    assert_eq!(read.demands().controls, demanded);
+    for (what, table) in [
+        ("nothing", String::new()),
+        ("no sort", "outputs = []".to_owned()),
+        ("every sort", "outputs = [\"exact\", \"rounded\", \"label_only\"]".to_owned()),
+        ("an unknown sort", "outputs = [\"blurred\"]".to_owned()),
+        ("recorded inputs", "inputs = \"recorded\"".to_owned()),
+        ("no log", "audit = false".to_owned()),
+        ("no limits", "limits = false\naudit = true".to_owned()),
+        ("no kind", "provenance = []".to_owned()),
+        ("both", format!("digest = \"{digest}\"\naudit = true")),
+    ] {
+        assert!(with(&table).is_err(), "{what}");
+    }
+    assert!(matches!(with(""), Err(TrustFileError::Empty(_))));
 }
 
 #[test]

@@ -1,4 +1,6 @@
-//! Reads and writes the TOML. Every field is named here once.
+//! Reads and writes the TOML. Every field is named once, here or in `controls`.
+
+mod controls;
 
 use std::fmt::Write as _;
 use std::str::FromStr;
@@ -34,7 +36,7 @@ struct File {
     charter: Charter,
     #[serde(default)]
     model: Vec<Model>,
-    controls: Option<Controls>,
+    controls: Option<controls::Table>,
 }
 
 #[derive(Deserialize)]
@@ -67,12 +69,6 @@ struct Model {
     digest: String,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Controls {
-    digest: String,
-}
-
 pub(super) fn read(bytes: &[u8], published: Option<&[u8]>) -> Result<Demands, TrustFileError> {
     if bytes.len() > MAX_TRUST_FILE_BYTES {
         return Err(TrustFileError::Text);
@@ -85,7 +81,7 @@ pub(super) fn read(bytes: &[u8], published: Option<&[u8]>) -> Result<Demands, Tr
         charter: charter(&file.charter)?,
         least_epoch: file.least_epoch,
         models: models(&file.model, file.owner_may_change_models)?,
-        controls: controls(file.controls.as_ref(), file.owner_decides_controls)?,
+        controls: controls::demand(file.controls, file.owner_decides_controls)?,
         max_age: file.max_age_seconds.map_or(DEFAULT_MAX_AGE, Duration::from_secs),
     })
 }
@@ -179,16 +175,6 @@ fn models(models: &[Model], owner_may_change: bool) -> Result<ModelDemand, Trust
     models.iter().map(one).collect::<Result<_, _>>().map(ModelDemand::Exactly)
 }
 
-fn controls(controls: Option<&Controls>, owner_decides: bool) -> Result<ControlsDemand, TrustFileError> {
-    match (controls, owner_decides) {
-        (Some(controls), false) => {
-            Ok(ControlsDemand::Exactly(parse("controls.digest", DIGEST, &controls.digest)?))
-        }
-        (None, true) => Ok(ControlsDemand::OwnerDecides),
-        _ => Err(TrustFileError::Choice("name either [controls] or owner_decides_controls = true")),
-    }
-}
-
 const DIGEST: &str = "a digest: 96 hexadecimal digits";
 
 fn parse<T: FromStr>(field: &'static str, expected: &'static str, text: &str) -> Result<T, TrustFileError> {
@@ -231,9 +217,7 @@ pub(super) fn write(demands: &Demands, publisher: Option<(&[VerifyingKey], &Name
             );
         }
     }
-    if let ControlsDemand::Exactly(digest) = &demands.controls {
-        let _ = write!(text, "\n[controls]\ndigest = \"{digest}\"\n");
-    }
+    controls::write(&mut text, &demands.controls);
     text
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Everything that is demanded is given; what is left open is left open by name.
 
+mod require;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,6 +17,7 @@ use strongroom_client::{Demands, TrustFile, limits};
 use crate::error::{CliError, Result};
 use crate::limits::{MAX_DOCUMENT_BYTES, MAX_SMALL_FILE_BYTES};
 use crate::{files, image, output, owner};
+use require::RequireArgs;
 
 /// Arguments of `trust`.
 #[derive(clap::Args)]
@@ -36,8 +39,8 @@ pub(crate) struct Args {
     /// published measurements beside it
     #[arg(long, requires = "measurements", conflicts_with = "image")]
     by_publisher: bool,
-    /// The release whose models and controls are demanded, unless they are left open
-    #[arg(long, value_name = "FILE", required_unless_present_all = ["owner_may_change_models", "owner_decides_controls"])]
+    /// The release whose models and controls are demanded, unless they are left open or demanded otherwise
+    #[arg(long, value_name = "FILE")]
     release: Option<PathBuf>,
     /// Accept whatever models the owner releases
     #[arg(long)]
@@ -45,6 +48,8 @@ pub(crate) struct Args {
     /// Accept whatever controls the owner releases
     #[arg(long)]
     owner_decides_controls: bool,
+    #[command(flatten)]
+    require: RequireArgs,
     /// Lowest acceptable epoch; that of the release when absent
     #[arg(long, value_name = "N")]
     least_epoch: Option<u64>,
@@ -63,7 +68,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let images = images(args)?;
     let release = release(args, &images)?;
     let released = release.as_ref().map(AcceptedRelease::release);
-    let unreleased = || CliError::usage("give --release, or leave models and controls open by name");
+    let unreleased = || {
+        CliError::usage(
+            "give --release, or leave models and controls open by name, or demand controls by --require-…",
+        )
+    };
     let charter = owner::charter(&args.charter)?;
     let demands = Demands {
         root: root(args)?,
@@ -82,10 +91,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         } else {
             ModelDemand::Exactly(released.ok_or_else(unreleased)?.models.clone())
         },
-        controls: if args.owner_decides_controls {
-            ControlsDemand::OwnerDecides
-        } else {
-            ControlsDemand::Exactly(released.ok_or_else(unreleased)?.controls)
+        controls: match args.require.requirements() {
+            Some(requirements) => ControlsDemand::Meeting(requirements),
+            None if args.owner_decides_controls => ControlsDemand::OwnerDecides,
+            None => ControlsDemand::Exactly(released.ok_or_else(unreleased)?.controls),
         },
         max_age: Duration::from_secs(args.max_age_seconds),
     };

@@ -1,6 +1,8 @@
 //! The built `strongroom` command, run as its users run it, without a network.
 
 #[cfg(test)]
+mod auditor;
+#[cfg(test)]
 mod common;
 #[cfg(test)]
 mod documents;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use strongroom_attestation::charter::SignedCharter;
-use strongroom_attestation::evidence::{CharterDemand, ControlsDemand, ModelDemand, Requirement};
+use strongroom_attestation::evidence::{CharterDemand, ControlsDemand, ModelDemand};
 use strongroom_attestation::published::{PublishedImage, PublishedMeasurements};
 use strongroom_attestation::release::{Bundle, Controls, Release, ReleasedModel};
 use strongroom_attestation::{Document, ImagePcrs, RootKind};
@@ -21,6 +21,7 @@ use super::{Explained, image_file};
 use crate::command::release::sealed_header;
 use crate::limits::{CONTROLS_CBOR, MAX_DOCUMENT_BYTES, RELEASE_CBOR};
 use crate::policy::words;
+use crate::words::requirement;
 
 const UNVERIFIED: &str = "UNVERIFIED: these are the file's own statements; anyone can write them";
 
@@ -166,7 +167,7 @@ fn trust(bytes: &[u8]) -> Option<Explained> {
         ControlsDemand::Exactly(digest) => json!(digest.to_string()),
         ControlsDemand::OwnerDecides => json!("the owner decides them"),
         ControlsDemand::Meeting(requirements) => {
-            json!(requirements.iter().map(Requirement::id).collect::<Vec<_>>())
+            json!(requirements.iter().map(requirement).collect::<Vec<_>>())
         }
     };
     let root = match demands.root.kind() {

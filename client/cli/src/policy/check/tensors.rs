@@ -60,8 +60,8 @@ fn transforms(facts: &ModelFacts, controls: &ModelControls, findings: &mut Findi
 }
 
 fn unfit(transform: &Transform, input: &TensorSpec) -> Option<&'static str> {
-    if matches!(input.dtype, DType::Bytes | DType::Bool) {
-        return Some("a transform is for numbers");
+    if !input.dtype.is_float() {
+        return Some("a transform is for numbers with fractions");
     }
     match transform {
         Transform::Smooth { axis, .. } if *axis as usize >= input.shape.len() => {

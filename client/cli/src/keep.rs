@@ -1,0 +1,164 @@
+//! Receipts that are kept: each beside the evidence that it is verified with, for their owner's eyes alone.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use strongroom_client::{Keep, Kept};
+
+use crate::error::{CliError, Result};
+use crate::limits::MAX_EVIDENCE_BYTES;
+use crate::{files, words};
+
+/// Where receipts go.
+#[derive(clap::Args)]
+pub(crate) struct KeepArgs {
+    /// Write the receipt of the answer, or of the refusal (COSE)
+    #[arg(long, value_name = "FILE")]
+    receipt: Option<PathBuf>,
+    /// Write the evidence that the receipt is verified with
+    #[arg(long, value_name = "FILE", requires = "receipt")]
+    evidence: Option<PathBuf>,
+    /// Keep every receipt as BOOT-INDEX.receipt, and its evidence as DIGEST.evidence, in this folder
+    #[arg(long, value_name = "DIR")]
+    keep_receipts: Option<PathBuf>,
+}
+
+/// Writes what it is handed, and remembers the first failure.
+pub(crate) struct Keeper {
+    to: KeepArgs,
+    failed: Mutex<Option<CliError>>,
+}
+
+impl Keeper {
+    pub(crate) fn new(to: KeepArgs) -> Arc<Self> {
+        Arc::new(Self { to, failed: Mutex::new(None) })
+    }
+
+    /// For the client's options.
+    pub(crate) fn keep(self: &Arc<Self>) -> Arc<Keep> {
+        let keeper = Arc::clone(self);
+        Arc::new(move |kept: &Kept| {
+            if let Err(error) = keeper.write(kept) {
+                keeper.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            }
+        })
+    }
+
+    /// Whether everything was kept.
+    pub(crate) fn finish(&self) -> Result<()> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
+    }
+
+    fn write(&self, kept: &Kept) -> Result<()> {
+        if let Some(path) = &self.to.receipt {
+            files::write(path, &kept.document)?;
+        }
+        if let Some(path) = &self.to.evidence {
+            files::write(path, &kept.evidence)?;
+        }
+        self.to.keep_receipts.as_deref().map_or(Ok(()), |folder| keep_in(folder, kept))
+    }
+}
+
+fn keep_in(folder: &Path, kept: &Kept) -> Result<()> {
+    files::private_folder(folder)?;
+    once(&folder.join(format!("{}.evidence", kept.evidence_digest)), &kept.evidence)?;
+    let boot = words::boot_words(kept.receipt.boot);
+    let index = kept.receipt.index.map_or("refused".to_owned(), |index| index.to_string());
+    let path = folder.join(format!("{boot}-{index}.receipt"));
+    match once(&path, &kept.document) {
+        // Another key's receipt of this boot has this number: the request tells them apart.
+        Err(CliError::Exists(_)) => {
+            let request: String = kept.receipt.request.to_string().chars().take(16).collect();
+            once(&folder.join(format!("{boot}-{index}-{request}.receipt")), &kept.document)
+        }
+        other => other,
+    }
+}
+
+/// Writes a new file, or finds that it holds these bytes already.
+fn once(path: &Path, bytes: &[u8]) -> Result<()> {
+    match files::write_private(path, bytes) {
+        Err(CliError::Exists(_))
+            if files::read(path, MAX_EVIDENCE_BYTES).is_ok_and(|held| *held == bytes) =>
+        {
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use strongroom_attestation::UnixMillis;
+    use strongroom_attestation::claims::BootId;
+    use strongroom_attestation::receipt::{Budget, Receipt};
+    use strongroom_seal::digest::{
+        ControlsDigest, EvidenceDigest, OutcomeDigest, ReleaseDigest, RequestDigest,
+    };
+
+    use super::*;
+
+    fn kept(index: Option<u64>, document: &[u8]) -> Kept {
+        let receipt = Receipt {
+            request: RequestDigest::of(document),
+            outcome: OutcomeDigest::of(b"a"),
+            model: None,
+            release: ReleaseDigest::of(b"r"),
+            epoch: 1,
+            controls: ControlsDigest::of(b"c"),
+            treatment: None,
+            budget: Budget::default(),
+            boot: BootId::new([0xab; 16]),
+            index,
+            audit: None,
+            time: UnixMillis::new(2),
+            anchor: UnixMillis::new(1),
+        };
+        let evidence_digest = EvidenceDigest::of(b"e");
+        Kept { document: document.to_vec(), receipt, evidence: b"evidence".to_vec().into(), evidence_digest }
+    }
+
+    #[test]
+    fn each_receipt_is_kept_once_and_none_replaces_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let keep_receipts = Some(folder.path().join("kept"));
+        let last = folder.path().join("last");
+        let keeper = Keeper::new(KeepArgs { receipt: Some(last.clone()), evidence: None, keep_receipts });
+        let keep = keeper.keep();
+        for kept in [kept(Some(1), b"one"), kept(Some(1), b"one"), kept(Some(1), b"other"), kept(None, b"no")]
+        {
+            keep(&kept);
+        }
+        assert!(keeper.finish().is_ok());
+        assert_eq!(std::fs::read(last).unwrap(), b"no");
+        let mut names: Vec<_> = std::fs::read_dir(folder.path().join("kept"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        let (boot, request) = ("ab".repeat(16), RequestDigest::of(b"other").to_string());
+        let expected = [
+            format!("{}.evidence", EvidenceDigest::of(b"e")),
+            format!("{boot}-1-{}.receipt", &request[..16]),
+            format!("{boot}-1.receipt"),
+            format!("{boot}-refused.receipt"),
+        ];
+        let mut expected = expected.to_vec();
+        expected.sort();
+        assert_eq!(names, expected);
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&folder.path().join("kept")), 0o700);
+        assert_eq!(mode(&folder.path().join("kept").join(&names[0])), 0o600);
+    }
+
+    #[test]
+    fn what_cannot_be_kept_is_an_error_after_the_answer() {
+        let receipt = Some(PathBuf::from("/proc/none/receipt"));
+        let keeper = Keeper::new(KeepArgs { receipt, evidence: None, keep_receipts: None });
+        keeper.keep()(&kept(Some(1), b"one"));
+        assert!(matches!(keeper.finish(), Err(CliError::File { .. })));
+    }
+}
