@@ -4,5 +4,5 @@
 mod raw;
 mod stage;
 
-pub use raw::{Opened, RawClient, Reply, now, judged, outcome, random, request};
+pub use raw::{Opened, RawClient, Reply, judged, now, outcome, random, request};
 pub use stage::{Stage, StageOptions, honest};

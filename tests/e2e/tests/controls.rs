@@ -102,7 +102,8 @@ impl Got {
     /// The probabilities, in rows of two.
     fn probabilities(&self) -> Vec<[f32; 2]> {
         let data = &self.output("probabilities").data;
-        let values: Vec<f32> = data.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        let values: Vec<f32> =
+            data.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
         values.as_chunks::<2>().0.to_vec()
     }
 
@@ -130,8 +131,10 @@ fn request(model: &str, rows: &[Vec<f32>]) -> Request<'static> {
 fn payments(count: usize) -> Vec<Vec<f32>> {
     let folder = strongroom_sim::world::bundled_folder().unwrap();
     let text = std::fs::read_to_string(folder.join("test.csv")).unwrap();
-    let numbers = |line: &str| -> Option<Vec<f32>> { line.split(',').map(|field| field.parse().ok()).collect() };
-    let rows: Vec<Vec<f32>> = text.lines().filter_map(numbers).map(|row| row[..30].to_vec()).take(count).collect();
+    let numbers =
+        |line: &str| -> Option<Vec<f32>> { line.split(',').map(|field| field.parse().ok()).collect() };
+    let rows: Vec<Vec<f32>> =
+        text.lines().filter_map(numbers).map(|row| row[..30].to_vec()).take(count).collect();
     assert_eq!(rows.len(), count);
     rows
 }

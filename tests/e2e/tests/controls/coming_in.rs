@@ -32,7 +32,10 @@ async fn values_outside_the_schema_never_reach_the_engine() {
     let mut far = payments(1);
     far[0][3] = 1.0e6;
     let refused = caller.infer("strict", &far).await;
-    assert_eq!(*refused.refusal(), Refusal::Input("input 'X' is outside the declared range at feature 3".into()));
+    assert_eq!(
+        *refused.refusal(),
+        Refusal::Input("input 'X' is outside the declared range at feature 3".into())
+    );
     assert!(caller.infer("fraud", &far).await.outcome.is_ok(), "without a schema it is served");
     let refused = caller.infer("strict", &payments(6)).await;
     assert_eq!(
@@ -58,7 +61,8 @@ async fn numbers_that_are_not_finite_come_in_only_where_the_schema_says_so() {
 
 #[tokio::test]
 async fn inputs_are_clipped_and_quantized_as_the_controls_say() {
-    let steps = "transforms.X = [{ clip = { min = -100000.0, max = 100000.0 } }, { quantize = { step = 50.0 } }]\n";
+    let steps =
+        "transforms.X = [{ clip = { min = -100000.0, max = 100000.0 } }, { quantize = { step = 50.0 } }]\n";
     let strict = FRAUD.replace("model.fraud", "model.strict") + steps;
     let stage = two_models("", FRAUD.to_owned() + &strict + &key_entry(1, "")).await;
     let caller = Caller::new(&stage, 1).await;
@@ -77,7 +81,8 @@ async fn inputs_are_clipped_and_quantized_as_the_controls_say() {
 #[tokio::test]
 async fn controls_that_do_not_fit_a_model_are_not_released() {
     let stage = stage(FRAUD.to_owned() + &key_entry(1, "")).await;
-    let wrong = format!("{FRAUD}transforms.Y = [{{ clip = {{ min = 0.0, max = 1.0 }} }}]\n{}", key_entry(1, ""));
+    let wrong =
+        format!("{FRAUD}transforms.Y = [{{ clip = {{ min = 0.0, max = 1.0 }} }}]\n{}", key_entry(1, ""));
     let refused = stage.swap(2, &wrong, vec![bundled_model().unwrap()]).await;
     assert!(refused.is_err_and(|error| error.to_string().contains("Y")), "named by the command");
     assert_eq!(stage.status().await.unwrap().epoch, 1);

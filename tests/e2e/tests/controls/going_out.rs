@@ -11,11 +11,13 @@ async fn treated() -> Stage {
     let folder = tempfile::tempdir().unwrap();
     let schema = folder.path().join("schema.toml");
     std::fs::write(&schema, "[input.X]\nlengthscale = 300.0\n").unwrap();
-    let model = ModelSource { arguments: vec![format!("--schema={}", schema.display())], ..bundled_model().unwrap() };
+    let model =
+        ModelSource { arguments: vec![format!("--schema={}", schema.display())], ..bundled_model().unwrap() };
     let mut policy = FRAUD.to_owned()
         + "[treatment.coarse]\ndecimals = 1\n[treatment.top]\ntop_k = 1\n[treatment.flat]\ntemperature = 3.0\n"
         + "[treatment.noisy]\nnoise = 0.02\n";
-    let roles = [(1, "exact"), (2, "coarse"), (3, "label_only"), (4, "top"), (5, "flat"), (6, "noisy"), (7, "noisy")];
+    let roles =
+        [(1, "exact"), (2, "coarse"), (3, "label_only"), (4, "top"), (5, "flat"), (6, "noisy"), (7, "noisy")];
     for (number, treatment) in roles {
         policy += &format!("[role.r{number}]\nmodels = {{ fraud = \"{treatment}\" }}\n");
         policy += &key_entry(number, &format!("role = \"r{number}\""));
@@ -52,7 +54,8 @@ async fn each_role_gets_its_treatment_and_no_label_changes() {
             }
             4 => assert!(scores.iter().all(|row| row.contains(&0.0))),
             5 => {
-                let sharper = |exact: &[f32; 2], flat: &[f32; 2]| flat[winner(flat)] <= exact[winner(exact)] + 1e-6;
+                let sharper =
+                    |exact: &[f32; 2], flat: &[f32; 2]| flat[winner(flat)] <= exact[winner(exact)] + 1e-6;
                 assert!(exact.probabilities().iter().zip(&scores).all(|(exact, flat)| sharper(exact, flat)));
             }
             _ => assert_eq!(got.receipt.treatment.unwrap().noise, Some(0.02)),

@@ -77,7 +77,11 @@ async fn a_quota_of_rows_ends_and_receipts_say_what_is_left() {
     assert_eq!(refused.receipt.budget.rows, Some(3), "a refusal costs nothing");
     assert!(caller.infer("fraud", &payments(3)).await.outcome.is_ok());
     let again = Caller::new(&stage, 1).await;
-    assert_eq!(limit(again.infer("fraud", &payments(1)).await.refusal()).0, Limited::Rows, "in a new session, too");
+    assert_eq!(
+        limit(again.infer("fraud", &payments(1)).await.refusal()).0,
+        Limited::Rows,
+        "in a new session, too"
+    );
 }
 
 /// The same budget of bits lasts longer for coarser answers.

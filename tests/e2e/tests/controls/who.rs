@@ -50,7 +50,11 @@ async fn a_key_asks_the_models_of_its_role_and_of_its_own_list() {
     assert_eq!(*one.infer("other", &payments(1)).await.refusal(), Refusal::Model);
     let refused = two.infer("fraud", &payments(1)).await;
     assert_eq!(*refused.refusal(), Refusal::Model);
-    assert_eq!((refused.receipt.index, refused.receipt.treatment), (Some(2), None), "a refusal has its receipt");
+    assert_eq!(
+        (refused.receipt.index, refused.receipt.treatment),
+        (Some(2), None),
+        "a refusal has its receipt"
+    );
 }
 
 #[tokio::test]
@@ -69,7 +73,8 @@ async fn an_expired_key_is_none() {
 /// A key that the next release does not list is gone with it, in open sessions as well.
 #[tokio::test]
 async fn a_revoked_key_ends_with_the_next_release() {
-    let with = |numbers: &[u8]| FRAUD.to_owned() + &numbers.iter().map(|n| key_entry(*n, "")).collect::<String>();
+    let with =
+        |numbers: &[u8]| FRAUD.to_owned() + &numbers.iter().map(|n| key_entry(*n, "")).collect::<String>();
     let stage = stage(with(&[1, 2])).await;
     let revoked = Caller::new(&stage, 1).await;
     assert!(revoked.infer("fraud", &payments(1)).await.outcome.is_ok());

@@ -174,11 +174,16 @@ impl Owner {
         Ok((private, public))
     }
 
-    /// `strongroom incident`, delivered to the store of this simulation's host.
+    /// `strongroom incident`, delivered to a store: that of this simulation's host, or another folder.
     ///
     /// # Errors
     /// [`WorldError::Io`] when it cannot be started.
-    pub async fn incident(&self, measure: &str, arguments: &[String]) -> Result<Output, WorldError> {
+    pub async fn incident(
+        &self,
+        measure: &str,
+        store: &Path,
+        arguments: &[String],
+    ) -> Result<Output, WorldError> {
         let mut args = vec![
             "incident".to_owned(),
             measure.to_owned(),
@@ -186,7 +191,7 @@ impl Owner {
             path_arg("--key", &self.layout.owner("owner.pem")),
             format!("--kms-key={}", self.key.as_str()),
             path_arg("--history", &self.history()),
-            path_arg("--store", &self.layout.store()),
+            path_arg("--store", store),
             format!("--kms-connect={}", self.kms_address),
             path_arg("--kms-roots", &self.layout.kms_roots()),
         ];

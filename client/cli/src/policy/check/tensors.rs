@@ -2,7 +2,6 @@
 
 use strongroom_attestation::release::{ModelControls, Transform};
 use strongroom_seal::model::TensorSpec;
-use strongroom_seal::tensor::DType;
 
 use crate::policy::compile::{Draft, ModelFacts};
 use crate::policy::finding::Findings;

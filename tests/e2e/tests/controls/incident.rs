@@ -1,0 +1,118 @@
+//! Incident response: the runbook, played against a running enclave.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use strongroom_attestation::release::Coarseness;
+use strongroom_e2e::Stage;
+use strongroom_link::Mux;
+use strongroom_proto::Code;
+use strongroom_proto::frame::Kind;
+use strongroom_seal::message::{Ask, Refusal};
+use strongroom_sim::world::Output;
+
+use super::{Caller, FRAUD, key_entry, payments, sha256, stage};
+
+/// Time from the moment a release reaches a loaded enclave until it is in force.
+const EFFECT: Duration = Duration::from_secs(1);
+
+fn policy() -> String {
+    "audit_key = \"AUDIT\"\n".to_owned()
+        + FRAUD
+        + "[role.operator]\noperations = [\"status\"]\n[organisation.acme]\n"
+        + &key_entry(1, "organisation = \"acme\"")
+        + &key_entry(2, "")
+        + &key_entry(3, "role = \"operator\"")
+}
+
+/// A measure, delivered to the host's store and acknowledged by the enclave.
+async fn measure(stage: &Stage, name: &str, arguments: &[&str]) -> Output {
+    let mut all: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+    all.push(format!("--url={}", stage.host.url()));
+    all.push(format!("--trust={}", stage.ground.layout.trust().display()));
+    let done = stage.owner.incident(name, &stage.ground.layout.store(), &all).await.unwrap();
+    assert_eq!(done.code, 0, "{name}: {}{}", done.stdout, done.stderr);
+    let boot = hex::encode(stage.client().unwrap().verify().await.unwrap().claims().boot.as_bytes());
+    assert!(done.stdout.contains(&boot), "acknowledged by the boot {boot}: {}", done.stdout);
+    done
+}
+
+async fn infer(stage: &Stage, number: u8) -> Result<Coarseness, Refusal> {
+    let got = Caller::new(stage, number).await.infer("fraud", &payments(1)).await;
+    got.outcome.map(|_| got.receipt.treatment.unwrap().coarseness())
+}
+
+#[tokio::test]
+async fn the_runbook_plays() {
+    let stage = stage(policy()).await;
+    assert_eq!(infer(&stage, 1).await, Ok(Coarseness::Exact));
+    // Containment, from the narrowest measure to the widest.
+    measure(&stage, "block", &[&format!("--key-sha256={}", sha256(1))]).await;
+    assert_eq!(infer(&stage, 1).await, Err(Refusal::Key));
+    assert_eq!(infer(&stage, 2).await, Ok(Coarseness::Exact), "others go on");
+    measure(&stage, "label-only", &[]).await;
+    assert_eq!(infer(&stage, 2).await, Ok(Coarseness::LabelOnly));
+    measure(&stage, "freeze", &["--model=fraud", "--for=1h"]).await;
+    assert!(
+        matches!(infer(&stage, 2).await, Err(Refusal::Frozen { retry_after_ms: Some(ms) }) if ms <= 3_600_000)
+    );
+    measure(&stage, "lockdown", &[]).await;
+    assert_eq!(infer(&stage, 2).await, Err(Refusal::Operation));
+    let operator = Caller::new(&stage, 3).await;
+    assert!(operator.ask(&Ask::Status).await.outcome.is_ok(), "the operator still sees how it does");
+    // Recovery: the measures end, and old content comes back under a new epoch.
+    measure(&stage, "lift", &[]).await;
+    assert_eq!(infer(&stage, 2).await, Ok(Coarseness::Exact));
+    assert_eq!(infer(&stage, 1).await, Ok(Coarseness::Exact));
+    measure(&stage, "rollback", &["--to=1"]).await;
+    assert_eq!(stage.status().await.unwrap().epoch, 7);
+    // Analysis: every measure is a record of the log.
+    tokio::time::sleep(Duration::from_millis(2500)).await;
+    let (key, _) = stage.owner.audit_key().await.unwrap();
+    let log = stage.ground.layout.kept().join("audit.db");
+    let arguments = [
+        "audit".to_owned(),
+        "show".to_owned(),
+        "--json".to_owned(),
+        format!("--log={}", log.display()),
+        format!("--key={}", key.display()),
+    ];
+    let shown = stage.binaries.strongroom(arguments.to_vec(), &[]).await.unwrap();
+    assert_eq!(shown.code, 0, "{}", shown.stderr);
+    let releases = shown.stdout.lines().filter(|line| line.contains("\"event\":\"release\"")).count();
+    assert_eq!(releases, 7, "{}", shown.stdout);
+}
+
+/// From the moment the release reaches the enclave: the blocked key is refused within a second.
+#[tokio::test]
+async fn a_measure_takes_effect_within_a_second_of_reaching_the_enclave() {
+    let stage = stage(policy()).await;
+    let blocked = Caller::new(&stage, 1).await;
+    let elsewhere = stage.ground.layout.owner("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let block = [format!("--key-sha256={}", sha256(1))];
+    assert_eq!(stage.owner.incident("block", &elsewhere, &block).await.unwrap().code, 0);
+    let bundle = Bytes::from(std::fs::read(elsewhere.join("release.bundle")).unwrap());
+    let stream = stage.sockets.endpoint("enclave").connect(EFFECT).await.unwrap();
+    let start = Instant::now();
+    let reply =
+        Mux::new(stream).call(Kind::Release, bundle, 10 * EFFECT).await.unwrap().into_coded().unwrap();
+    assert_eq!(reply.0, Code::Ok);
+    let (message, _) = blocked.session.seal(&Ask::Status.encode().unwrap()).unwrap();
+    assert_eq!(blocked.client.send(&message).await.status, 421, "sessions end");
+    let took = start.elapsed();
+    println!("a release took effect {} ms after it reached the enclave", took.as_millis());
+    assert!(took < EFFECT, "{took:?}");
+    assert_eq!(infer(&stage, 1).await, Err(Refusal::Key));
+}
+
+#[tokio::test]
+async fn an_organisation_is_frozen_and_thaws_by_itself() {
+    let stage = stage(policy()).await;
+    measure(&stage, "freeze", &["--organisation=acme", "--for=4s"]).await;
+    let frozen = infer(&stage, 1).await;
+    assert!(matches!(frozen, Err(Refusal::Frozen { .. })), "{frozen:?}");
+    assert_eq!(infer(&stage, 2).await, Ok(Coarseness::Exact));
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    assert_eq!(infer(&stage, 1).await, Ok(Coarseness::Exact));
+}
