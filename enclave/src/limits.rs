@@ -57,7 +57,7 @@ pub const MAX_REMEMBERED_OUTCOME_BYTES: usize = MAX_REMEMBERED_BYTES / 16;
 pub const FIRST_RELEASE_RETRY: Duration = Duration::from_secs(5);
 
 /// Audit records that the host has not confirmed; beyond it nothing is answered.
-pub const MAX_PENDING_RECORDS: usize = 65_536;
+pub const MAX_PENDING_RECORDS: usize = 16_384;
 
 /// Time between two signed checkpoints of the audit log, while there are records.
 pub const AUDIT_PERIOD: Duration = Duration::from_secs(1);

@@ -11,7 +11,7 @@ use references::Reference;
 use strongroom_e2e::{RawClient, Stage, StageOptions, outcome, random};
 use strongroom_engine::{Model, Tolerance, derive};
 use strongroom_proto::limits::MAX_OPENING_BYTES;
-use strongroom_seal::message::{Ask, Outcome, Request, RequestId};
+use strongroom_seal::message::{Ask, Outcome, Refusal, Request, RequestId};
 use strongroom_seal::tensor::{DType, Tensor};
 use strongroom_sim::world::{ModelSource, READY};
 use zeroize::Zeroizing;
@@ -60,6 +60,14 @@ fn direct(reference: &Reference) -> Vec<Tensor<'static>> {
 }
 
 async fn ask(client: &RawClient, name: &str, inputs: &[Tensor<'static>]) -> Vec<Tensor<'static>> {
+    try_ask(client, name, inputs).await.unwrap_or_else(|refusal| panic!("{name}: {refusal}"))
+}
+
+async fn try_ask(
+    client: &RawClient,
+    name: &str,
+    inputs: &[Tensor<'static>],
+) -> Result<Vec<Tensor<'static>>, Refusal> {
     let request = Request {
         id: RequestId::new(random()),
         model: name.parse().unwrap(),
@@ -76,8 +84,8 @@ async fn ask(client: &RawClient, name: &str, inputs: &[Tensor<'static>]) -> Vec<
     assert_eq!(reply.status, 200, "{name}");
     let outcome = outcome(&session, &pending, &reply).unwrap();
     match Outcome::decode(&outcome).ok().unwrap() {
-        Outcome::Answer(answer) => answer.outputs.into_iter().map(Tensor::into_owned).collect(),
-        Outcome::Refused(refusal) => panic!("{name}: {refusal}"),
+        Outcome::Answer(answer) => Ok(answer.outputs.into_iter().map(Tensor::into_owned).collect()),
+        Outcome::Refused(refusal) => Err(refusal),
         _ => panic!("{name}: no answer"),
     }
 }
@@ -108,4 +116,31 @@ async fn tree_ensembles_keep_their_labels() {
 #[ignore = "needs the files of scripts/fetch-models; scripts/test --models runs it"]
 async fn fetched_models_are_served_together() {
     serve_and_compare(&["magika", "opennsfw", "silero", "ocr-detector", "minilm", "minilm-int8"]).await;
+}
+
+/// Ids that no token has: without a schema the engine fails or answers nonsense; with one they are named.
+#[tokio::test]
+#[ignore = "needs the files of scripts/fetch-models; scripts/test --models runs it"]
+async fn ids_outside_a_vocabulary_never_reach_the_engine() {
+    let reference = references::read("minilm");
+    let ids = reference.inputs[0].name.clone().into_owned();
+    let folder = tempfile::tempdir().unwrap();
+    let schema = folder.path().join("schema.toml");
+    std::fs::write(&schema, format!("[input.{ids}]\nvocabulary = 30522\n")).unwrap();
+    let mut strict = source("strict", &reference);
+    strict.arguments.push(format!("--schema={}", schema.display()));
+    let models = vec![source("minilm", &reference), strict];
+    let options = StageOptions { models: Some(models), ..StageOptions::default() };
+    let stage = Stage::set(options).await.unwrap();
+    stage.host.wait_until_serving(READY).await.unwrap();
+    let client = stage.client().unwrap();
+    assert!(try_ask(&client, "strict", &reference.inputs).await.is_ok());
+    for bad in [-1_i64, 30_522, 1 << 62] {
+        let mut inputs = reference.inputs.clone();
+        inputs[0].data.to_mut()[..8].copy_from_slice(&bad.to_le_bytes());
+        let refused = Refusal::Input(format!("input '{ids}' holds an id outside the vocabulary"));
+        assert_eq!(try_ask(&client, "strict", &inputs).await.err(), Some(refused), "{bad}");
+        let unchecked = try_ask(&client, "minilm", &inputs).await;
+        assert!(!matches!(unchecked, Err(Refusal::Input(_))), "without a schema nobody notices");
+    }
 }

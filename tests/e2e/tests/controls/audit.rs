@@ -4,8 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use strongroom_e2e::Stage;
+use strongroom_link::Mux;
+use strongroom_proto::Code;
+use strongroom_proto::frame::Kind;
 use strongroom_seal::message::Ask;
-use strongroom_sim::world::{Output, bundled_folder};
+use strongroom_sim::world::{HostOptions, HostProcess, Output, READY, bundled_folder, wait_for};
 
 use super::{Caller, FRAUD, key_entry, payments, sha256, stage};
 
@@ -272,4 +275,44 @@ async fn operators_ask_for_status_and_nothing_else() {
     assert!(auditor.outcome.is_ok());
     let arguments = [format!("--api-key=@{}", key_file(&stage, 1).display())];
     assert_eq!(stage.command("status", &arguments).await.unwrap().code, 30, "not for a client");
+}
+
+/// A host that keeps no records gets answers while the enclave has room for records, and none beyond.
+#[tokio::test]
+async fn answers_stop_when_the_host_keeps_no_records_and_go_on_when_it_does() {
+    const ROOM: usize = 16_384;
+    let mut stage = stage(policy()).await;
+    let auditor = Caller::new(&stage, 2).await;
+    tokio::time::sleep(HANDED_OVER).await;
+    stage.host.stop().await;
+    let stream = stage.sockets.endpoint("enclave").connect(HANDED_OVER).await.unwrap();
+    let enclave = Mux::new(stream);
+    let ask = Ask::Status.encode().unwrap();
+    let mut answered = 0;
+    let refused = loop {
+        // A few at once, as the window of a session allows.
+        let messages = (0..32).map(|_| auditor.session.seal(&ask).unwrap().0);
+        let calls = messages.map(|message| {
+            let enclave = enclave.clone();
+            tokio::spawn(async move { enclave.call(Kind::Message, message.into(), HANDED_OVER).await })
+        });
+        let mut codes = Vec::new();
+        for call in calls.collect::<Vec<_>>() {
+            codes.push(call.await.unwrap().unwrap().into_coded().unwrap().0);
+        }
+        answered += codes.iter().filter(|code| **code == Code::Ok).count();
+        assert!(answered <= ROOM + 64, "an answer without room for its record");
+        if let Some(code) = codes.into_iter().find(|code| *code != Code::Ok) {
+            break code;
+        }
+    };
+    assert_eq!(refused, Code::Busy);
+    assert!(answered > ROOM - 64, "{answered}");
+    drop(enclave);
+    stage.host = HostProcess::start(&stage.binaries, &stage.ground, &stage.sockets, &HostOptions::default())
+        .await
+        .unwrap();
+    stage.host.wait_until_serving(READY).await.unwrap();
+    let answers = async || stage.client().unwrap().with_key(super::key(2)).session().await.is_some();
+    assert!(wait_for(READY, answers).await, "records are handed over and answers go on");
 }

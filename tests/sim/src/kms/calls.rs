@@ -57,7 +57,7 @@ impl Call {
                 "attestationDocumentEnclaveImageDigest": hex::encode(&enclave.image),
             }})
         };
-        let mut record = json!({
+        json!({
             "eventVersion": "1.11",
             "eventSource": "kms.amazonaws.com",
             "eventName": self.operation,
@@ -65,11 +65,8 @@ impl Call {
             "requestParameters": { "encryptionContext": self.context, "keyId": self.key },
             "responseElements": null,
             "additionalEventData": self.enclave.as_ref().map(recipient),
-        });
-        if let Err(kind) = &self.outcome {
-            record["errorCode"] = format!("{kind:?}").into();
-        }
-        record
+            "errorCode": self.outcome.as_ref().err().map(|kind| format!("{kind:?}")),
+        })
     }
 }
 
