@@ -75,13 +75,12 @@ impl Ledger {
                 Some((name, used.after(charge, limits, now).map_err(of_organisation)?))
             }
         };
-        let service = |exceeded| of_service(exceeded);
         let mut arrivals = Vec::with_capacity(holders.models.len());
         for (name, rate) in holders.models.iter().filter(|(_, rate)| rate.is_some()) {
             let used = accounts.models.get(*name).copied().unwrap_or_default();
-            arrivals.push((*name, after_rate(used, charge.rows, *rate, now).map_err(service)?));
+            arrivals.push((*name, after_rate(used, charge.rows, *rate, now).map_err(of_service)?));
         }
-        let enclave = after_rate(accounts.enclave, charge.rows, holders.enclave, now).map_err(service)?;
+        let enclave = after_rate(accounts.enclave, charge.rows, holders.enclave, now).map_err(of_service)?;
         // Everybody agreed.
         accounts.keys.entry(*key).or_default().counter = counter;
         if let Some((name, counter)) = organisation {
@@ -142,13 +141,17 @@ fn of_key(exceeded: Exceeded) -> Refusal {
 }
 
 fn of_organisation(exceeded: Exceeded) -> Refusal {
-    refusal(exceeded, Limited::OrganisationRate)
+    refusal(shared(exceeded), Limited::OrganisationRate)
 }
 
-/// What others use of the service shows in whole seconds alone.
 fn of_service(exceeded: Exceeded) -> Refusal {
-    let whole_seconds = exceeded.retry_after_ms.map(|ms| ms.div_ceil(1000) * 1000);
-    refusal(Exceeded { retry_after_ms: whole_seconds, ..exceeded }, Limited::ServiceRate)
+    refusal(shared(exceeded), Limited::ServiceRate)
+}
+
+/// What others use shows in whole seconds alone.
+fn shared(exceeded: Exceeded) -> Exceeded {
+    let retry_after_ms = exceeded.retry_after_ms.map(|ms| ms.div_ceil(1000) * 1000);
+    Exceeded { retry_after_ms, ..exceeded }
 }
 
 fn refusal(exceeded: Exceeded, rate: Limited) -> Refusal {

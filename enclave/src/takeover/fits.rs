@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use strongroom_attestation::release::{Controls, ModelControls, OutputKind, Private, Target, Treatment};
 use strongroom_proto::name::{Name, PackageId};
+use strongroom_seal::model::{Dim, TensorSpec};
 
 use crate::load::LoadedModel;
 
@@ -46,6 +47,12 @@ pub(super) fn check(controls: &Controls, private: &Private, models: &Models) -> 
     })
 }
 
+/// The outputs of a model with what each is.
+fn kinds<'a>(controls: &Controls, model: &'a LoadedModel) -> Vec<(&'a TensorSpec, OutputKind)> {
+    let kind = |name: &str| controls.model(&model.id.name).map(|own| own.output(name)).unwrap_or_default();
+    model.model.interface().outputs.iter().map(|output| (output, kind(&output.name))).collect()
+}
+
 /// The one version there is: routes name models without one.
 fn only<'a>(named: &[&'a Arc<LoadedModel>]) -> Result<&'a Arc<LoadedModel>, &'static str> {
     match named {
@@ -61,9 +68,20 @@ fn fits(controls: &ModelControls, model: &LoadedModel) -> Result<(), &'static st
     for (name, kind) in &controls.outputs {
         let output = interface.outputs.iter().find(|output| output.name == *name);
         let output = output.ok_or("an output is named that the model does not have")?;
-        let scores = matches!(kind, OutputKind::Probabilities | OutputKind::Logits);
-        if scores && (!output.dtype.is_float() || output.shape.is_empty()) {
-            return Err("an output of scores does not hold numbers with fractions");
+        match kind {
+            OutputKind::Probabilities | OutputKind::Logits => {
+                let single = matches!(output.shape.last(), None | Some(Dim::Fixed(0 | 1)));
+                if !output.dtype.is_float() || single {
+                    return Err(
+                        "an output of scores does not hold numbers with fractions, of two classes or more",
+                    );
+                }
+            }
+            // What leaves as it is must not hold scores.
+            OutputKind::Label if output.dtype.is_float() => {
+                return Err("an output of labels holds numbers with fractions");
+            }
+            OutputKind::Label | OutputKind::Values => {}
         }
     }
     for name in controls.transforms.keys() {
