@@ -35,8 +35,6 @@ struct Accounts {
     organisations: HashMap<Name, Counter>,
     models: HashMap<Name, Arrival>,
     enclave: Arrival,
-    /// Counts charges, so that unchanged counters are not written again.
-    revision: u64,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -90,7 +88,6 @@ impl Ledger {
             put(&mut accounts.models, name, arrival);
         }
         accounts.enclave = enclave;
-        accounts.revision += 1;
         Ok(())
     }
 
@@ -107,12 +104,6 @@ impl Ledger {
     pub fn left(&self, key: &ApiKeyDigest, limits: &Limits, now: UnixMillis) -> Budget {
         let counter = self.lock().keys.get(key).map(|account| account.counter).unwrap_or_default();
         counter.left(limits, now)
-    }
-
-    /// Counts charges: a number that is the same as before says that nothing was charged in between.
-    #[must_use]
-    pub fn revision(&self) -> u64 {
-        self.lock().revision
     }
 
     /// Drops counters of keys that no longer exist, once there are more than are held.

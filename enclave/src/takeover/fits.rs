@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use strongroom_attestation::release::{Controls, ModelControls, OutputKind, Private, Target, Treatment};
+use strongroom_attestation::release::{
+    Controls, Ensemble, ModelControls, OutputKind, Private, Target, Treatment,
+};
 use strongroom_proto::name::{Name, PackageId};
 use strongroom_seal::model::{Dim, TensorSpec};
 
@@ -36,15 +38,27 @@ pub(super) fn check(controls: &Controls, private: &Private, models: &Models) -> 
             let members: Vec<_> = ensemble.members.iter().map(&named).collect();
             members.iter().try_for_each(|member| only(member).map(drop))?;
             members.iter().try_for_each(|member| possible(&ensemble.stricter, member))?;
-            let mut inputs = members.iter().flatten().map(|model| &model.model.interface().inputs);
-            let first = inputs.next();
-            if inputs.all(|other| Some(other) == first) {
-                Ok(())
-            } else {
-                Err("members of an ensemble take other inputs")
-            }
+            let members: Vec<_> = members.into_iter().flatten().collect();
+            together(controls, ensemble, &members)
         }
     })
+}
+
+/// Whether the members of an ensemble can look at one request, and be put together where they vote.
+fn together(
+    controls: &Controls,
+    ensemble: &Ensemble,
+    members: &[&Arc<LoadedModel>],
+) -> Result<(), &'static str> {
+    let Some((first, others)) = members.split_first() else { return Ok(()) };
+    let inputs = |model: &LoadedModel| model.model.interface().inputs.clone();
+    if others.iter().any(|other| inputs(other) != inputs(first)) {
+        return Err("members of an ensemble take other inputs");
+    }
+    if ensemble.vote && others.iter().any(|other| kinds(controls, other) != kinds(controls, first)) {
+        return Err("members that vote give other outputs");
+    }
+    Ok(())
 }
 
 /// The outputs of a model with what each is.
