@@ -5,6 +5,7 @@ use strongroom_proto::name::Name;
 use strongroom_seal::model::Dim;
 
 use crate::policy::compile::{Draft, ModelFacts};
+use crate::policy::first_digits;
 
 const DAY_MS: u128 = 24 * 3600 * 1000;
 
@@ -39,6 +40,39 @@ pub(super) fn judge(draft: &mut Draft, known: Option<&[ModelFacts]>) {
     for (name, rate) in models {
         batch(draft, &format!("model {name}"), rate, &name, known);
     }
+    keys(draft);
+}
+
+/// Clients see the allowances of roles, so those of a key may only be tighter.
+fn keys(draft: &mut Draft) {
+    let Draft { controls, keys, findings, .. } = draft;
+    for key in keys {
+        let Some((own, role)) = key.limits.as_ref().zip(controls.roles.get(&key.role)) else { continue };
+        for allowance in loosened(own, &role.limits) {
+            let digits = first_digits(&key.key);
+            let what = format!("key {digits}: its {allowance} is larger than that of its role {}", key.role);
+            findings.error("key-loosens", what, "lower it, leave it out, or give the key a role of its own");
+        }
+    }
+}
+
+/// The allowances of a role that a key states and exceeds.
+fn loosened(own: &Limits, role: &Limits) -> Vec<&'static str> {
+    let more = |own: Option<u64>, role: Option<u64>| own.zip(role).is_some_and(|(own, role)| own > role);
+    let allowances = [
+        ("rate", own.rate.zip(role.rate).is_some_and(|(own, role)| is_faster(own, role))),
+        ("rows_per_day", more(own.rows_per_day, role.rows_per_day)),
+        ("rows", more(own.rows, role.rows)),
+        ("bits_per_day", more(own.bits_per_day, role.bits_per_day)),
+        ("bits", more(own.bits, role.bits)),
+    ];
+    allowances.into_iter().filter(|(_, more)| *more).map(|(name, _)| name).collect()
+}
+
+/// More rows in the same time, or at once.
+fn is_faster(own: Rate, role: Rate) -> bool {
+    let in_time = |rows: u64, per_ms: u64| u128::from(rows) * u128::from(per_ms);
+    own.burst > role.burst || in_time(own.rows, role.per_ms) > in_time(role.rows, own.per_ms)
 }
 
 /// A quota that the rate can never reach limits nothing.
