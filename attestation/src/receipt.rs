@@ -41,6 +41,9 @@ pub struct Receipt {
     pub controls: ControlsDigest,
     /// How the outputs were treated; absent when there are none.
     pub treatment: Option<Treatment>,
+    /// Whether rows may be those of other members of an ensemble that voted; `model` names the first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub voted: bool,
     /// What is left of the key's allowances after this answer.
     pub budget: Budget,
     /// This run of the enclave.
@@ -170,6 +173,7 @@ mod tests {
             epoch: claims.epoch,
             controls: claims.controls,
             treatment: Some(Treatment::EXACT),
+            voted: false,
             budget: Budget::default(),
             boot: claims.boot,
             index: Some(1),
@@ -216,6 +220,7 @@ mod tests {
             epoch: u64::MAX,
             controls: ControlsDigest::of(b"c"),
             treatment: Some(treatment),
+            voted: true,
             budget: Budget { rows_today: left, rows: left, bits_today: left, bits: left },
             boot: BootId::new([1; 16]),
             index: left,

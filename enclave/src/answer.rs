@@ -20,16 +20,24 @@ use crate::access::{Member, Permit};
 /// What a run led to.
 pub(crate) struct Ran {
     pub(crate) outcome: Outcome<'static>,
-    /// How the outputs were treated, if there are any.
+    pub(crate) treated: Treated,
+}
+
+/// How the outputs of an answer were treated.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Treated {
+    /// Absent where there are no outputs.
     pub(crate) treatment: Option<Treatment>,
-    /// Whether the members of an ensemble disagreed.
+    /// Whether the members of an ensemble disagreed, so that its stricter treatment applied.
     pub(crate) stricter: bool,
+    /// Whether rows may be those of other members than the first.
+    pub(crate) voted: bool,
 }
 
 /// Runs the models of a permit. A panic becomes a sealed refusal like any other, because it depends on the content.
 pub(crate) fn run(permit: Permit<'_>, request: &Request<'_>, caller: &Caller) -> Ran {
     let ran = catch_unwind(AssertUnwindSafe(|| contained(permit, request, caller)));
-    let refused = |refusal| Ran { outcome: Outcome::Refused(refusal), treatment: None, stricter: false };
+    let refused = |refusal| Ran { outcome: Outcome::Refused(refusal), treated: Treated::default() };
     ran.unwrap_or(Err(Refusal::Failed)).unwrap_or_else(refused)
 }
 
@@ -64,7 +72,8 @@ fn contained(permit: Permit<'_>, request: &Request<'_>, caller: &Caller) -> Resu
         outputs::treat(outputs, first.controls, &treatment, noise.as_ref()).ok_or(Refusal::Failed)?;
     let PackageId { name, version } = first.model.id.clone();
     let outcome = Outcome::Answer(Answer { model: name, version, outputs });
-    Ok(Ran { outcome, treatment: Some(treatment), stricter })
+    let voted = ensemble.is_some_and(|ensemble| ensemble.vote);
+    Ok(Ran { outcome, treated: Treated { treatment: Some(treatment), stricter, voted } })
 }
 
 /// The inputs as one model sees them.
@@ -106,11 +115,13 @@ fn together(
 
 /// The outputs that were asked for, in that order; all of them when none was named.
 fn selected(outputs: Vec<Tensor<'static>>, wanted: &[String]) -> Result<Vec<Tensor<'static>>, Refusal> {
-    if wanted.is_empty() || wanted.len() == outputs.len() {
+    let in_order = || outputs.iter().map(|output| output.name.as_ref()).eq(wanted.iter().map(String::as_str));
+    if wanted.is_empty() || in_order() {
         return Ok(outputs);
     }
     let find = |(position, name): (usize, &String)| {
-        let found = outputs.iter().find(|output| output.name == *name).cloned();
+        let repeated = wanted.iter().take(position).any(|earlier| earlier == name);
+        let found = outputs.iter().find(|output| output.name == *name && !repeated).cloned();
         found.ok_or_else(|| {
             Refusal::Input(format!("requested output number {position} is not one of the model's"))
         })

@@ -42,7 +42,7 @@ struct State {
     first: u64,
     batches: VecDeque<Batch>,
     confirmed: u64,
-    /// Nothing is added any more: the next log has begun.
+    /// The next log has begun: only sessions of the release before add to this one.
     is_closed: bool,
 }
 
@@ -171,13 +171,14 @@ impl AuditLog {
         }
     }
 
-    /// Ends the log: what is pending is still delivered.
+    /// Ends the log once nobody can add to it any more: answers that are still being made are delivered as well.
     pub(crate) fn close(&self) {
         self.lock().is_closed = true;
         self.work.notify_one();
     }
 
-    /// Hands batches to the host, each until it is confirmed. Returns once the log is closed and delivered.
+    /// Hands batches to the host, each until it is confirmed. Returns once the log is closed, nobody else holds it,
+    /// and all of it is delivered.
     pub(crate) async fn deliver(self: Arc<Self>, host: Host) {
         loop {
             while let Some(batch) = self.next_batch() {
@@ -186,7 +187,9 @@ impl AuditLog {
                     Err(_) => tokio::time::sleep(AUDIT_RETRY).await,
                 }
             }
-            if self.is_over() {
+            // Asked before looking for records: whoever holds the log may add one until it lets go.
+            let is_alone = Arc::strong_count(&self) == 1;
+            if is_alone && self.is_over() {
                 return;
             }
             self.period().await;

@@ -8,7 +8,6 @@ use strongroom_attestation::Nsm;
 use strongroom_attestation::audit::{AuditPublicKey, PreviousLog};
 use strongroom_controls::Ledger;
 use strongroom_proto::frame::Kind;
-use strongroom_seal::digest::AuditHead;
 use strongroom_seal::secret::StateKey;
 
 use crate::audit::{AuditLog, LogError};
@@ -25,6 +24,8 @@ pub(crate) struct Continuity {
     measured: Arc<Measured>,
     nsm: Arc<dyn Nsm>,
     random: Arc<dyn SecureRandom + Send + Sync>,
+    /// Seals what this boot leaves to the next: that of the latest release, and how many there were.
+    state_key: Mutex<(Option<Arc<StateKey>>, u64)>,
     /// What the host handed over at boot, until the first release can open it.
     handed: Mutex<Option<Vec<u8>>>,
     /// The log before this boot's first.
@@ -44,6 +45,7 @@ impl Continuity {
             measured: Arc::clone(measured),
             nsm: Arc::clone(nsm),
             random: Arc::clone(random),
+            state_key: Mutex::default(),
             handed: Mutex::new(Some(handed)),
             previous: Mutex::default(),
             log: Mutex::default(),
@@ -63,6 +65,12 @@ impl Continuity {
         self.ledger.restore(counters);
         *self.previous.lock().unwrap_or_else(PoisonError::into_inner) = audit;
         Some(Restored::Continued)
+    }
+
+    /// From now on state is sealed under this key.
+    pub(crate) fn seal_under(&self, key: StateKey) {
+        let mut current = self.state_key.lock().unwrap_or_else(PoisonError::into_inner);
+        *current = (Some(Arc::new(key)), current.1 + 1);
     }
 
     /// The log of this boot that is sealed to `key`: the one there is, or the next. Without a key there is none.
@@ -98,15 +106,17 @@ impl Continuity {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Hands the state to the host whenever it has changed. Never returns.
+    /// Hands the state to the host whenever something was answered or released. Never returns.
+    ///
+    /// Whether an answer was charged must not show in when state is handed over: any answer counts as a change.
     pub(crate) async fn keep(self: Arc<Self>, service: Arc<Service>, host: Host) {
         let (mut kept, mut number): (Option<Mark>, u64) = (None, 0);
         loop {
             let mut pause = STATE_PERIOD;
-            if let Some((state, mark)) = service.serving().and_then(|serving| {
-                let mark = self.mark();
-                (kept.as_ref() != Some(&mark)).then(|| self.seal(&serving.state_key, number)).flatten()
-            }) {
+            let mark = self.mark(service.answered());
+            if kept.as_ref() != Some(&mark)
+                && let Some(state) = self.seal(number)
+            {
                 number += 1;
                 pause = pause.max(Duration::from_secs(state.len() as u64 / STATE_BYTES_PER_SECOND));
                 if host.keep(Kind::State, state).await.is_ok() {
@@ -117,23 +127,23 @@ impl Continuity {
         }
     }
 
-    fn seal(&self, key: &StateKey, number: u64) -> Option<(Vec<u8>, Mark)> {
-        let audit = self.log().map(|log| log.so_far());
-        let (counters, revision) = self.ledger.save();
-        let mark = Mark { revision, audit: audit.as_ref().map(|log| log.head) };
+    /// The state as it is now; `None` before the first release.
+    fn seal(&self, number: u64) -> Option<Vec<u8>> {
+        let key = self.state_key.lock().unwrap_or_else(PoisonError::into_inner).0.clone()?;
+        let state = State { counters: self.ledger.save(), audit: self.log().map(|log| log.so_far()) };
         let deployment = &self.measured.charter().charter().deployment;
-        let state = State { counters, audit }.seal(key, deployment, self.measured.boot_id(), number)?;
-        Some((state, mark))
+        state.seal(&key, deployment, self.measured.boot_id(), number)
     }
 
-    fn mark(&self) -> Mark {
-        Mark { revision: self.ledger.revision(), audit: self.log().map(|log| log.so_far().head) }
+    fn mark(&self, answered: u64) -> Mark {
+        let releases = self.state_key.lock().unwrap_or_else(PoisonError::into_inner).1;
+        Mark { answered, releases }
     }
 }
 
-/// Tells one state from the next.
+/// Tells one state from the next. Taken before the state, so that what comes in between is handed over next time.
 #[derive(PartialEq, Eq)]
 struct Mark {
-    revision: u64,
-    audit: Option<AuditHead>,
+    answered: u64,
+    releases: u64,
 }

@@ -6,12 +6,13 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use strongroom_attestation::release::{ReleasedModel, Treatment};
+use strongroom_attestation::release::ReleasedModel;
 use strongroom_seal::digest::{ReleaseDigest, RequestDigest};
 use strongroom_seal::message::RequestId;
 use strongroom_seal::secret::ApiKeyDigest;
 use zeroize::Zeroizing;
 
+use crate::answer::Treated;
 use crate::limits::{MAX_REMEMBERED, MAX_REMEMBERED_BYTES, MAX_REMEMBERED_OUTCOME_BYTES};
 
 /// What makes two requests the same.
@@ -28,7 +29,7 @@ pub(crate) struct Identity {
 pub(crate) struct Remembered {
     pub(crate) outcome: Arc<Zeroizing<Vec<u8>>>,
     pub(crate) model: Option<ReleasedModel>,
-    pub(crate) treatment: Option<Treatment>,
+    pub(crate) treated: Treated,
 }
 
 /// Whether a request is to be served.
@@ -114,7 +115,11 @@ mod tests {
     }
 
     fn outcome(bytes: usize) -> Remembered {
-        Remembered { outcome: Arc::new(Zeroizing::new(vec![0; bytes])), model: None, treatment: None }
+        Remembered {
+            outcome: Arc::new(Zeroizing::new(vec![0; bytes])),
+            model: None,
+            treated: Treated::default(),
+        }
     }
 
     #[test]

@@ -2,22 +2,25 @@
 
 use std::sync::Arc;
 
+use strongroom_attestation::UnixMillis;
 use strongroom_attestation::audit::{Answered, AuditEvent, KeyTag, Reason, Verdict};
 use strongroom_attestation::channel::AnswerSlot;
 use strongroom_attestation::receipt::{MAX_RECEIPT_BYTES, Receipt};
 use strongroom_attestation::release::{Operation, ReleasedModel, Treatment};
-use strongroom_controls::Charge;
+use strongroom_controls::{Caller, Charge};
 use strongroom_proto::Code;
-use strongroom_seal::digest::{OutcomeDigest, RequestDigest};
+use strongroom_seal::digest::{AuditCommitment, OutcomeDigest, RequestDigest};
 use strongroom_seal::limits::RECORD_OVERHEAD_BYTES;
 use strongroom_seal::message::{Outcome, Refusal};
 use strongroom_seal::model::AnswerBound;
 use zeroize::Zeroizing;
 
-use crate::answer::Ran;
+use crate::answer::{Ran, Treated};
+use crate::clock::Reading;
 use crate::dedup::Remembered;
 use crate::load::LoadedModel;
 use crate::service::Service;
+use crate::serving::Serving;
 use crate::sessions::Live;
 
 /// What one message led to.
@@ -26,9 +29,7 @@ pub(crate) struct Done {
     pub(crate) outcome: Arc<Zeroizing<Vec<u8>>>,
     /// The model that was reached.
     pub(crate) model: Option<ReleasedModel>,
-    /// How its outputs were treated.
-    pub(crate) treatment: Option<Treatment>,
-    stricter: bool,
+    treated: Treated,
     charge: Charge,
     verdict: Verdict,
     operation: Option<Operation>,
@@ -48,8 +49,7 @@ impl Done {
         Ok(Self {
             outcome: Arc::new(Zeroizing::new(encoded)),
             model: model.map(released),
-            treatment: None,
-            stricter: false,
+            treated: Treated::default(),
             charge: Charge { rows: 0, bits: 0 },
             verdict,
             operation: None,
@@ -74,17 +74,16 @@ impl Done {
         charge: Charge,
     ) -> Result<Self, Code> {
         let done = Self::of_model(model, bound, &ran.outcome)?;
-        Ok(Self { treatment: ran.treatment, stricter: ran.stricter, charge, ..done })
+        Ok(Self { treated: ran.treated, charge, ..done })
     }
 
     /// What the same request led to before.
     pub(crate) fn repeated(bound: AnswerBound, remembered: Remembered) -> Self {
-        let Remembered { outcome, model: reached, treatment } = remembered;
+        let Remembered { outcome, model: reached, treated } = remembered;
         Self {
             outcome,
             model: reached,
-            treatment,
-            stricter: false,
+            treated,
             charge: Charge { rows: 0, bits: 0 },
             verdict: Verdict::Repeated,
             operation: None,
@@ -104,7 +103,7 @@ impl Done {
     /// What is kept for a repetition of the same request.
     pub(crate) fn remembered(&self) -> Remembered {
         let (outcome, model) = (Arc::clone(&self.outcome), self.model.clone());
-        Remembered { outcome, model, treatment: self.treatment }
+        Remembered { outcome, model, treated: self.treated }
     }
 
     /// The same, known to be about this operation.
@@ -120,7 +119,8 @@ impl Done {
         }
         let refusal = Outcome::Refused(Refusal::AnswerSize).encode().map_err(|_| Code::Unavailable)?;
         let outcome = Arc::new(Zeroizing::new(refusal));
-        Ok(Self { outcome, treatment: None, verdict: Verdict::Refused(Reason::AnswerSize), ..self })
+        let verdict = Verdict::Refused(Reason::AnswerSize);
+        Ok(Self { outcome, treated: Treated::default(), verdict, ..self })
     }
 
     fn answered(&self, key: Option<KeyTag>, index: Option<u64>, request_bytes: usize) -> Answered {
@@ -130,8 +130,8 @@ impl Done {
             operation: self.operation,
             model: self.model.as_ref().map(|model| model.id.clone()),
             verdict: self.verdict,
-            coarseness: self.treatment.as_ref().map(Treatment::coarseness),
-            stricter: self.stricter,
+            coarseness: self.treated.treatment.as_ref().map(Treatment::coarseness),
+            stricter: self.treated.stricter,
             rows: self.charge.rows,
             bits: self.charge.bits,
             size_log2: u8::try_from(request_bytes.max(1).ilog2()).unwrap_or(u8::MAX),
@@ -148,41 +148,56 @@ impl Service {
         request: RequestDigest,
         done: Done,
     ) -> Result<Vec<u8>, Code> {
-        let serving = live.serving.as_ref();
         let record_bytes = done.bound.record_bytes(slot.request_bytes());
         let done = done.fitting(record_bytes)?;
         let clock = self.measured.clock().reading();
         let ledger = &self.continuity.ledger;
         let index = live.caller.as_ref().map(|caller| ledger.next_receipt(caller.key()));
-        let audit = match &serving.audit {
-            None => None,
-            Some(log) => {
-                let key = live.caller.as_ref().map(|caller| KeyTag::of(caller.key()));
-                let answered = done.answered(key, index, slot.request_bytes());
-                Some(log.append(AuditEvent::Answered(answered), clock.now).map_err(|_| Code::Unavailable)?)
-            }
-        };
-        let left =
-            |caller: &strongroom_controls::Caller| ledger.left(caller.key(), &caller.limits(), clock.now);
-        let receipt = Receipt {
-            request,
-            outcome: OutcomeDigest::of(&done.outcome),
-            model: done.model.as_ref().map(|model| model.digest),
-            release: serving.release.digest(),
-            epoch: serving.release.release().epoch,
-            controls: serving.release.release().controls,
-            treatment: done.treatment,
-            budget: live.caller.as_ref().map(left).unwrap_or_default(),
-            boot: self.measured.boot_id(),
-            index,
-            audit,
-            time: clock.now,
-            anchor: clock.anchor,
-        };
+        let key = live.caller.as_ref().map(|caller| KeyTag::of(caller.key()));
+        let answered = done.answered(key, index, slot.request_bytes());
+        let audit = record(&live.serving, answered, clock.now)?;
+        let receipt = self.receipt(live, &done, Facts { request, index, audit, clock });
         let receipt = receipt.sign(self.measured.receipt_key(), self.random.as_ref());
         let receipt = receipt.map_err(|_| Code::Unavailable)?;
         let length = u32::try_from(done.outcome.len()).map_err(|_| Code::Unavailable)?.to_be_bytes();
         let parts: [&[u8]; 3] = [&length, &done.outcome, &receipt];
         live.channel.seal_answer(slot, &parts, record_bytes).map_err(|_| Code::Unavailable)
     }
+
+    fn receipt(&self, live: &Live, done: &Done, facts: Facts) -> Receipt {
+        let Facts { request, index, audit, clock } = facts;
+        let release = &live.serving.release;
+        let ledger = &self.continuity.ledger;
+        let left = |caller: &Caller| ledger.left(caller.key(), &caller.limits(), clock.now);
+        Receipt {
+            request,
+            outcome: OutcomeDigest::of(&done.outcome),
+            model: done.model.as_ref().map(|model| model.digest),
+            release: release.digest(),
+            epoch: release.release().epoch,
+            controls: release.release().controls,
+            treatment: done.treated.treatment,
+            voted: done.treated.voted,
+            budget: live.caller.as_ref().map(left).unwrap_or_default(),
+            boot: self.measured.boot_id(),
+            index,
+            audit,
+            time: clock.now,
+            anchor: clock.anchor,
+        }
+    }
+}
+
+/// What a receipt says beside the outcome.
+struct Facts {
+    request: RequestDigest,
+    index: Option<u64>,
+    audit: Option<AuditCommitment>,
+    clock: Reading,
+}
+
+/// Adds a record to the audit log, if one is kept.
+fn record(serving: &Serving, answered: Answered, now: UnixMillis) -> Result<Option<AuditCommitment>, Code> {
+    let Some(log) = &serving.audit else { return Ok(None) };
+    log.append(AuditEvent::Answered(answered), now).map(Some).map_err(|_| Code::Unavailable)
 }

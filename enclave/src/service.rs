@@ -135,7 +135,8 @@ impl Service {
             self.loader.host.log(Event::State(restored)).await;
         }
         let log = self.continuity.log_for(ready.private.audit_key.as_ref(), &self.loader.host).await;
-        let serving = ready.serve(log.map_err(TakeoverError::Audit)?);
+        let (serving, state_key) = ready.serve(log.map_err(TakeoverError::Audit)?);
+        self.continuity.seal_under(state_key);
         self.continuity.ledger.prune(|key| serving.grants.knows(key));
         if let Some(log) = &serving.audit {
             let (epoch, digest) = (serving.release.release().epoch, serving.release.digest());

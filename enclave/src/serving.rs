@@ -7,7 +7,6 @@ use strongroom_attestation::release::{AcceptedRelease, Bundle, ModelControls, Ro
 use strongroom_controls::Grants;
 use strongroom_proto::name::{Name, PackageId};
 use strongroom_seal::model::AnswerBound;
-use strongroom_seal::secret::StateKey;
 
 use crate::audit::AuditLog;
 use crate::load::LoadedModel;
@@ -19,8 +18,6 @@ pub(crate) struct Serving {
     pub(crate) bundle: Bundle,
     pub(crate) grants: Grants,
     pub(crate) routes: BTreeMap<Name, Vec<RouteRule>>,
-    /// Seals what this boot leaves to the next.
-    pub(crate) state_key: StateKey,
     /// Where every answer under this release is recorded, if its controls state an audit log.
     pub(crate) audit: Option<Arc<AuditLog>>,
     /// The controls of models that the release has none for.

@@ -82,7 +82,7 @@ mod tests {
         let (key, limits) = (ApiKeyDigest::new([1; 32]), Limits { rows: Some(9), ..Limits::NONE });
         let holders = Holders { key: (&key, &limits), organisation: None, models: vec![], enclave: None };
         ledger.charge(&holders, Charge { rows: 3, bits: 4 }, UnixMillis::new(1)).unwrap();
-        let counters = ledger.save().0;
+        let counters = ledger.save();
         let state = State { counters: counters.clone(), audit: None };
         let key = StateKey::take(&mut [7; 32]);
         (state.seal(&key, &"d".parse().unwrap(), BootId::new([1; 16]), number).unwrap(), counters)

@@ -14,6 +14,7 @@ use strongroom_attestation::release::{
 };
 use strongroom_controls::Grants;
 use strongroom_proto::name::PackageId;
+use strongroom_seal::secret::StateKey;
 
 use crate::audit::{AuditLog, LogError};
 use crate::event::Event;
@@ -80,13 +81,13 @@ pub(crate) struct Ready {
 }
 
 impl Ready {
-    /// The release as it is served from now on.
-    pub(crate) fn serve(self, audit: Option<Arc<AuditLog>>) -> Serving {
+    /// The release as it is served from now on, and what seals state from now on.
+    pub(crate) fn serve(self, audit: Option<Arc<AuditLog>>) -> (Serving, StateKey) {
         let Self { release, bundle, private, models } = self;
         let grants = Grants::new(&private, release.controls());
         let Private { state_key, routes, .. } = private;
         let untreated = ModelControls::default();
-        Serving { release, bundle, grants, routes, state_key, audit, untreated, models }
+        (Serving { release, bundle, grants, routes, audit, untreated, models }, state_key)
     }
 }
 

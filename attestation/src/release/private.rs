@@ -75,7 +75,7 @@ pub struct KeyEntry {
     /// Until when it is not served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frozen_until: Option<UnixMillis>,
-    /// Allowances in place of the role's.
+    /// Allowances in place of the role's, none of them larger: what the public controls say of a role holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
 }
@@ -169,6 +169,13 @@ impl Private {
         if !self.keys.iter().all(known) {
             return wrong("a key of a role or organisation that is not there");
         }
+        let within = |key: &KeyEntry| {
+            let role = controls.roles.get(&key.role).map(|role| role.limits).unwrap_or_default();
+            key.limits.as_ref().is_none_or(|own| own.is_within(&role))
+        };
+        if !self.keys.iter().all(within) {
+            return wrong("a key that is allowed more than its role");
+        }
         let limits = self.keys.iter().filter_map(|key| key.limits.as_ref());
         let limits = limits.chain(self.organisations.values().map(|organisation| &organisation.limits));
         if !limits.into_iter().all(Limits::is_possible) {
@@ -182,7 +189,7 @@ impl Private {
         if !self.routes.keys().eq(controls.routes.keys()) {
             return wrong("other routes than the controls");
         }
-        for (rules, public) in self.routes.values().zip(controls.routes.values()) {
+        for ((name, rules), public) in self.routes.iter().zip(controls.routes.values()) {
             let catches_all = rules.last().is_some_and(|rule| rule.roles.is_empty() && rule.when.is_none());
             if rules.len() > MAX_RULES || !catches_all {
                 return wrong("a route without a last rule for everybody, or with too many");
@@ -193,6 +200,15 @@ impl Private {
             };
             if !rules.iter().all(stated) {
                 return wrong("a route to a model, or by a field, that the controls do not state");
+            }
+            let treatments =
+                || controls.treatments().filter(|(asked, _)| *asked == name).map(|(_, treatment)| treatment);
+            let strict = |rule: &RouteRule| match &rule.target {
+                Target::Model(_) => true,
+                Target::Ensemble(ensemble) => treatments().all(|own| ensemble.stricter.is_no_finer_than(own)),
+            };
+            if !rules.iter().all(strict) {
+                return wrong("an ensemble whose stricter treatment is finer than a role's");
             }
             if !rules.iter().all(|rule| rule.target.is_possible(public.votes)) {
                 return wrong(
@@ -218,7 +234,10 @@ impl Target {
         match self {
             Self::Model(_) => true,
             Self::Ensemble(ensemble) => {
+                let distinct: BTreeSet<_> = ensemble.members.iter().collect();
                 (2..=MAX_MEMBERS).contains(&ensemble.members.len())
+                    && distinct.len() == ensemble.members.len()
+                    && ensemble.stricter.is_possible()
                     && (0.0..=1.0).contains(&ensemble.disagreement)
                     && (may_vote || !ensemble.vote)
             }

@@ -141,8 +141,15 @@ fn a_route_needs_a_last_rule_for_everybody_and_stated_models() {
     let when = Condition { field: "amount".parse().unwrap(), at_least: Some(1.0), below: None };
     let conditional = RouteRule { when: Some(when), ..rule(model("m")) };
     assert!(check(vec![conditional]).is_err(), "neither the last for everybody nor by a stated field");
-    let vote = Ensemble {
+    let two = Ensemble {
         members: vec!["m".parse().unwrap(); 2],
+        disagreement: 0.5,
+        stricter: Treatment::LABEL_ONLY,
+        vote: false,
+    };
+    assert!(check(vec![rule(Target::Ensemble(two))]).is_err(), "one model twice");
+    let vote = Ensemble {
+        members: vec!["m".parse().unwrap(), "n".parse().unwrap()],
         disagreement: 0.5,
         stricter: Treatment::LABEL_ONLY,
         vote: true,
@@ -236,4 +243,63 @@ fn step_6_image_not_listed() {
 fn step_7_other_controls() {
     let release = Release { controls: ControlsDigest::of(b"other"), ..release() };
     assert_eq!(judge(&owner(), &release).unwrap_err(), ReleaseError::Controls);
+}
+
+#[test]
+fn the_stricter_treatment_is_no_finer_than_what_roles_get() {
+    let rounded = |decimals| Treatment { decimals: Some(decimals), ..Treatment::EXACT };
+    let noisy = Treatment { noise: Some(0.1), ..Treatment::EXACT };
+    let top = |k| Treatment { detail: Detail::TopK(k), ..Treatment::EXACT };
+    for (strict, fine) in [
+        (rounded(1), rounded(2)),
+        (rounded(2), Treatment::EXACT),
+        (noisy, Treatment::EXACT),
+        (top(1), top(2)),
+        (Treatment::LABEL_ONLY, rounded(0)),
+        (Treatment::LABEL_ONLY, noisy),
+    ] {
+        assert!(strict.is_no_finer_than(&fine) && !fine.is_no_finer_than(&strict), "{strict:?} {fine:?}");
+        assert!(strict.is_no_finer_than(&strict));
+    }
+    let models: BTreeSet<Name> = BTreeSet::from(["m".parse().unwrap(), "n".parse().unwrap()]);
+    let mut controls = open_controls();
+    let public = RouteControls { models: models.clone(), fields: BTreeSet::new(), votes: false };
+    controls.routes.insert("r".parse().unwrap(), public);
+    for role in controls.roles.values_mut() {
+        role.models.insert("r".parse().unwrap(), rounded(2));
+    }
+    let check = |stricter| {
+        let members = models.iter().cloned().collect();
+        let ensemble = Ensemble { members, disagreement: 0.5, stricter, vote: false };
+        let rule = RouteRule { roles: BTreeSet::new(), when: None, target: Target::Ensemble(ensemble) };
+        let mut private = private();
+        private.routes.insert("r".parse().unwrap(), vec![rule]);
+        private.check(&controls)
+    };
+    assert_eq!(check(rounded(1)), Ok(()));
+    assert!(check(rounded(3)).is_err() && check(Treatment::EXACT).is_err());
+    assert!(check(Treatment { decimals: Some(1), temperature: Some(0.0), ..Treatment::EXACT }).is_err());
+}
+
+#[test]
+fn a_key_is_allowed_no_more_than_its_role() {
+    let rate = |rows, burst| Some(Rate { rows, per_ms: 1000, burst });
+    let mut controls = open_controls();
+    for role in controls.roles.values_mut() {
+        role.limits = Limits { rate: rate(10, 20), rows: Some(100), ..Limits::NONE };
+    }
+    let check = |limits| {
+        let mut private = private();
+        private.keys[0].limits = Some(limits);
+        private.check(&controls)
+    };
+    let tighter = Limits { rate: rate(5, 20), rows: Some(100), bits: Some(7), ..Limits::NONE };
+    assert_eq!(check(tighter), Ok(()));
+    for looser in [
+        Limits { rows: Some(101), ..Limits::NONE },
+        Limits { rate: rate(11, 20), ..Limits::NONE },
+        Limits { rate: rate(10, 21), ..Limits::NONE },
+    ] {
+        assert!(matches!(check(looser), Err(ReleaseError::Private(_))), "{looser:?}");
+    }
 }

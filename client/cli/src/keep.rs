@@ -110,6 +110,7 @@ mod tests {
             epoch: 1,
             controls: ControlsDigest::of(b"c"),
             treatment: None,
+            voted: false,
             budget: Budget::default(),
             boot: BootId::new([0xab; 16]),
             index,

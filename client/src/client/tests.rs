@@ -62,6 +62,7 @@ fn receipt(model: Option<&str>) -> Receipt {
         epoch: 1,
         controls: ControlsDigest::of(b"c"),
         treatment: Some(Treatment { decimals: Some(2), ..Treatment::EXACT }),
+        voted: false,
         budget: Budget::default(),
         boot: BootId::new([1; 16]),
         index: Some(1),

@@ -222,6 +222,7 @@ fn receipt() {
         epoch: 3,
         controls: ControlsDigest::of(b"c"),
         treatment: Some(treatment()),
+        voted: false,
         budget: strongroom_attestation::receipt::Budget { rows: Some(9), ..Default::default() },
         boot: BootId::new([1; 16]),
         index: Some(7),

@@ -34,12 +34,13 @@ pub(crate) fn write(tensor: &mut Tensor<'_>, values: &[f64]) {
     tensor.data = Cow::Owned(data);
 }
 
-/// The smallest step by which a value of this type can be told from 1.
-pub(crate) const fn epsilon(dtype: DType) -> f64 {
+/// The nearest value that a type holds.
+#[expect(clippy::cast_possible_truncation, reason = "the nearest value of the type is wanted")]
+pub(crate) fn narrow(dtype: DType, value: f64) -> f64 {
     match dtype {
-        DType::Fp64 => f64::EPSILON,
-        DType::Fp32 => f32::EPSILON as f64,
-        DType::Fp16 => 0.000_976_562_5,
-        _ => 0.007_812_5,
+        DType::Fp32 => f64::from(value as f32),
+        DType::Fp16 => f16::from_f64(value).into(),
+        DType::Bf16 => bf16::from_f64(value).into(),
+        _ => value,
     }
 }

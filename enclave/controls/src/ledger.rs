@@ -35,8 +35,6 @@ struct Accounts {
     organisations: HashMap<Name, Counter>,
     models: HashMap<Name, Arrival>,
     enclave: Arrival,
-    /// Counts charges, so that unchanged counters are not written again.
-    revision: u64,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -75,13 +73,12 @@ impl Ledger {
                 Some((name, used.after(charge, limits, now).map_err(of_organisation)?))
             }
         };
-        let service = |exceeded| of_service(exceeded);
         let mut arrivals = Vec::with_capacity(holders.models.len());
         for (name, rate) in holders.models.iter().filter(|(_, rate)| rate.is_some()) {
             let used = accounts.models.get(*name).copied().unwrap_or_default();
-            arrivals.push((*name, after_rate(used, charge.rows, *rate, now).map_err(service)?));
+            arrivals.push((*name, after_rate(used, charge.rows, *rate, now).map_err(of_service)?));
         }
-        let enclave = after_rate(accounts.enclave, charge.rows, holders.enclave, now).map_err(service)?;
+        let enclave = after_rate(accounts.enclave, charge.rows, holders.enclave, now).map_err(of_service)?;
         // Everybody agreed.
         accounts.keys.entry(*key).or_default().counter = counter;
         if let Some((name, counter)) = organisation {
@@ -91,7 +88,6 @@ impl Ledger {
             put(&mut accounts.models, name, arrival);
         }
         accounts.enclave = enclave;
-        accounts.revision += 1;
         Ok(())
     }
 
@@ -108,12 +104,6 @@ impl Ledger {
     pub fn left(&self, key: &ApiKeyDigest, limits: &Limits, now: UnixMillis) -> Budget {
         let counter = self.lock().keys.get(key).map(|account| account.counter).unwrap_or_default();
         counter.left(limits, now)
-    }
-
-    /// Counts charges: a number that is the same as before says that nothing was charged in between.
-    #[must_use]
-    pub fn revision(&self) -> u64 {
-        self.lock().revision
     }
 
     /// Drops counters of keys that no longer exist, once there are more than are held.
@@ -142,13 +132,17 @@ fn of_key(exceeded: Exceeded) -> Refusal {
 }
 
 fn of_organisation(exceeded: Exceeded) -> Refusal {
-    refusal(exceeded, Limited::OrganisationRate)
+    refusal(shared(exceeded), Limited::OrganisationRate)
 }
 
-/// What others use of the service shows in whole seconds alone.
 fn of_service(exceeded: Exceeded) -> Refusal {
-    let whole_seconds = exceeded.retry_after_ms.map(|ms| ms.div_ceil(1000) * 1000);
-    refusal(Exceeded { retry_after_ms: whole_seconds, ..exceeded }, Limited::ServiceRate)
+    refusal(shared(exceeded), Limited::ServiceRate)
+}
+
+/// What others use shows in whole seconds alone.
+fn shared(exceeded: Exceeded) -> Exceeded {
+    let retry_after_ms = exceeded.retry_after_ms.map(|ms| ms.div_ceil(1000) * 1000);
+    Exceeded { retry_after_ms, ..exceeded }
 }
 
 fn refusal(exceeded: Exceeded, rate: Limited) -> Refusal {

@@ -16,5 +16,5 @@ pub const NOISE_TERMS: usize = 256;
 /// Classes, or values of a row, that noise is added to.
 pub const MAX_NOISE_OUTPUTS: usize = 65_536;
 
-/// How many lengthscales from the origin a feature counts as such; beyond, it counts as this far away.
-pub const MAX_SCALED_FEATURE: f64 = 1.0e5;
+/// Size of a feature's value over which noise is smooth; a larger one counts as this large.
+pub const MAX_NOISE_FEATURE: f64 = 1.0e5;

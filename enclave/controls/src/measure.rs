@@ -1,7 +1,6 @@
 //! What a request costs: its rows, and the bits of information that its answer can hold.
 //!
-//! A row is one entry along an input's outermost dimension where that dimension is symbolic, as a batch is; a
-//! request of fixed shape is one row. Bits are an upper bound from shapes and treatment alone: they are known
+//! A row is one entry along the first input's outermost dimension, see [`Interface::rows`]. Bits are an upper bound from shapes and treatment alone: they are known
 //! before the model runs.
 
 use std::collections::BTreeMap;
@@ -29,7 +28,7 @@ impl Priced<'_> {
     pub fn charge(&self, treatment: &Treatment, symbols: &Symbols) -> Charge {
         let bits = |output| self.output_bits(output, treatment, symbols);
         let bits = self.interface.outputs.iter().map(bits).fold(0, u64::saturating_add);
-        Charge { rows: rows(self.interface, symbols), bits }
+        Charge { rows: self.interface.rows(symbols), bits }
     }
 
     fn output_bits(&self, output: &TensorSpec, treatment: &Treatment, symbols: &Symbols) -> u64 {
@@ -64,16 +63,6 @@ impl Priced<'_> {
     }
 }
 
-/// Rows of a request.
-#[must_use]
-pub fn rows(interface: &Interface, symbols: &Symbols) -> u64 {
-    let batch = |input: &TensorSpec| match input.shape.first() {
-        Some(Dim::Symbol(symbol)) => symbols.get(symbol).copied(),
-        _ => None,
-    };
-    interface.inputs.iter().filter_map(batch).max().unwrap_or(1).max(1)
-}
-
 fn row_bits(detail: Detail, classes: u64, value: u64) -> u64 {
     match detail {
         Detail::Full => classes.saturating_mul(value),
@@ -86,7 +75,10 @@ fn row_bits(detail: Detail, classes: u64, value: u64) -> u64 {
 fn value_bits(treatment: &Treatment, kind: OutputKind, width: u64) -> u64 {
     let span = match (kind, treatment.clamp) {
         (OutputKind::Probabilities, _) => Some(1.0),
-        (_, Some(clamp)) => Some(clamp.max - clamp.min),
+        // Noise leaves the clamp's range.
+        (_, Some(clamp)) if treatment.noise.is_none() => {
+            Some((clamp.max - clamp.min) / treatment.temperature.unwrap_or(1.0))
+        }
         _ => None,
     };
     match (treatment.decimals, span) {
@@ -163,6 +155,10 @@ mod tests {
         let clamped =
             Treatment { clamp: Some(Clamp { min: -5.0, max: 5.0 }), decimals: Some(1), ..Treatment::EXACT };
         assert_eq!(bits(Logits, &clamped, ten()).bits, 3 * (4 + 10 * 7));
+        let sharpened = Treatment { temperature: Some(0.1), ..clamped };
+        assert_eq!(bits(Logits, &sharpened, ten()).bits, 3 * (4 + 10 * 10), "temperature widens the range");
+        let noisy = Treatment { noise: Some(0.1), ..clamped };
+        assert_eq!(bits(Logits, &noisy, ten()).bits, exact.bits, "noise leaves it");
         let values = bits(OutputKind::Values, &Treatment::LABEL_ONLY, ten());
         assert_eq!(values.bits, 3 * 64, "values are withheld, and how many classes there are is not known");
     }
@@ -171,13 +167,5 @@ mod tests {
     fn outputs_of_unknown_shape_cost_what_an_answer_may_hold() {
         let unknown = bits(OutputKind::Probabilities, &Treatment::EXACT, Dim::Symbol("found".into()));
         assert_eq!(unknown.bits, 3 * 64 + 800);
-    }
-
-    #[test]
-    fn a_request_of_fixed_shape_is_one_row() {
-        let mut fixed = interface(Dim::Fixed(2));
-        fixed.inputs[0].shape = vec![Dim::Fixed(1), Dim::Symbol("samples".into())];
-        assert_eq!(rows(&fixed, &BTreeMap::from([("samples".into(), 512)])), 1);
-        assert_eq!(rows(&interface(Dim::Fixed(2)), &BTreeMap::from([("batch".into(), 0)])), 1);
     }
 }

@@ -2,10 +2,14 @@
 //! key, and changes over the model's own lengthscale.
 //!
 //! ```text
-//! noise of output c at x = amplitude · √(2/m) · Σᵢ sᵢc · cos(wᵢ·x + bᵢ),  i = 1 … m = 256
+//! noise of value c at x = amplitude · √(2/m) · Σᵢ sᵢc · cos(wᵢ·x + bᵢ),  i = 1 … m = 256
 //! wᵢ normal with deviation 1/lengthscale per feature, bᵢ uniform in 0 … 2π: by HKDF(model key)
-//! sᵢc = ±1: by HKDF(model key, API key, output)
+//! sᵢc = ±1: by HKDF(model key, API key)
 //! ```
+//!
+//! Scores of one row get noise that sums to nothing over the classes, so that no class's noise can be told from
+//! another's share of it; and value c gets the same noise in every output, so that comparing two outputs of the
+//! same scores gains nothing.
 //!
 //! The sum is a random Fourier field (Rahimi, Recht, NIPS 2007): at any one input it is normal with the stated
 //! deviation, and nearby inputs get nearly the same noise. So averaging over jittered copies of an input leaves
@@ -21,7 +25,7 @@ use strongroom_seal::secret::{ApiKeyDigest, FieldKey};
 use strongroom_seal::tensor::Tensor;
 
 use crate::floats;
-use crate::limits::{MAX_NOISE_FEATURES, MAX_NOISE_OUTPUTS, MAX_SCALED_FEATURE, NOISE_TERMS};
+use crate::limits::{MAX_NOISE_FEATURE, MAX_NOISE_FEATURES, MAX_NOISE_OUTPUTS, NOISE_TERMS};
 use stream::Stream;
 
 /// The waves of one model, made once when it is loaded.
@@ -132,21 +136,38 @@ impl Field {
         });
         for (to, value) in row.iter_mut().zip(values) {
             let finite = if value.is_nan() { 0.0 } else { value };
-            *to = narrow(finite.clamp(-MAX_SCALED_FEATURE, MAX_SCALED_FEATURE));
+            *to = narrow(finite.clamp(-MAX_NOISE_FEATURE, MAX_NOISE_FEATURE));
         }
     }
 }
 
 impl Keyed<'_> {
+    /// Adds noise as [`Self::add`] does, without what it has in common over each group of `classes` values.
+    pub(crate) fn add_between(&self, classes: usize, width: usize, values: &mut [f64]) -> bool {
+        let mut noise = vec![0.0; values.len()];
+        if classes < 2 || !self.add(width, &mut noise) {
+            return false;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a number of classes")]
+        let count = classes as f64;
+        // What is left has the stated deviation again.
+        let scale = (count / (count - 1.0)).sqrt();
+        for (noise, values) in noise.chunks_exact(classes).zip(values.chunks_exact_mut(classes)) {
+            let mean = noise.iter().sum::<f64>() / count;
+            values.iter_mut().zip(noise).for_each(|(value, noise)| *value += scale * (noise - mean));
+        }
+        true
+    }
+
     /// Adds the noise of each row to values of an output that has `width` of them a row.
     ///
     /// Returns whether it could; a wider output than any noise is for is left alone, and then not released.
-    pub(crate) fn add(&self, output: &str, width: usize, values: &mut [f64]) -> bool {
+    pub(crate) fn add(&self, width: usize, values: &mut [f64]) -> bool {
         let rows = self.cosines.len() / NOISE_TERMS;
         if width == 0 || width > MAX_NOISE_OUTPUTS || rows == 0 || values.len() != rows * width {
             return false;
         }
-        let purpose = [b"signs ", self.caller.as_bytes().as_slice(), output.as_bytes()].concat();
+        let purpose = [b"signs ", self.caller.as_bytes().as_slice()].concat();
         let Ok(stream) =
             self.field.key.seed(&purpose).map_err(|_| ()).and_then(|s| Stream::new(&s).map_err(|_| ()))
         else {
@@ -164,9 +185,13 @@ impl Keyed<'_> {
     }
 }
 
-/// Features of one row, where the first dimension counts rows and the others are fixed.
+/// Features of one row, where the first dimension counts rows and the others are fixed. A lone fixed dimension
+/// counts no rows.
 fn features(shape: &[Dim]) -> Option<usize> {
-    let (_, rest) = shape.split_first()?;
+    let (first, rest) = shape.split_first()?;
+    if rest.is_empty() && matches!(first, Dim::Fixed(_)) {
+        return None;
+    }
     let fixed = |dim: &Dim| match dim {
         Dim::Fixed(fixed) => usize::try_from(*fixed).ok(),
         Dim::Symbol(_) => None,

@@ -57,7 +57,7 @@ fn values(
     let Some(mut values) = floats::read(&output) else { return Some(output) };
     if let Some(noise) = noise {
         let rows = output.shape.first().and_then(|rows| usize::try_from(*rows).ok()).unwrap_or(1).max(1);
-        if !noise.add(&output.name, values.len() / rows, &mut values) {
+        if !noise.add(values.len() / rows, &mut values) {
             return None;
         }
     }
@@ -76,22 +76,23 @@ fn scores(
     noise: Option<&Keyed<'_>>,
 ) -> Option<Tensor<'static>> {
     let mut values = floats::read(&output)?;
+    // A single column has no winner.
     let classes =
-        output.shape.last().and_then(|last| usize::try_from(*last).ok()).filter(|last| *last > 0)?;
-    let rules = Scores::new(kind, treatment, floats::epsilon(output.dtype));
+        output.shape.last().and_then(|last| usize::try_from(*last).ok()).filter(|last| *last > 1)?;
+    let rules = Scores::new(kind, treatment, output.dtype);
     let winners: Vec<usize> = values.chunks_exact(classes).map(scores::winner).collect();
     if treatment.detail != Detail::LabelOnly {
         values.chunks_exact_mut(classes).for_each(|row| rules.scale(row));
         if let Some(noise) = noise {
             let rows =
                 output.shape.first().and_then(|rows| usize::try_from(*rows).ok()).filter(|n| *n > 0)?;
-            if !noise.add(&output.name, values.len() / rows, &mut values) {
+            if !noise.add_between(classes, values.len() / rows, &mut values) {
                 return None;
             }
         }
     }
     for (row, winner) in values.chunks_exact_mut(classes).zip(winners) {
-        rules.release(row, winner);
+        rules.release(row, winner)?;
     }
     floats::write(&mut output, &values);
     Some(output)

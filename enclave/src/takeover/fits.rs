@@ -6,8 +6,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use strongroom_attestation::release::{Controls, ModelControls, OutputKind, Private, Target, Treatment};
+use strongroom_attestation::release::{
+    Controls, Ensemble, ModelControls, OutputKind, Private, Target, Treatment,
+};
 use strongroom_proto::name::{Name, PackageId};
+use strongroom_seal::model::{Dim, TensorSpec};
 
 use crate::load::LoadedModel;
 
@@ -35,15 +38,33 @@ pub(super) fn check(controls: &Controls, private: &Private, models: &Models) -> 
             let members: Vec<_> = ensemble.members.iter().map(&named).collect();
             members.iter().try_for_each(|member| only(member).map(drop))?;
             members.iter().try_for_each(|member| possible(&ensemble.stricter, member))?;
-            let mut inputs = members.iter().flatten().map(|model| &model.model.interface().inputs);
-            let first = inputs.next();
-            if inputs.all(|other| Some(other) == first) {
-                Ok(())
-            } else {
-                Err("members of an ensemble take other inputs")
-            }
+            let members: Vec<_> = members.into_iter().flatten().collect();
+            together(controls, ensemble, &members)
         }
     })
+}
+
+/// Whether the members of an ensemble can look at one request, and be put together where they vote.
+fn together(
+    controls: &Controls,
+    ensemble: &Ensemble,
+    members: &[&Arc<LoadedModel>],
+) -> Result<(), &'static str> {
+    let Some((first, others)) = members.split_first() else { return Ok(()) };
+    let inputs = |model: &LoadedModel| model.model.interface().inputs.clone();
+    if others.iter().any(|other| inputs(other) != inputs(first)) {
+        return Err("members of an ensemble take other inputs");
+    }
+    if ensemble.vote && others.iter().any(|other| kinds(controls, other) != kinds(controls, first)) {
+        return Err("members that vote give other outputs");
+    }
+    Ok(())
+}
+
+/// The outputs of a model with what each is.
+fn kinds<'a>(controls: &Controls, model: &'a LoadedModel) -> Vec<(&'a TensorSpec, OutputKind)> {
+    let kind = |name: &str| controls.model(&model.id.name).map(|own| own.output(name)).unwrap_or_default();
+    model.model.interface().outputs.iter().map(|output| (output, kind(&output.name))).collect()
 }
 
 /// The one version there is: routes name models without one.
@@ -61,9 +82,20 @@ fn fits(controls: &ModelControls, model: &LoadedModel) -> Result<(), &'static st
     for (name, kind) in &controls.outputs {
         let output = interface.outputs.iter().find(|output| output.name == *name);
         let output = output.ok_or("an output is named that the model does not have")?;
-        let scores = matches!(kind, OutputKind::Probabilities | OutputKind::Logits);
-        if scores && (!output.dtype.is_float() || output.shape.is_empty()) {
-            return Err("an output of scores does not hold numbers with fractions");
+        match kind {
+            OutputKind::Probabilities | OutputKind::Logits => {
+                let single = matches!(output.shape.last(), None | Some(Dim::Fixed(0 | 1)));
+                if !output.dtype.is_float() || single {
+                    return Err(
+                        "an output of scores does not hold numbers with fractions, of two classes or more",
+                    );
+                }
+            }
+            // What leaves as it is must not hold scores.
+            OutputKind::Label if output.dtype.is_float() => {
+                return Err("an output of labels holds numbers with fractions");
+            }
+            OutputKind::Label | OutputKind::Values => {}
         }
     }
     for name in controls.transforms.keys() {

@@ -283,6 +283,7 @@ fn controls() {
         epoch: 3,
         controls: ControlsDigest::of(b"controls"),
         treatment: Some(treatment),
+        voted: false,
         budget: Budget { rows: Some(5), ..Budget::default() },
         boot,
         index: Some(1),

@@ -131,6 +131,29 @@ impl Interface {
         Ok(symbols)
     }
 
+    /// Rows of a request whose symbols have these values: entries along the first input's outermost dimension,
+    /// whether it is fixed or not. An input of one fixed dimension is one row, and no request has fewer.
+    #[must_use]
+    pub fn rows(&self, symbols: &BTreeMap<String, u64>) -> u64 {
+        self.rows_by(|symbol| symbols.get(symbol).copied())
+    }
+
+    /// Rows of the largest request that the ranges of symbols allow.
+    #[must_use]
+    pub fn most_rows(&self) -> u64 {
+        self.rows_by(|symbol| self.symbols.get(symbol).map(|range| range.max))
+    }
+
+    fn rows_by(&self, value: impl Fn(&str) -> Option<u64>) -> u64 {
+        let shape = self.inputs.first().map_or(&[] as &[_], |input| &input.shape);
+        let rows = match shape {
+            [Dim::Symbol(symbol), ..] => value(symbol),
+            [Dim::Fixed(rows), _, ..] => Some(*rows),
+            _ => None,
+        };
+        rows.unwrap_or(1).max(1)
+    }
+
     fn input(&self, name: &str) -> Option<&TensorSpec> {
         self.inputs.iter().find(|spec| spec.name == name)
     }
@@ -241,6 +264,22 @@ mod tests {
         );
         let torn = Tensor { data: vec![0; 2].into(), ..b };
         assert_eq!(admit(&[a, torn]), InterfaceError::Bytes("b".into()));
+    }
+
+    #[test]
+    fn rows_are_counted_along_the_first_inputs_outermost_dimension() {
+        let with = |shape: Vec<Dim>| {
+            let mut interface = interface();
+            interface.inputs[0].shape = shape;
+            let symbols = BTreeMap::from([("batch".into(), 2), ("samples".into(), 512)]);
+            (interface.rows(&symbols), interface.most_rows())
+        };
+        let symbol = |name: &str| Dim::Symbol(name.into());
+        assert_eq!(with(vec![symbol("batch"), Dim::Fixed(30)]), (2, 3));
+        assert_eq!(with(vec![Dim::Fixed(64), Dim::Fixed(30)]), (64, 64), "a fixed batch is one");
+        assert_eq!(with(vec![Dim::Fixed(1), symbol("samples")]), (1, 1));
+        assert_eq!(with(vec![Dim::Fixed(30)]), (1, 1), "one row of numbers");
+        assert_eq!(with(vec![]), (1, 1));
     }
 
     #[test]

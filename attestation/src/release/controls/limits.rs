@@ -49,6 +49,15 @@ impl Rate {
             && (1..=MAX_RATE_MS).contains(&self.per_ms)
             && (1..=MAX_RATE_ROWS).contains(&self.burst)
     }
+
+    /// Whether it lets no more pass, neither at once nor in the long run.
+    fn is_within(self, most: Self) -> bool {
+        let (own, others) = (
+            u128::from(self.rows) * u128::from(most.per_ms),
+            u128::from(most.rows) * u128::from(self.per_ms),
+        );
+        own <= others && self.burst <= most.burst
+    }
 }
 
 impl Limits {
@@ -60,6 +69,23 @@ impl Limits {
     #[must_use]
     pub fn is_possible(&self) -> bool {
         self.rate.is_none_or(|rate| rate.is_possible())
+    }
+
+    /// Whether nothing of it allows more than `most` does, where it states anything.
+    #[must_use]
+    pub fn is_within(&self, most: &Self) -> bool {
+        let within = |own: Option<u64>, most: Option<u64>| match (own, most) {
+            (Some(own), Some(most)) => own <= most,
+            _ => true,
+        };
+        let rate = match (self.rate, most.rate) {
+            (Some(own), Some(most)) => own.is_within(most),
+            _ => true,
+        };
+        rate && within(self.rows_per_day, most.rows_per_day)
+            && within(self.rows, most.rows)
+            && within(self.bits_per_day, most.bits_per_day)
+            && within(self.bits, most.bits)
     }
 
     /// Each allowance of `other` where it states one, else that of `self`.

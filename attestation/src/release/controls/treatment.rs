@@ -59,8 +59,8 @@ pub enum Coarseness {
     LabelOnly,
 }
 
-/// Most decimals of a rounding. An f32 has no more than about seven digits.
-const MAX_DECIMALS: u8 = 9;
+/// Most decimals of a rounding. An f32 has about seven digits: more would round nothing.
+const MAX_DECIMALS: u8 = 6;
 
 /// Highest temperature, and the inverse of the lowest.
 const MAX_TEMPERATURE: f64 = 1000.0;
@@ -89,7 +89,26 @@ impl Treatment {
         *self == Self::EXACT
     }
 
-    pub(super) fn is_possible(&self) -> bool {
+    /// Whether nothing that it lets out is finer than what `other` lets out.
+    #[must_use]
+    pub fn is_no_finer_than(&self, other: &Self) -> bool {
+        if self.detail == Detail::LabelOnly {
+            return true;
+        }
+        let decimals = match (self.decimals, other.decimals) {
+            (_, None) => true,
+            (None, Some(_)) => false,
+            (Some(own), Some(others)) => own <= others,
+        };
+        let detail = match (self.detail, other.detail) {
+            (_, Detail::Full) => true,
+            (Detail::TopK(own), Detail::TopK(others)) => own <= others,
+            _ => false,
+        };
+        decimals && detail && self.noise.unwrap_or(0.0) >= other.noise.unwrap_or(0.0)
+    }
+
+    pub(crate) fn is_possible(&self) -> bool {
         let positive = |value: f64| value > 0.0 && value.is_finite();
         self.detail != Detail::TopK(0)
             && self

@@ -95,6 +95,7 @@ impl Boot {
             epoch: 1,
             controls: ControlsDigest::of(b"c"),
             treatment: None,
+            voted: false,
             budget: Budget::default(),
             boot: self.boot,
             index: Some(1),

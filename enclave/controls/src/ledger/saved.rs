@@ -22,12 +22,12 @@ pub struct Saved {
 type Numbers = (u64, u64, u64, u64, u64, u64);
 
 impl Ledger {
-    /// What the next boot needs to go on counting, and the revision it is of.
+    /// What the next boot needs to go on counting.
     #[must_use]
-    pub fn save(&self) -> (Saved, u64) {
+    pub fn save(&self) -> Saved {
         let accounts = self.lock();
         let counted = accounts.keys.iter().filter(|(_, account)| account.counter != Counter::default());
-        let saved = Saved {
+        Saved {
             keys: counted.map(|(key, account)| (*key, numbers(&account.counter))).collect(),
             organisations: accounts
                 .organisations
@@ -36,8 +36,7 @@ impl Ledger {
                 .collect(),
             models: accounts.models.iter().map(|(name, arrival)| (name.clone(), arrival.0)).collect(),
             enclave: accounts.enclave.0,
-        };
-        (saved, accounts.revision)
+        }
     }
 
     /// Goes on where an earlier boot left off. Whatever was counted since this boot began is added on top.
@@ -56,7 +55,6 @@ impl Ledger {
             *held = (*held).max(Arrival(arrival));
         }
         accounts.enclave = accounts.enclave.max(Arrival(saved.enclave));
-        accounts.revision += 1;
     }
 }
 

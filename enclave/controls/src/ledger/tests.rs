@@ -50,7 +50,7 @@ fn receipts_are_numbered_by_key_and_boot() {
         [1, 2, 1]
     );
     let next = Ledger::default();
-    next.restore(ledger.save().0);
+    next.restore(ledger.save());
     assert_eq!(next.next_receipt(&key(1)), 1);
 }
 
@@ -65,7 +65,7 @@ fn a_restart_goes_on_counting_whatever_came_before_the_counters_did() {
     assert!(charge(&first, 6));
     let second = Ledger::default();
     assert!(charge(&second, 2), "before the counters of the first arrive");
-    second.restore(first.save().0);
+    second.restore(first.save());
     assert!(!charge(&second, 3) && charge(&second, 2));
     assert_eq!(second.left(&key(1), &limits, now).rows, Some(0));
 }
@@ -141,7 +141,7 @@ proptest! {
                         replicas[replica].restore(saved);
                     }
                 }
-                Step::Save(replica) => states.push(replicas[replica].save().0),
+                Step::Save(replica) => states.push(replicas[replica].save()),
             }
             for (rows, bits) in let_out {
                 prop_assert!(rows <= 20 * boots && bits <= 70 * boots);
@@ -162,7 +162,7 @@ proptest! {
             }
             if restarts {
                 let next = Ledger::default();
-                next.restore(ledger.save().0);
+                next.restore(ledger.save());
                 ledger = next;
             }
         }

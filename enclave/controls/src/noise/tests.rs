@@ -35,7 +35,7 @@ fn noise(field: &Field, key: u8, values: &[Vec<f32>]) -> Vec<f64> {
     let treatment = Treatment { noise: Some(0.1), ..Treatment::EXACT };
     let caller = ApiKeyDigest::new([key; 32]);
     let mut outputs = vec![0.0; values.len() * 2];
-    assert!(field.keyed(&caller, &rows(values), &treatment).unwrap().add("scores", 2, &mut outputs));
+    assert!(field.keyed(&caller, &rows(values), &treatment).unwrap().add(2, &mut outputs));
     outputs
 }
 
@@ -63,6 +63,20 @@ fn noise_is_the_keys_own_and_always_the_same() {
     assert!((deviation - 0.1).abs() < 0.02, "{deviation}");
     assert!(correlation(&own, &noise(&field, 2, &points)).abs() < 0.2, "another key");
     assert!(correlation(&own, &noise(&self::field(2), 1, &points)).abs() < 0.2, "another model");
+}
+
+#[test]
+fn noise_between_classes_sums_to_nothing_and_keeps_its_deviation() {
+    let (field, points, caller) = (field(1), points(400), ApiKeyDigest::new([1; 32]));
+    let treatment = Treatment { noise: Some(0.1), ..Treatment::EXACT };
+    let mut outputs = vec![0.0; points.len() * 2];
+    let rows = rows(&points);
+    let keyed = field.keyed(&caller, &rows, &treatment).unwrap();
+    assert!(keyed.add_between(2, 2, &mut outputs));
+    assert!(outputs.chunks_exact(2).all(|row| (row[0] + row[1]).abs() < 1e-12));
+    let deviation = (outputs.iter().map(|value| value * value).sum::<f64>() / outputs.len() as f64).sqrt();
+    assert!((deviation - 0.1).abs() < 0.02, "{deviation}");
+    assert!(!keyed.add_between(1, 1, &mut vec![0.0; points.len()]), "one class has nothing to differ from");
 }
 
 #[test]

@@ -1,6 +1,12 @@
 //! One row of scores.
+//!
+//! Whatever is done, the class that won before is the one that wins afterwards, by a difference that the output's
+//! own type can hold: values are narrowed to that type before they are compared.
 
 use strongroom_attestation::release::{Clamp, Detail, OutputKind, Treatment};
+use strongroom_seal::tensor::DType;
+
+use crate::floats::narrow;
 
 /// How rows of scores are released.
 pub(super) struct Scores {
@@ -9,9 +15,11 @@ pub(super) struct Scores {
     clamp: Option<Clamp>,
     temperature: Option<f64>,
     decimals: Option<i32>,
-    /// The smallest difference that shows, where nothing is rounded, as a share of the value.
-    epsilon: f64,
+    dtype: DType,
 }
+
+/// Doublings after which any step is large enough to show.
+const MAX_DOUBLINGS: usize = 1100;
 
 /// The class with the highest score; of equals the first.
 pub(super) fn winner(row: &[f64]) -> usize {
@@ -25,14 +33,14 @@ pub(super) fn winner(row: &[f64]) -> usize {
 }
 
 impl Scores {
-    pub(super) fn new(kind: OutputKind, treatment: &Treatment, epsilon: f64) -> Self {
+    pub(super) fn new(kind: OutputKind, treatment: &Treatment, dtype: DType) -> Self {
         Self {
             kind,
             detail: treatment.detail,
             clamp: treatment.clamp.filter(|_| kind == OutputKind::Logits),
             temperature: treatment.temperature,
             decimals: treatment.decimals.map(i32::from),
-            epsilon,
+            dtype,
         }
     }
 
@@ -54,80 +62,97 @@ impl Scores {
         }
     }
 
-    /// Rounding, top-k or the label alone: what comes after noise.
-    pub(super) fn release(&self, row: &mut [f64], winner: usize) {
+    /// Rounding, top-k or the label alone: what comes after noise. `None` for a row that holds something else than
+    /// finite numbers.
+    pub(super) fn release(&self, row: &mut [f64], winner: usize) -> Option<()> {
         if self.detail == Detail::LabelOnly {
             for (class, score) in row.iter_mut().enumerate() {
                 *score = if class == winner { 1.0 } else { 0.0 };
             }
-            return;
+            return Some(());
         }
         if self.kind == OutputKind::Probabilities {
             row.iter_mut().for_each(|p| *p = p.clamp(0.0, 1.0));
         }
-        if let Some(decimals) = self.decimals {
-            let unit = 10_f64.powi(decimals);
-            row.iter_mut().for_each(|score| *score = (*score * unit).round_ties_even() / unit);
+        row.iter_mut().for_each(|score| *score = self.shown(*score));
+        if !row.iter().all(|score| score.is_finite()) {
+            return None;
         }
-        self.keep_winner(row, winner);
-        if let Detail::TopK(k) = self.detail {
-            self.cut(row, k as usize);
+        self.keep_winner(row, winner)?;
+        match self.detail {
+            Detail::TopK(k) => self.cut(row, winner, k as usize),
+            _ => Some(()),
         }
     }
 
     /// Makes the winner's score the highest, strictly: the others go below it.
-    fn keep_winner(&self, row: &mut [f64], winner: usize) {
-        let Some(best) = row.get(winner).copied() else { return };
+    fn keep_winner(&self, row: &mut [f64], winner: usize) -> Option<()> {
+        let mut best = *row.get(winner)?;
         let contested = row.iter().enumerate().any(|(class, score)| class != winner && *score >= best);
-        if !contested || best.is_nan() {
-            return;
+        if !contested {
+            return Some(());
         }
-        let step = self.step(best);
-        // A probability has nothing below 0 to go to: then the winner rises.
-        let floor = if self.kind == OutputKind::Probabilities { step } else { f64::NEG_INFINITY };
-        let best = best.max(floor);
-        let below = self.rounded(best - step);
+        let mut below = self.below(best)?;
+        if self.kind == OutputKind::Probabilities && below < 0.0 {
+            // A probability has nothing below 0 to go to: then the winner rises.
+            (best, below) = (self.above(0.0)?, 0.0);
+        }
         for (class, score) in row.iter_mut().enumerate() {
             if class == winner {
                 *score = best;
-            } else if *score >= best {
+            } else if *score >= best || *score > below {
                 *score = below;
             }
         }
+        Some(())
     }
 
-    /// A difference that shows at this value.
-    fn step(&self, value: f64) -> f64 {
-        match self.decimals {
-            Some(decimals) => 10_f64.powi(-decimals),
-            None => (value.abs() * 2.0 * self.epsilon).max(self.epsilon * 1e-3),
-        }
-    }
-
-    fn rounded(&self, value: f64) -> f64 {
-        self.decimals.map_or(value, |decimals| {
-            let unit = 10_f64.powi(decimals);
-            (value * unit).round_ties_even() / unit
-        })
-    }
-
-    /// Leaves the highest scores; the others are as low as can be.
-    fn cut(&self, row: &mut [f64], k: usize) {
-        let mut order: Vec<usize> = (0..row.len()).collect();
-        order.sort_by(|a, b| row.get(*b).unwrap_or(&0.0).total_cmp(row.get(*a).unwrap_or(&0.0)));
+    /// Leaves the winner and the highest of the others; the rest is as low as can be.
+    fn cut(&self, row: &mut [f64], winner: usize, k: usize) -> Option<()> {
+        let score = |class: usize| row.get(class).copied().unwrap_or(f64::NEG_INFINITY);
+        let mut others: Vec<usize> = (0..row.len()).filter(|class| *class != winner).collect();
+        others.sort_by(|a, b| score(*b).total_cmp(&score(*a)));
+        let kept = k.saturating_sub(1).min(others.len());
+        let (kept, rest) = others.split_at(kept);
+        let least = kept.last().map_or(score(winner), |class| score(*class));
         let lowest = match (self.kind, self.clamp) {
             (OutputKind::Probabilities, _) => 0.0,
-            (_, Some(clamp)) => clamp.min,
-            // Without bounds: just below the lowest that is released.
-            _ => {
-                let last = order.get(k.saturating_sub(1)).and_then(|at| row.get(*at)).copied().unwrap_or(0.0);
-                self.rounded(last - self.step(last))
+            (_, Some(clamp)) if self.shown(clamp.min / self.temperature.unwrap_or(1.0)) < least => {
+                self.shown(clamp.min / self.temperature.unwrap_or(1.0))
             }
+            _ => self.below(least)?,
         };
-        for at in order.iter().skip(k) {
-            if let Some(score) = row.get_mut(*at) {
+        let rest = rest.to_vec();
+        for class in rest {
+            if let Some(score) = row.get_mut(class) {
                 *score = lowest;
             }
         }
+        Some(())
+    }
+
+    /// A value as it leaves: rounded, and of the output's type.
+    fn shown(&self, value: f64) -> f64 {
+        let rounded = self.decimals.map_or(value, |decimals| {
+            let unit = 10_f64.powi(decimals);
+            (value * unit).round_ties_even() / unit
+        });
+        narrow(self.dtype, rounded)
+    }
+
+    /// A value that shows as less than this one.
+    fn below(&self, value: f64) -> Option<f64> {
+        self.steps().map(|step| self.shown(value - step)).find(|lower| *lower < value && lower.is_finite())
+    }
+
+    /// A value that shows as more than this one.
+    fn above(&self, value: f64) -> Option<f64> {
+        self.steps().map(|step| self.shown(value + step)).find(|higher| *higher > value && higher.is_finite())
+    }
+
+    /// Differences to try, each twice the one before.
+    fn steps(&self) -> impl Iterator<Item = f64> {
+        let first = self.decimals.map_or(1.0e-12, |decimals| 10_f64.powi(-decimals));
+        std::iter::successors(Some(first), |step| Some(step * 2.0)).take(MAX_DOUBLINGS)
     }
 }

@@ -113,12 +113,19 @@ fn ensembles_disagree_row_by_row_and_may_vote() {
     assert_eq!(disagreement(&short, &all), None);
 }
 
+#[test]
+fn a_row_without_a_winner_or_without_numbers_is_not_released() {
+    let one = tensor("scores", &[3, 1], &[0.1, 0.9, 0.5]);
+    assert!(treat(vec![one], &controls(OutputKind::Probabilities), &Treatment::LABEL_ONLY, None).is_none());
+    let odd = tensor("scores", &[1, 2], &[f32::NAN, 0.5]);
+    assert!(treat(vec![odd], &controls(OutputKind::Logits), &rounded(1), None).is_none());
+}
+
 fn treatment() -> impl Strategy<Value = Treatment> {
     let detail = prop_oneof![Just(Detail::Full), (1..6_u32).prop_map(Detail::TopK), Just(Detail::LabelOnly)];
-    let clamp =
-        proptest::option::of((-20.0..0.0_f64, 0.1..20.0_f64).prop_map(|(min, max)| Clamp { min, max }));
+    let clamp = (-20.0..20.0_f64, 0.1..20.0_f64).prop_map(|(min, width)| Clamp { min, max: min + width });
     let temperature = proptest::option::of(0.05..20.0_f64);
-    (detail, clamp, temperature, proptest::option::of(0..8_u8)).prop_map(
+    (detail, proptest::option::of(clamp), temperature, proptest::option::of(0..7_u8)).prop_map(
         |(detail, clamp, temperature, decimals)| Treatment {
             detail,
             clamp,
@@ -130,26 +137,38 @@ fn treatment() -> impl Strategy<Value = Treatment> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2000))]
+    #![proptest_config(ProptestConfig::with_cases(6000))]
 
-    /// Whatever is done to a row, the label does not change.
+    /// Whatever is done to a row, with any noise, in any type: the label does not change.
     #[test]
     fn the_winner_stays_the_winner(
         treatment in treatment(),
-        row in proptest::collection::vec(-30.0..30.0_f32, 2..9),
+        row in proptest::collection::vec(-30.0..30.0_f64, 2..9),
+        noise in proptest::collection::vec(-3.0..3.0_f64, 9),
         probabilities in any::<bool>(),
+        dtype in prop_oneof![Just(DType::Fp64), Just(DType::Fp32), Just(DType::Fp16), Just(DType::Bf16)],
+        noisy in any::<bool>(),
     ) {
-        let (kind, row) = if probabilities {
-            let sum: f32 = row.iter().map(|score| score.exp()).sum();
+        let (kind, row): (_, Vec<f64>) = if probabilities {
+            let sum: f64 = row.iter().map(|score| score.exp()).sum();
             (OutputKind::Probabilities, row.iter().map(|score| score.exp() / sum).collect())
         } else {
             (OutputKind::Logits, row)
         };
-        let before = scores::winner(&row.iter().map(|score| f64::from(*score)).collect::<Vec<_>>());
-        let after = released(kind, &treatment, &row);
+        let row: Vec<f64> = row.into_iter().map(|score| floats::narrow(dtype, score)).collect();
+        let before = scores::winner(&row);
+        let rules = Scores::new(kind, &treatment, dtype);
+        let mut after = row.clone();
+        rules.scale(&mut after);
+        if noisy {
+            after.iter_mut().zip(noise).for_each(|(score, noise)| *score += noise);
+        }
+        prop_assert!(rules.release(&mut after, before).is_some());
+        let after: Vec<f64> = after.into_iter().map(|score| floats::narrow(dtype, score)).collect();
         for (class, score) in after.iter().enumerate() {
             prop_assert!(class == before || *score < after[before], "{row:?} became {after:?}");
         }
+        prop_assert!(kind == OutputKind::Logits || after.iter().all(|p| (0.0..=1.0).contains(p)));
     }
 
     #[test]

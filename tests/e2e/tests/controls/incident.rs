@@ -61,7 +61,7 @@ async fn the_runbook_plays() {
     let operator = Caller::new(&stage, 3).await;
     assert!(operator.ask(&Ask::Status).await.outcome.is_ok(), "the operator still sees how it does");
     // Recovery: the measures end, and old content comes back under a new epoch.
-    measure(&stage, "lift", &[]).await;
+    measure(&stage, "lift", &["--all"]).await;
     assert_eq!(infer(&stage, 2).await, Ok(Coarseness::Exact));
     assert_eq!(infer(&stage, 1).await, Ok(Coarseness::Exact));
     measure(&stage, "rollback", &["--to=1"]).await;

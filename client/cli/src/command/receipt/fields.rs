@@ -18,6 +18,7 @@ pub(super) struct Fields {
     epoch: u64,
     controls: String,
     treatment: Option<Treatment>,
+    voted: bool,
     budget: Budget,
     boot: String,
     index: Option<u64>,
@@ -36,6 +37,7 @@ impl Fields {
             epoch: receipt.epoch,
             controls: receipt.controls.to_string(),
             treatment: receipt.treatment,
+            voted: receipt.voted,
             budget: receipt.budget,
             boot: boot_words(receipt.boot),
             index: receipt.index,
@@ -59,6 +61,12 @@ impl fmt::Display for Fields {
         writeln!(f, "epoch: {}", self.epoch)?;
         writeln!(f, "controls: {}", self.controls)?;
         writeln!(f, "treatment: {treated}")?;
+        if self.voted {
+            writeln!(
+                f,
+                "voted: rows may be those of other members of an ensemble than the model named here"
+            )?;
+        }
         writeln!(f, "left of the allowances: {}", budget(&self.budget))?;
         writeln!(f, "boot: {}", self.boot)?;
         writeln!(f, "number: {index}")?;

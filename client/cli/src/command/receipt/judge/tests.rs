@@ -96,6 +96,7 @@ fn past() -> Past {
         epoch: 3,
         controls: claims.controls,
         treatment: Some(Treatment::LABEL_ONLY),
+        voted: false,
         budget: Budget::default(),
         boot: claims.boot,
         index: Some(1),
