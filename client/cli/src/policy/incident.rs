@@ -174,10 +174,10 @@ impl Incident {
                 *treatment = Treatment::LABEL_ONLY;
             }
         }
-        for rule in draft.routes.values_mut().flatten() {
-            if let Target::Ensemble(ensemble) = &mut rule.target
-                && ensemble.members.iter().any(touched)
-            {
+        // All of a route, or its disagreement would lead to finer answers than its roles now get.
+        let rules = draft.routes.iter_mut().filter(|(route, _)| leads(route)).flat_map(|(_, rules)| rules);
+        for rule in rules {
+            if let Target::Ensemble(ensemble) = &mut rule.target {
                 ensemble.stricter = Treatment::LABEL_ONLY;
             }
         }

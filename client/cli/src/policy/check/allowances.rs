@@ -58,21 +58,15 @@ fn keys(draft: &mut Draft) {
 
 /// The allowances of a role that a key states and exceeds.
 fn loosened(own: &Limits, role: &Limits) -> Vec<&'static str> {
-    let more = |own: Option<u64>, role: Option<u64>| own.zip(role).is_some_and(|(own, role)| own > role);
-    let allowances = [
-        ("rate", own.rate.zip(role.rate).is_some_and(|(own, role)| is_faster(own, role))),
-        ("rows_per_day", more(own.rows_per_day, role.rows_per_day)),
-        ("rows", more(own.rows, role.rows)),
-        ("bits_per_day", more(own.bits_per_day, role.bits_per_day)),
-        ("bits", more(own.bits, role.bits)),
+    let none = Limits::NONE;
+    let each = [
+        ("rate", Limits { rate: own.rate, ..none }),
+        ("rows_per_day", Limits { rows_per_day: own.rows_per_day, ..none }),
+        ("rows", Limits { rows: own.rows, ..none }),
+        ("bits_per_day", Limits { bits_per_day: own.bits_per_day, ..none }),
+        ("bits", Limits { bits: own.bits, ..none }),
     ];
-    allowances.into_iter().filter(|(_, more)| *more).map(|(name, _)| name).collect()
-}
-
-/// More rows in the same time, or at once.
-fn is_faster(own: Rate, role: Rate) -> bool {
-    let in_time = |rows: u64, per_ms: u64| u128::from(rows) * u128::from(per_ms);
-    own.burst > role.burst || in_time(own.rows, role.per_ms) > in_time(role.rows, own.per_ms)
+    each.into_iter().filter(|(_, own)| !own.is_within(role)).map(|(name, _)| name).collect()
 }
 
 /// A quota that the rate can never reach limits nothing.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use strongroom_attestation::release::{Coarseness, Ensemble, Operation, RouteRule, Target, Treatment};
+use strongroom_attestation::release::{Ensemble, Target, Treatment};
 use strongroom_proto::name::Name;
 
 use crate::policy::compile::Draft;
@@ -14,7 +14,7 @@ pub(super) fn judge(draft: &mut Draft) {
             let Target::Ensemble(ensemble) = &rule.target else { continue };
             let at = format!("rule {} of route {route}", at + 1);
             members(&at, ensemble, &mut draft.findings);
-            for role in finer(draft, &route, rule, &ensemble.stricter) {
+            for role in finer(draft, &route, &ensemble.stricter) {
                 let what =
                     format!("{at}: where the models disagree, role {role} gets finer answers than otherwise");
                 let remedy = "choose as stricter what is at least as coarse as the treatment of each role, or label_only";
@@ -32,55 +32,10 @@ fn members(at: &str, ensemble: &Ensemble, findings: &mut Findings) {
     }
 }
 
-/// Roles that may ask the route by this rule, and whose own treatment is coarser.
-fn finer(draft: &Draft, route: &Name, rule: &RouteRule, stricter: &Treatment) -> Vec<Name> {
-    let asks = draft.controls.roles.iter().filter(|(name, role)| {
-        role.operations.contains(&Operation::Infer) && (rule.roles.is_empty() || rule.roles.contains(*name))
-    });
-    let treated = asks.filter_map(|(name, role)| Some((name, role.models.get(route)?)));
-    treated.filter(|(_, own)| is_finer(stricter, own)).map(|(name, _)| name.clone()).collect()
-}
-
-fn is_finer(stricter: &Treatment, own: &Treatment) -> bool {
-    if stricter.coarseness() == Coarseness::LabelOnly {
-        return false;
-    }
-    let more_decimals = stricter.decimals.zip(own.decimals).is_some_and(|(stricter, own)| stricter > own);
-    let less_noise = own.noise.is_some_and(|own| stricter.noise.is_none_or(|stricter| stricter < own));
-    stricter.coarseness() < own.coarseness() || more_decimals || less_noise
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_way_to_be_finer() {
-        let rounded = |decimals, noise| Treatment { decimals: Some(decimals), noise, ..Treatment::EXACT };
-        let noisy = |noise| Treatment { noise: Some(noise), ..Treatment::EXACT };
-        let (exact, label) = (Treatment::EXACT, Treatment::LABEL_ONLY);
-        for (stricter, own) in [
-            (exact, label),
-            (exact, rounded(2, None)),
-            (rounded(2, None), label),
-            (rounded(3, None), rounded(2, None)),
-            (exact, noisy(0.1)),
-            (noisy(0.1), noisy(0.2)),
-            (rounded(2, None), noisy(0.1)),
-            (rounded(1, Some(0.1)), rounded(2, Some(0.2))),
-        ] {
-            assert!(is_finer(&stricter, &own), "{stricter:?} {own:?}");
-        }
-        for (stricter, own) in [
-            (label, noisy(0.1)),
-            (label, label),
-            (exact, exact),
-            (rounded(2, None), exact),
-            (rounded(2, None), rounded(2, None)),
-            (rounded(2, Some(0.2)), rounded(3, Some(0.2))),
-            (noisy(0.2), noisy(0.1)),
-        ] {
-            assert!(!is_finer(&stricter, &own), "{stricter:?} {own:?}");
-        }
-    }
+/// Roles whose own treatment of the route is coarser, whether or not the rule is for them: what the public controls
+/// say of a role holds without a look at the private rules.
+fn finer(draft: &Draft, route: &Name, stricter: &Treatment) -> Vec<Name> {
+    let roles = draft.controls.roles.iter();
+    let treated = roles.filter_map(|(name, role)| Some((name, role.models.get(route)?)));
+    treated.filter(|(_, own)| !stricter.is_no_finer_than(own)).map(|(name, _)| name.clone()).collect()
 }

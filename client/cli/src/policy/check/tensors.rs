@@ -48,6 +48,11 @@ fn declared(facts: &ModelFacts, output: &TensorSpec, kind: OutputKind, findings:
             format!("{shown}: numbers with fractions are declared as label, and would leave as they are"),
             "declare it as probabilities or logits, or leave it as values",
         ),
+        OutputKind::Probabilities | OutputKind::Logits if !output.dtype.is_float() => findings.error(
+            "scores-type",
+            format!("{shown}: numbers without fractions are declared as scores"),
+            "declare it as label, or leave it as values",
+        ),
         OutputKind::Probabilities | OutputKind::Logits if is_single(facts, output) => findings.error(
             "scores-width",
             format!("{shown}: a single column has no winner"),
@@ -57,12 +62,12 @@ fn declared(facts: &ModelFacts, output: &TensorSpec, kind: OutputKind, findings:
     }
 }
 
-/// Whether rows along the last dimension have one element.
+/// Whether rows along the last dimension have no second element.
 fn is_single(facts: &ModelFacts, output: &TensorSpec) -> bool {
     match output.shape.last() {
-        Some(Dim::Fixed(columns)) => *columns == 1,
-        Some(Dim::Symbol(symbol)) => facts.interface.symbols.get(symbol).is_some_and(|range| range.max == 1),
-        None => false,
+        Some(Dim::Fixed(columns)) => *columns <= 1,
+        Some(Dim::Symbol(symbol)) => facts.interface.symbols.get(symbol).is_some_and(|range| range.max <= 1),
+        None => true,
     }
 }
 

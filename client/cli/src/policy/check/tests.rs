@@ -106,7 +106,6 @@ fn a_plain_policy_has_no_findings() {
 #[test]
 fn each_rule_is_broken_and_kept() {
     const BOTH: &str = "[\"fraud\", \"scorer\"]";
-    const RULE: &str = "[[route.r.rule]]\nroles = [\"other\"]";
     const CATCH: &str = "[[route.r.rule]]\nmodel = \"fraud\"\n";
     let plain = |from: &str, to: &str| PLAIN.replace(from, to);
     let cases: Vec<(&str, String, String)> = vec![
@@ -262,6 +261,11 @@ fn each_rule_is_broken_and_kept() {
             format!("{PLAIN}transforms.X = [{{ smooth = {{ window = 3, axis = 1 }} }}]\n"),
         ),
         (
+            "scores-type",
+            treated("fraud", "logits = [\"label\"]", "detail = \"label_only\""),
+            treated("fraud", "logits = [\"probabilities\"]", "detail = \"label_only\""),
+        ),
+        (
             "ensemble-twice",
             ensemble("label_only", "t", "", "[\"fraud\", \"scorer\", \"fraud\"]"),
             ensemble("label_only", "t", "", "[\"fraud\", \"scorer\"]"),
@@ -273,13 +277,13 @@ fn each_rule_is_broken_and_kept() {
         ),
         (
             "stricter-finer",
-            ensemble("t", "exact", "decimals = 2", BOTH),
-            // The rule is for another role.
-            ensemble("t", "exact", "decimals = 2", BOTH).replacen(
-                "[[route.r.rule]]",
-                &format!("[role.other]\n{RULE}"),
-                1,
-            ),
+            ensemble("t", "exact", "top_k = 1\nclamp = { min = 0, max = 1 }", BOTH),
+            ensemble("t", "label_only", "top_k = 1\nclamp = { min = 0, max = 1 }", BOTH),
+        ),
+        (
+            "stricter-finer",
+            ensemble("t", "exact", "noise = 0.1", BOTH),
+            ensemble("exact", "t", "noise = 0.1", BOTH),
         ),
         ("key-loosens", keyed("rate = { rows = 101 }"), keyed("rate = { rows = 100 }")),
         ("key-loosens", keyed("rate = { rows = 9, burst = 101 }"), keyed("rate = { rows = 9, burst = 100 }")),
@@ -364,7 +368,7 @@ fn scores_have_two_columns_at_least() {
     };
     let single = [rows.clone(), Dim::Fixed(1)];
     let logits = PLAIN.replace("probabilities =", "logits =");
-    assert!(found(PLAIN, &single) && found(&logits, &single));
+    assert!(found(PLAIN, &single) && found(&logits, &single) && found(PLAIN, &[]));
     assert!(!found(PLAIN, &[rows.clone(), Dim::Fixed(2)]) && !found(PLAIN, &[Dim::Fixed(1), rows]));
     let values = PLAIN.replace("probabilities = [\"probabilities\"]\n", "");
     assert!(!found(&values, &single), "values may have any shape");
