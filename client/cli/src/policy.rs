@@ -82,6 +82,11 @@ impl KeyGrant {
     pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
+
+    /// The key.
+    pub(crate) const fn key(&self) -> ApiKeyDigest {
+        self.key
+    }
 }
 
 impl Policy {
@@ -110,6 +115,11 @@ impl Policy {
     /// The audit key that the policy names.
     pub(crate) fn audit_key(&self) -> Option<&AuditPublicKey> {
         self.audit_key.as_ref()
+    }
+
+    /// The keys that it lists.
+    pub(crate) fn keys(&self) -> BTreeSet<ApiKeyDigest> {
+        self.file.key.iter().filter_map(|key| digest(&key.sha256).ok()).collect()
     }
 
     /// The measures that the policy states itself.
@@ -173,4 +183,9 @@ pub(crate) fn digest(text: &str) -> std::result::Result<ApiKeyDigest, String> {
     sha256(text)
         .map(ApiKeyDigest::new)
         .ok_or_else(|| "an API key's SHA-256 has 64 hexadecimal digits".to_owned())
+}
+
+/// By what people tell keys apart: the first 16 digits of the SHA-256.
+pub(crate) fn first_digits(key: &ApiKeyDigest) -> String {
+    hex::encode(key.as_bytes()).chars().take(16).collect()
 }

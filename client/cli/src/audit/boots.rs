@@ -14,6 +14,8 @@ use super::{KmsCall, Seen};
 /// The count.
 #[derive(Serialize)]
 pub(crate) struct Boots {
+    /// Boots of which either shows, each once.
+    pub(crate) boots: usize,
     /// Enclaves that got a key from KMS.
     pub(crate) with_keys: usize,
     /// Enclaves that kept a log.
@@ -42,10 +44,17 @@ pub(crate) fn count(logs: &[Seen], calls: &[KmsCall], images: &[Pcr]) -> Boots {
     for call in ours.iter().filter(|call| !call.refused) {
         *calls.entry(&call.module_id).or_default() += 1;
     }
-    let logged: BTreeSet<&str> = logs.iter().map(|log| log.module_id.as_str()).collect();
+    let booted = booted(logs);
+    let logged: BTreeSet<&str> = booted.keys().copied().collect();
     compare(&calls, &logged, &mut findings);
-    shared(logs, &mut findings);
-    Boots { with_keys: calls.len(), with_log: logged.len(), findings: findings.0 }
+    let again = again(&booted, &mut findings);
+    let enclaves: BTreeSet<&str> = logged.iter().chain(calls.keys()).copied().collect();
+    Boots {
+        boots: enclaves.len() + again,
+        with_keys: calls.len(),
+        with_log: logged.len(),
+        findings: findings.0,
+    }
 }
 
 fn compare(calls: &BTreeMap<&str, usize>, logged: &BTreeSet<&str>, findings: &mut Findings) {
@@ -66,21 +75,29 @@ fn compare(calls: &BTreeMap<&str, usize>, logged: &BTreeSet<&str>, findings: &mu
     }
 }
 
-/// One enclave boots once. A second boot of its module would be one whose keys came by one call.
-fn shared(logs: &[Seen], findings: &mut Findings) {
-    let mut boots: BTreeMap<&str, BTreeSet<[u8; 16]>> = BTreeMap::new();
+/// Boots by the enclave that their logs name.
+fn booted(logs: &[Seen]) -> BTreeMap<&str, BTreeSet<[u8; 16]>> {
+    let mut booted: BTreeMap<&str, BTreeSet<[u8; 16]>> = BTreeMap::new();
     for log in logs {
-        boots.entry(&log.module_id).or_default().insert(*log.id.boot().as_bytes());
+        booted.entry(&log.module_id).or_default().insert(*log.id.boot().as_bytes());
     }
-    for (module, boots) in boots.into_iter().filter(|(_, boots)| boots.len() > 1) {
+    booted
+}
+
+/// One enclave boots once. A second boot of its module would be one whose keys came by one call: how many there are.
+fn again(booted: &BTreeMap<&str, BTreeSet<[u8; 16]>>, findings: &mut Findings) -> usize {
+    let mut again = 0;
+    for (module, boots) in booted.iter().filter(|(_, boots)| boots.len() > 1) {
         findings.note("kms", None, format!("{} boots name the enclave {module}", boots.len()));
+        again += boots.len() - 1;
     }
+    again
 }
 
 impl Boots {
     /// The bound on what was let out in total.
     pub(crate) fn words(&self) -> String {
-        let boots = self.with_keys.max(self.with_log);
+        let boots = self.boots;
         format!(
             "{boots} boots, replicas included: in total at most {boots} times the allowance of one boot was let out \
              (allowance × boots × replicas)"
@@ -131,6 +148,16 @@ mod tests {
                 .any(|f| f.level == Level::Note && f.detail.contains("enclave b kept a log"))
         );
         assert!(boots.findings.iter().any(|f| f.detail.starts_with("2 calls of other images")));
-        assert!(boots.words().starts_with("2 boots"));
+        assert_eq!(boots.boots, 3, "a with both, b with a log alone, c with keys alone");
+        assert!(boots.words().starts_with("3 boots") && boots.words().contains("at most 3 times"));
+    }
+
+    #[test]
+    fn a_further_boot_of_an_enclave_counts_and_a_further_log_of_a_boot_does_not() {
+        let next = Seen { id: LogId::new(BootId::new([1; 16]), 1), ..seen(1, "a") };
+        let logs = [seen(1, "a"), next, seen(2, "a"), seen(3, "a")];
+        let boots = count(&logs, &[call("a", 1, "d"), call("c", 1, "d")], &[Pcr::new([1; 48])]);
+        assert_eq!((boots.boots, boots.with_keys, boots.with_log), (4, 2, 1));
+        assert!(boots.findings.iter().any(|f| f.detail == "3 boots name the enclave a"));
     }
 }

@@ -267,6 +267,33 @@ fn copies_of_two_hosts_are_judged_as_one_and_their_differences_show() {
 }
 
 #[test]
+fn a_log_that_goes_on_in_a_new_file_is_whole_with_the_old_one_and_not_without() {
+    let owner = owner();
+    let first = boot(1, 8, &owner, None);
+    let next = boot(2, 4, &owner, Some(first.end.clone()));
+    // Record 3 is handed over to both: the host had kept it when it stopped, and had not said so.
+    let number = |line: &Value| line["number"].as_u64().or_else(|| Some(line["records"].as_u64()? - 1));
+    let within =
+        |line: &Value, numbers: std::ops::Range<u64>| number(line).is_none_or(|at| numbers.contains(&at));
+    let mut old = first.lines();
+    old.retain(|line| within(line, 0..4));
+    let mut new = first.lines();
+    new.retain(|line| within(line, 3..8));
+    new.extend(next.lines());
+    let judged = |copies: &[&Vec<Value>]| {
+        let copies = copies.iter().map(|lines| source(lines)).collect();
+        let accept = |_: &_, _: &_| -> Result<String, Refused> { Ok("m".to_owned()) };
+        let judged = judge(&Source::Several(copies), &with_key(&owner), &accept).unwrap();
+        let failed = |f: &Finding| matches!(f.level, Level::Fail(_)).then_some(f.id);
+        judged.findings.iter().filter_map(failed).collect::<Vec<_>>()
+    };
+    assert_eq!(judged(&[&old, &new]), [""; 0]);
+    assert_eq!(judged(&[&new, &old]), [""; 0]);
+    assert_eq!(judged(&[&new]), ["gap"]);
+    assert_eq!(judged(&[&next.lines()]), ["missing-log"]);
+}
+
+#[test]
 fn a_cut_tail_shows_by_a_checkpoint_a_head_or_a_receipt_and_by_nothing_else() {
     let owner = owner();
     let log = boot(1, 10, &owner, None);

@@ -6,6 +6,8 @@
 
 mod acknowledge;
 mod change;
+mod lift;
+mod rollback;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,6 +21,7 @@ use crate::limits::{DEFAULT_ACKNOWLEDGE_SECONDS, MAX_ACKNOWLEDGE_SECONDS};
 use crate::{files, output, owner, trust};
 use acknowledge::Acknowledged;
 pub(crate) use change::Change;
+use change::Next;
 
 /// The file of a host's store that holds its release.
 const RELEASE_FILE: &str = "release.bundle";
@@ -76,7 +79,9 @@ pub(crate) async fn run(change: Change) -> Result<()> {
     let newest = history.newest(deployment)?;
     let newest = newest
         .ok_or_else(|| CliError::usage("the history holds no release: make one with `release --history`"))?;
-    let mut record = change.applied(&newest, |epoch| history.record(deployment, epoch), owner::now())?;
+    let Next { mut record, notes } =
+        change.applied(&newest, |epoch| history.record(deployment, epoch), owner::now())?;
+    notes.iter().for_each(|line| output::note(line));
     record.epoch = newest.epoch + 1;
     record.made_at_ms = owner::now();
     record.why = format!("incident {change}");

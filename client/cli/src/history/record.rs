@@ -1,5 +1,7 @@
 //! Everything that one release was made of, but for keys.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use strongroom_attestation::release::ReleasedModel;
 use strongroom_attestation::{ImagePcrs, UnixMillis};
@@ -7,6 +9,7 @@ use strongroom_proto::name::{Name, PackageId};
 use strongroom_seal::digest::ModelDigest;
 use strongroom_seal::model::{Interface, Schema};
 use strongroom_seal::package::ModelManifest;
+use strongroom_seal::secret::ApiKeyDigest;
 
 use crate::error::{CliError, Result};
 use crate::policy::incident::Incident;
@@ -90,6 +93,14 @@ impl Record {
     /// API keys of the command line.
     pub(crate) fn grants(&self) -> Result<Vec<KeyGrant>> {
         self.grants.iter().map(|grant| grant.parse().map_err(CliError::Usage)).collect()
+    }
+
+    /// Every API key that it lists, blocked ones too.
+    pub(crate) fn keys(&self) -> Result<BTreeSet<ApiKeyDigest>> {
+        let granted = self.grants()?;
+        let mut keys = self.policy()?.keys();
+        keys.extend(granted.iter().map(KeyGrant::key));
+        Ok(keys)
     }
 
     /// The policy with its audit key.

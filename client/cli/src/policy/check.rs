@@ -5,6 +5,7 @@
 
 mod access;
 mod allowances;
+mod ensembles;
 mod tensors;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use super::file::PolicyFile;
 pub(super) fn judge(file: &PolicyFile, draft: &mut Draft, given: Circumstances<'_>) {
     treatments::judge(draft, given.models);
     tensors::judge(draft, given.models.unwrap_or_default());
+    ensembles::judge(draft);
     allowances::judge(draft, given.models);
     access::judge(file, draft, given.now);
     if draft.audit_key.is_none() {

@@ -70,6 +70,21 @@ impl Incident {
         *self == Self::default()
     }
 
+    /// The keys that are not accepted.
+    pub(crate) fn blocked(&self) -> BTreeSet<ApiKeyDigest> {
+        self.blocked_keys.iter().filter_map(|key| digest(key).ok()).collect()
+    }
+
+    /// Ends block and freeze of a key, and says whether there was one.
+    pub(crate) fn take_key(&mut self, key: &str) -> bool {
+        // A policy may state digests in upper case.
+        let other = |stated: &String| !stated.eq_ignore_ascii_case(key);
+        let before = self.blocked_keys.len() + self.frozen_keys.len();
+        self.blocked_keys.retain(other);
+        self.frozen_keys.retain(|stated, _| other(stated));
+        before != self.blocked_keys.len() + self.frozen_keys.len()
+    }
+
     /// The measures of both; of two freezes the longer one.
     pub(crate) fn join(&mut self, other: &Self) {
         self.blocked_keys.extend(other.blocked_keys.iter().cloned());
@@ -159,10 +174,10 @@ impl Incident {
                 *treatment = Treatment::LABEL_ONLY;
             }
         }
-        for rule in draft.routes.values_mut().flatten() {
-            if let Target::Ensemble(ensemble) = &mut rule.target
-                && ensemble.members.iter().any(touched)
-            {
+        // All of a route, or its disagreement would lead to finer answers than its roles now get.
+        let rules = draft.routes.iter_mut().filter(|(route, _)| leads(route)).flat_map(|(_, rules)| rules);
+        for rule in rules {
+            if let Target::Ensemble(ensemble) = &mut rule.target {
                 ensemble.stricter = Treatment::LABEL_ONLY;
             }
         }

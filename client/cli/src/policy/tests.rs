@@ -202,6 +202,38 @@ fn measures_only_take_away() {
 }
 
 #[test]
+fn labels_alone_reach_every_rule_of_a_route_that_leads_to_the_model() {
+    let key = "ab".repeat(32);
+    let policy = |incident: &str| {
+        let text = format!(
+            r#"
+            [role.analyst]
+            models = {{ r = "exact" }}
+            [[key]]
+            sha256 = "{key}"
+            role = "analyst"
+            [[route.r.rule]]
+            field = "amount"
+            ensemble = ["minilm", "other"]
+            disagreement = 0.5
+            stricter = "exact"
+            [[route.r.rule]]
+            model = "fraud"
+            {incident}
+            "#
+        );
+        let policy = Policy::parse(&text, None).unwrap();
+        let models = facts(&["fraud", "minilm", "other"]);
+        let given = Circumstances { grants: &[], models: Some(&models), now: UnixMillis::new(1) };
+        policy.parts(policy.incident(), given, StateKey::take(&mut [1; 32]))
+    };
+    assert!(policy("").is_ok());
+    let (_, private) = policy("[incident]\nlabel_only = [\"fraud\"]").unwrap();
+    let target = &private.routes.get(&name("r")).unwrap().first().unwrap().target;
+    assert!(matches!(target, Target::Ensemble(e) if e.stricter == Treatment::LABEL_ONLY));
+}
+
+#[test]
 fn a_hundred_thousand_keys_compile_quickly() {
     let mut text = String::from("[role.analyst]\n[organisation.acme]\n");
     for at in 0..100_000 {

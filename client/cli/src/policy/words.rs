@@ -76,7 +76,7 @@ fn role(role: &RoleControls) -> Value {
         .map(|(name, treated)| format!("answers of {name}: {}", treatment(treated)))
         .collect();
     json!({ "may": may, "answers": if models.is_empty() { json!("none") } else { json!(models) },
-            "each key, unless the private part says otherwise": limits(&role.limits) })
+            "each key at most, and less where the private part says so": limits(&role.limits) })
 }
 
 /// Allowances in words.
@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(role["may"], "infer");
         assert!(role["answers"][0].as_str().unwrap().starts_with("answers of fraud: "), "{role}");
         assert_eq!(
-            role["each key, unless the private part says otherwise"],
+            role["each key at most, and less where the private part says so"],
             "100 rows a second, 200 at once after a pause, 10000 rows a day (UTC); per boot: in total at most that × boots × replicas"
         );
         assert_eq!(said["rate"], "the whole enclave: 100 rows in 10 s, 100 at once after a pause");

@@ -114,3 +114,31 @@ fn an_incident_needs_a_history_and_somewhere_to_go() {
     }
     assert!(!folder.path().join("release.bundle").exists());
 }
+
+#[test]
+fn lift_without_a_measure_lists_those_in_force_and_uses_no_epoch() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| text(&folder.path().join(name)).to_owned();
+    assert_eq!(strongroom(&["keygen", "--out", text(folder.path())]).code, 0);
+    let (key, charter, history) = (path("owner.pem"), path("charter.cose"), path("history"));
+    let made =
+        strongroom(&["charter", "--deployment", "d", "--key", &key, "--kms-key", KMS_KEY, "--out", &charter]);
+    assert_eq!(made.code, 0, "{}", made.err);
+    std::fs::create_dir(&history).unwrap();
+    std::fs::set_permissions(&history, PermissionsExt::from_mode(0o700)).unwrap();
+    let record = serde_json::json!({
+        "deployment": "d", "epoch": 3, "made_at_ms": 1, "why": "incident lockdown", "valid_days": 7, "images": [],
+        "models": [], "grants": [], "policy": "", "audit_key": null,
+        "incident": { "label_only": ["fraud"], "lockdown": true },
+    });
+    std::fs::write(folder.path().join("history/3.release.json"), record.to_string()).unwrap();
+    let owner = ["--charter", &charter, "--key", &key, "--kms-key", KMS_KEY, "--history", &history];
+    for wrong in [["incident", "lift"].as_slice(), &["incident", "lift", "--model", "other"]] {
+        let ran = strongroom(&[wrong, &owner, &["--out", &path("release.bundle")]].concat());
+        assert_eq!(ran.code, 2, "{wrong:?}: {}", ran.err);
+        assert!(ran.err.contains("lockdown: nobody may infer"), "{}", ran.err);
+        assert!(ran.err.contains("labels alone of fraud"), "{}", ran.err);
+    }
+    assert!(!folder.path().join("history/4.release.json").exists());
+    assert!(!folder.path().join("release.bundle").exists());
+}

@@ -6,6 +6,8 @@ use strongroom_attestation::UnixMillis;
 use strongroom_proto::name::Name;
 
 use super::Common;
+use super::lift::Ended;
+use super::rollback;
 use crate::error::{CliError, Result};
 use crate::history::Record;
 use crate::policy::incident::{Incident, Until};
@@ -20,12 +22,12 @@ pub(crate) enum Change {
     LabelOnly(Box<LabelOnly>),
     /// Do not serve models, organisations or keys for a time
     Freeze(Box<Freeze>),
-    /// Go back to the models, policy and images of an earlier epoch; measures stay in force
+    /// Go back to the models, policy and images of an earlier epoch; measures stay in force, and keys revoked since stay out
     Rollback(Box<Rollback>),
     /// Let nobody infer
     Lockdown(Box<Plain>),
-    /// End all measures
-    Lift(Box<Plain>),
+    /// End measures
+    Lift(Box<Lift>),
 }
 
 /// Arguments of `block`.
@@ -85,6 +87,18 @@ pub(crate) struct Rollback {
     /// The epoch whose content is released again
     #[arg(long, value_name = "EPOCH")]
     to: u64,
+    /// Accept keys again that a later release has left out
+    #[arg(long)]
+    readmit: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Arguments of `lift`.
+#[derive(clap::Args)]
+pub(crate) struct Lift {
+    #[command(flatten)]
+    ended: Ended,
     #[command(flatten)]
     common: Common,
 }
@@ -101,9 +115,15 @@ pub(super) enum Applied {
     Block(Vec<String>),
     LabelOnly(Vec<Name>),
     Freeze { models: Vec<Name>, organisations: Vec<Name>, keys: Vec<String>, end: End },
-    Rollback(u64),
+    Rollback { to: u64, readmit: bool },
     Lockdown,
-    Lift,
+    Lift(Ended),
+}
+
+/// The next release but for its epoch, and what its maker is told on stderr.
+pub(super) struct Next {
+    pub(super) record: Record,
+    pub(super) notes: Vec<String>,
 }
 
 /// When a freeze ends.
@@ -118,9 +138,9 @@ impl Change {
         match self {
             Self::Block(args) => (Applied::Block(args.keys.key_sha256), args.common),
             Self::LabelOnly(args) => (Applied::LabelOnly(args.model), args.common),
-            Self::Rollback(args) => (Applied::Rollback(args.to), args.common),
+            Self::Rollback(args) => (Applied::Rollback { to: args.to, readmit: args.readmit }, args.common),
             Self::Lockdown(args) => (Applied::Lockdown, args.common),
-            Self::Lift(args) => (Applied::Lift, args.common),
+            Self::Lift(args) => (Applied::Lift(args.ended), args.common),
             Self::Freeze(args) => {
                 let Freeze {
                     model: models,
@@ -138,22 +158,29 @@ impl Change {
 }
 
 impl Applied {
-    /// The record of the next release, but for its epoch.
+    /// The next release.
     pub(super) fn applied(
         &self,
         newest: &Record,
         earlier: impl FnOnce(u64) -> Result<Record>,
         now: UnixMillis,
-    ) -> Result<Record> {
-        let mut record = match self {
-            Self::Rollback(epoch) if *epoch >= newest.epoch => {
-                return Err(CliError::usage(format!("epoch {epoch} is not earlier than {}", newest.epoch)));
+    ) -> Result<Next> {
+        match self {
+            Self::Rollback { to, .. } if *to >= newest.epoch => {
+                Err(CliError::usage(format!("epoch {to} is not earlier than {}", newest.epoch)))
             }
-            // Whoever was blocked stays blocked: old content is no pardon.
-            Self::Rollback(epoch) => Record { incident: newest.incident.clone(), ..earlier(*epoch)? },
-            _ => newest.clone(),
-        };
-        let incident = &mut record.incident;
+            Self::Rollback { to, readmit } => rollback::to(earlier(*to)?, newest, *readmit),
+            Self::Lift(ended) => ended.applied(newest),
+            _ => {
+                let mut record = newest.clone();
+                self.add(&mut record.incident, now);
+                Ok(Next { record, notes: Vec::new() })
+            }
+        }
+    }
+
+    /// Adds the measure to those in force.
+    fn add(&self, incident: &mut Incident, now: UnixMillis) {
         match self {
             Self::Block(keys) => incident.blocked_keys.extend(keys.iter().cloned()),
             Self::LabelOnly(models) if models.is_empty() => drop(incident.label_only.insert("*".to_owned())),
@@ -168,11 +195,9 @@ impl Applied {
                 };
                 incident.join(&frozen);
             }
-            Self::Rollback(_) => {}
             Self::Lockdown => incident.lockdown = true,
-            Self::Lift => *incident = Incident::default(),
+            Self::Rollback { .. } | Self::Lift(_) => {}
         }
-        Ok(record)
     }
 }
 
@@ -191,15 +216,15 @@ impl fmt::Display for Applied {
             Self::Block(_) => f.write_str("block"),
             Self::LabelOnly(_) => f.write_str("label-only"),
             Self::Freeze { .. } => f.write_str("freeze"),
-            Self::Rollback(epoch) => write!(f, "rollback to {epoch}"),
+            Self::Rollback { to, .. } => write!(f, "rollback to {to}"),
             Self::Lockdown => f.write_str("lockdown"),
-            Self::Lift => f.write_str("lift"),
+            Self::Lift(_) => f.write_str("lift"),
         }
     }
 }
 
 /// A digest in lower case, as it is compared and kept.
-fn key(text: &str) -> std::result::Result<String, String> {
+pub(super) fn key(text: &str) -> std::result::Result<String, String> {
     policy::digest(text).map(|key| hex::encode(key.as_bytes()))
 }
 
@@ -216,13 +241,13 @@ mod tests {
     }
 
     fn apply(change: &Applied, newest: &Record) -> Record {
-        change.applied(newest, |epoch| Ok(record(epoch, "old")), UnixMillis::new(1000)).unwrap()
+        change.applied(newest, |epoch| Ok(record(epoch, "# old")), UnixMillis::new(1000)).unwrap().record
     }
 
     #[test]
     fn each_measure_changes_what_it_says_and_adds_to_earlier_ones() {
         let key = "ab".repeat(32);
-        let blocked = apply(&Applied::Block(vec![key.clone()]), &record(3, "new"));
+        let blocked = apply(&Applied::Block(vec![key.clone()]), &record(3, "# new"));
         assert_eq!(blocked.incident.lines(), [format!("key {key} blocked")]);
         let labels = apply(&Applied::LabelOnly(vec!["fraud".parse().unwrap()]), &blocked);
         assert_eq!(labels.incident.lines().len(), 2);
@@ -242,18 +267,16 @@ mod tests {
         );
         assert_eq!(frozen.incident.lines().len(), 4);
         assert!(apply(&Applied::Lockdown, &frozen).incident.lockdown);
-        assert!(apply(&Applied::Lift, &frozen).incident.is_none());
     }
 
     #[test]
     fn old_content_comes_back_and_a_blocked_key_does_not() {
-        let newest = apply(&Applied::Block(vec!["ab".repeat(32)]), &record(3, "new"));
-        let back = apply(&Applied::Rollback(2), &newest);
-        assert_eq!((back.policy.as_str(), back.incident.blocked_keys.len()), ("old", 1));
+        let newest = apply(&Applied::Block(vec!["ab".repeat(32)]), &record(3, "# new"));
+        let to = |to| Applied::Rollback { to, readmit: true };
+        let back = apply(&to(2), &newest);
+        assert_eq!((back.policy.as_str(), back.incident.blocked_keys.len()), ("# old", 1));
         for later in [3, 4] {
-            assert!(
-                Applied::Rollback(later).applied(&newest, |_| Ok(record(1, "")), UnixMillis::new(1)).is_err()
-            );
+            assert!(to(later).applied(&newest, |_| Ok(record(1, "")), UnixMillis::new(1)).is_err());
         }
     }
 }

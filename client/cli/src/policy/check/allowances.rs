@@ -5,6 +5,7 @@ use strongroom_proto::name::Name;
 use strongroom_seal::model::Dim;
 
 use crate::policy::compile::{Draft, ModelFacts};
+use crate::policy::first_digits;
 
 const DAY_MS: u128 = 24 * 3600 * 1000;
 
@@ -39,6 +40,33 @@ pub(super) fn judge(draft: &mut Draft, known: Option<&[ModelFacts]>) {
     for (name, rate) in models {
         batch(draft, &format!("model {name}"), rate, &name, known);
     }
+    keys(draft);
+}
+
+/// Clients see the allowances of roles, so those of a key may only be tighter.
+fn keys(draft: &mut Draft) {
+    let Draft { controls, keys, findings, .. } = draft;
+    for key in keys {
+        let Some((own, role)) = key.limits.as_ref().zip(controls.roles.get(&key.role)) else { continue };
+        for allowance in loosened(own, &role.limits) {
+            let digits = first_digits(&key.key);
+            let what = format!("key {digits}: its {allowance} is larger than that of its role {}", key.role);
+            findings.error("key-loosens", what, "lower it, leave it out, or give the key a role of its own");
+        }
+    }
+}
+
+/// The allowances of a role that a key states and exceeds.
+fn loosened(own: &Limits, role: &Limits) -> Vec<&'static str> {
+    let none = Limits::NONE;
+    let each = [
+        ("rate", Limits { rate: own.rate, ..none }),
+        ("rows_per_day", Limits { rows_per_day: own.rows_per_day, ..none }),
+        ("rows", Limits { rows: own.rows, ..none }),
+        ("bits_per_day", Limits { bits_per_day: own.bits_per_day, ..none }),
+        ("bits", Limits { bits: own.bits, ..none }),
+    ];
+    each.into_iter().filter(|(_, own)| !own.is_within(role)).map(|(name, _)| name).collect()
 }
 
 /// A quota that the rate can never reach limits nothing.

@@ -1,7 +1,7 @@
 //! Names and shapes of inputs and outputs against the interfaces of sealed models.
 
-use strongroom_attestation::release::{ModelControls, Transform};
-use strongroom_seal::model::TensorSpec;
+use strongroom_attestation::release::{ModelControls, OutputKind, Transform};
+use strongroom_seal::model::{Dim, TensorSpec};
 
 use crate::policy::compile::{Draft, ModelFacts};
 use crate::policy::finding::Findings;
@@ -24,15 +24,50 @@ pub(super) fn judge(draft: &mut Draft, known: &[ModelFacts]) {
 }
 
 fn outputs(facts: &ModelFacts, controls: &ModelControls, findings: &mut Findings) {
-    for name in controls.outputs.keys() {
-        if !facts.interface.outputs.iter().any(|output| output.name == *name) {
-            let what = format!("model {} has no output '{}'", facts.name, name.escape_debug());
-            findings.error(
-                "tensor-unknown",
-                what,
-                "`strongroom inspect` of the sealed model lists its outputs",
-            );
+    for (name, kind) in &controls.outputs {
+        match facts.interface.outputs.iter().find(|output| output.name == *name) {
+            Some(output) => declared(facts, output, *kind, findings),
+            None => {
+                let what = format!("model {} has no output '{}'", facts.name, name.escape_debug());
+                findings.error(
+                    "tensor-unknown",
+                    what,
+                    "`strongroom inspect` of the sealed model lists its outputs",
+                );
+            }
         }
+    }
+}
+
+/// Whether an output can be what it is declared as.
+fn declared(facts: &ModelFacts, output: &TensorSpec, kind: OutputKind, findings: &mut Findings) {
+    let shown = format!("model {}, output '{}'", facts.name, output.name.escape_debug());
+    match kind {
+        OutputKind::Label if output.dtype.is_float() => findings.error(
+            "label-type",
+            format!("{shown}: numbers with fractions are declared as label, and would leave as they are"),
+            "declare it as probabilities or logits, or leave it as values",
+        ),
+        OutputKind::Probabilities | OutputKind::Logits if !output.dtype.is_float() => findings.error(
+            "scores-type",
+            format!("{shown}: numbers without fractions are declared as scores"),
+            "declare it as label, or leave it as values",
+        ),
+        OutputKind::Probabilities | OutputKind::Logits if is_single(facts, output) => findings.error(
+            "scores-width",
+            format!("{shown}: a single column has no winner"),
+            "export two columns, or leave it as values",
+        ),
+        _ => {}
+    }
+}
+
+/// Whether rows along the last dimension have no second element.
+fn is_single(facts: &ModelFacts, output: &TensorSpec) -> bool {
+    match output.shape.last() {
+        Some(Dim::Fixed(columns)) => *columns <= 1,
+        Some(Dim::Symbol(symbol)) => facts.interface.symbols.get(symbol).is_some_and(|range| range.max <= 1),
+        None => true,
     }
 }
 

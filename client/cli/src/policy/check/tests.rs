@@ -76,6 +76,21 @@ fn treated(model: &str, declared: &str, treatment: &str) -> String {
     )
 }
 
+/// A key with allowances of its own.
+fn keyed(allowances: &str) -> String {
+    PLAIN
+        .replace("rate =", "rows_per_day = 50\nbits = 7\nrate =")
+        .replace("[model.fraud]", &format!("{allowances}\n[model.fraud]"))
+}
+
+/// A route whose role and whose ensemble get these treatments.
+fn ensemble(role: &str, stricter: &str, treatment: &str, members: &str) -> String {
+    let rule =
+        format!("[[route.r.rule]]\nensemble = {members}\ndisagreement = 0.2\nstricter = \"{stricter}\"\n");
+    routed(&format!("{rule}[[route.r.rule]]\nmodel = \"fraud\"\n[treatment.t]\n{treatment}\n"))
+        .replace("r = \"label_only\"", &format!("r = \"{role}\""))
+}
+
 fn routed(rules: &str) -> String {
     format!("{PLAIN}[route.r]\n{rules}").replace("fraud = \"label_only\"", "r = \"label_only\"")
         + "[model.scorer]\nlogits = [\"logits\"]\n"
@@ -90,6 +105,7 @@ fn a_plain_policy_has_no_findings() {
 
 #[test]
 fn each_rule_is_broken_and_kept() {
+    const BOTH: &str = "[\"fraud\", \"scorer\"]";
     const CATCH: &str = "[[route.r.rule]]\nmodel = \"fraud\"\n";
     let plain = |from: &str, to: &str| PLAIN.replace(from, to);
     let cases: Vec<(&str, String, String)> = vec![
@@ -225,6 +241,11 @@ fn each_rule_is_broken_and_kept() {
         ),
         ("tensor-unknown", plain("[\"label\"]", "[\"lable\"]"), PLAIN.into()),
         (
+            "label-type",
+            treated("fraud", "label = [\"probabilities\"]", "detail = \"label_only\""),
+            treated("fraud", "label = [\"label\"]", "detail = \"label_only\""),
+        ),
+        (
             "tensor-unknown",
             format!("{PLAIN}transforms.x = [{{ clip = {{ min = 0, max = 1 }} }}]\n"),
             format!("{PLAIN}transforms.X = [{{ clip = {{ min = 0, max = 1 }} }}]\n"),
@@ -239,6 +260,42 @@ fn each_rule_is_broken_and_kept() {
             format!("{PLAIN}transforms.X = [{{ smooth = {{ window = 3, axis = 2 }} }}]\n"),
             format!("{PLAIN}transforms.X = [{{ smooth = {{ window = 3, axis = 1 }} }}]\n"),
         ),
+        (
+            "scores-type",
+            treated("fraud", "logits = [\"label\"]", "detail = \"label_only\""),
+            treated("fraud", "logits = [\"probabilities\"]", "detail = \"label_only\""),
+        ),
+        (
+            "ensemble-twice",
+            ensemble("label_only", "t", "", "[\"fraud\", \"scorer\", \"fraud\"]"),
+            ensemble("label_only", "t", "", "[\"fraud\", \"scorer\"]"),
+        ),
+        (
+            "stricter-finer",
+            ensemble("t", "exact", "decimals = 2", BOTH),
+            ensemble("t", "t", "decimals = 2", BOTH),
+        ),
+        (
+            "stricter-finer",
+            ensemble("t", "exact", "top_k = 1\nclamp = { min = 0, max = 1 }", BOTH),
+            ensemble("t", "label_only", "top_k = 1\nclamp = { min = 0, max = 1 }", BOTH),
+        ),
+        (
+            "stricter-finer",
+            ensemble("t", "exact", "noise = 0.1", BOTH),
+            ensemble("exact", "t", "noise = 0.1", BOTH),
+        ),
+        ("key-loosens", keyed("rate = { rows = 101 }"), keyed("rate = { rows = 100 }")),
+        ("key-loosens", keyed("rate = { rows = 9, burst = 101 }"), keyed("rate = { rows = 9, burst = 100 }")),
+        (
+            "key-loosens",
+            keyed("rate = { rows = 201, seconds = 2, burst = 9 }"),
+            keyed("rate = { rows = 200, seconds = 2, burst = 9 }"),
+        ),
+        ("key-loosens", keyed("rows_per_day = 51"), keyed("rows_per_day = 50")),
+        ("key-loosens", keyed("rows = 500\nbits = 8"), keyed("rows = 500\nbits = 7")),
+        // What the role does not state, a key may.
+        ("key-loosens", keyed("bits = 8"), keyed("bits_per_day = 8\nrows = 9000")),
         ("role-unlimited", plain("rate = { rows = 100 }\n", ""), PLAIN.into()),
         (
             "exact-bits",
@@ -296,6 +353,34 @@ fn each_rule_is_broken_and_kept() {
         );
         assert!(!rules(&kept).contains(&rule), "{:?} in\n{kept}", findings_of(&kept, &models()));
     }
+}
+
+#[test]
+fn scores_have_two_columns_at_least() {
+    let narrow = |shape: &[Dim]| {
+        let mut models = models();
+        models.first_mut().unwrap().interface.outputs.last_mut().unwrap().shape = shape.to_vec();
+        models
+    };
+    let rows = Dim::Symbol("rows".into());
+    let found = |text: &str, shape: &[Dim]| {
+        findings_of(text, &narrow(shape)).iter().any(|finding| finding.rule == "scores-width")
+    };
+    let single = [rows.clone(), Dim::Fixed(1)];
+    let logits = PLAIN.replace("probabilities =", "logits =");
+    assert!(found(PLAIN, &single) && found(&logits, &single) && found(PLAIN, &[]));
+    assert!(!found(PLAIN, &[rows.clone(), Dim::Fixed(2)]) && !found(PLAIN, &[Dim::Fixed(1), rows]));
+    let values = PLAIN.replace("probabilities = [\"probabilities\"]\n", "");
+    assert!(!found(&values, &single), "values may have any shape");
+}
+
+#[test]
+fn a_key_that_loosens_its_role_is_named_by_its_first_digits() {
+    let found = findings_of(&keyed("rows_per_day = 51\nbits = 8"), &models());
+    let found: Vec<_> = found.iter().filter(|finding| finding.rule == "key-loosens").collect();
+    assert_eq!(found.len(), 2, "one for each allowance");
+    let first = &found.first().unwrap().what;
+    assert_eq!(first, "key abababababababab: its rows_per_day is larger than that of its role analyst");
 }
 
 #[test]
