@@ -2,7 +2,6 @@
 
 use strongroom_attestation::release::{Coarseness, Limits, Operation, Rate};
 use strongroom_proto::name::Name;
-use strongroom_seal::model::Dim;
 
 use crate::policy::compile::{Draft, ModelFacts};
 use crate::policy::first_digits;
@@ -84,18 +83,11 @@ fn quota(draft: &mut Draft, who: &str, limits: &Limits) {
 /// A request larger than the burst never passes.
 fn batch(draft: &mut Draft, who: &str, rate: Rate, asked: &Name, known: Option<&[ModelFacts]>) {
     let largest = |facts: &&ModelFacts| draft.answering(asked).any(|model| *model == facts.name);
-    let largest = known.unwrap_or_default().iter().filter(largest).filter_map(rows).max();
+    let largest =
+        known.unwrap_or_default().iter().filter(largest).map(|facts| facts.interface.most_rows()).max();
     if let Some(rows) = largest.filter(|rows| *rows > rate.burst) {
         let what =
             format!("{who}: the burst is {} rows, and a request of {asked} may have {rows}", rate.burst);
         draft.findings.warning("burst-batch", what, "raise burst, or seal the model with a smaller --dim");
-    }
-}
-
-/// Rows of the largest request: the outermost dimension of the first input.
-fn rows(facts: &ModelFacts) -> Option<u64> {
-    match facts.interface.inputs.first()?.shape.first()? {
-        Dim::Fixed(rows) => Some(*rows),
-        Dim::Symbol(symbol) => facts.interface.symbols.get(symbol).map(|range| range.max),
     }
 }
