@@ -87,3 +87,23 @@ async fn controls_that_do_not_fit_a_model_are_not_released() {
     assert!(refused.is_err_and(|error| error.to_string().contains("Y")), "named by the command");
     assert_eq!(stage.status().await.unwrap().epoch, 1);
 }
+
+/// The model sees what a median of neighbours leaves of its input: an outlier between them goes.
+#[tokio::test]
+async fn inputs_are_smoothed_as_the_controls_say() {
+    let smooth = FRAUD.replace("model.fraud", "model.strict")
+        + "transforms.X = [{ smooth = { window = 3, axis = 1 } }]\n";
+    let stage = two_models("", FRAUD.to_owned() + &smooth + &key_entry(1, "")).await;
+    let caller = Caller::new(&stage, 1).await;
+    let rows = payments(10);
+    let median = |row: &[f32], at: usize| {
+        let mut around = row[at.saturating_sub(1)..(at + 2).min(row.len())].to_vec();
+        around.sort_unstable_by(f32::total_cmp);
+        around[(around.len() - 1) / 2]
+    };
+    let by_hand: Vec<Vec<f32>> =
+        rows.iter().map(|row| (0..row.len()).map(|at| median(row, at)).collect()).collect();
+    let smoothed = caller.infer("strict", &rows).await.probabilities();
+    assert_eq!(smoothed, caller.infer("fraud", &by_hand).await.probabilities());
+    assert_ne!(smoothed, caller.infer("fraud", &rows).await.probabilities());
+}

@@ -80,3 +80,23 @@ async fn noise_is_the_keys_own_and_lasts_over_boots() {
     stage.restart_enclave().await.unwrap();
     assert_eq!(six, noise(&stage, 6).await, "in another boot, too");
 }
+
+/// The bundled model's scores, taken for logits, so that they are not put back into 0 … 1.
+#[tokio::test]
+async fn logits_are_cut_to_their_clamp_and_the_winner_stays() {
+    let policy = FRAUD.replace("probabilities = ", "logits = ")
+        + "[treatment.cut]\nclamp = { min = 0.3, max = 0.7 }\n[role.cut]\nmodels = { fraud = \"cut\" }\n"
+        + &key_entry(1, "role = \"cut\"")
+        + &key_entry(2, "");
+    let stage = super::stage(policy).await;
+    let rows = payments(50);
+    let cut = Caller::new(&stage, 1).await.infer("fraud", &rows).await;
+    let exact = Caller::new(&stage, 2).await.infer("fraud", &rows).await;
+    assert!(cut.probabilities().iter().flatten().all(|score| (0.299..=0.701).contains(score)));
+    assert!(exact.probabilities().iter().flatten().any(|score| !(0.3..=0.7).contains(score)));
+    let winners = |scores: Vec<[f32; 2]>| scores.iter().map(|row| row[1] > row[0]).collect::<Vec<_>>();
+    assert_eq!(
+        (cut.labels(), winners(cut.probabilities())),
+        (exact.labels(), winners(exact.probabilities()))
+    );
+}
