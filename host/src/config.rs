@@ -5,6 +5,7 @@ mod settings;
 use std::fs::File;
 use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,8 +15,9 @@ use crate::credentials::{Container, Source};
 use crate::destination::Destination;
 use crate::keep::Keeping;
 use crate::limits::{
-    BODY_STALL_TIMEOUT, BODY_TIMEOUT, CONNECTION_IDLE, DEFAULT_GRACE, DEFAULT_MAX_CONNECTIONS,
-    DEFAULT_MAX_REQUESTS, DEFAULT_REQUEST_DEADLINE, DEFAULT_START_TIMEOUT, MAX_CONFIG_BYTES, TUNNEL_IDLE,
+    BODY_STALL_TIMEOUT, BODY_TIMEOUT, CONNECTION_IDLE, DEFAULT_ADDRESS_BURST_S, DEFAULT_GRACE,
+    DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_REQUESTS, DEFAULT_REQUEST_DEADLINE, DEFAULT_START_TIMEOUT,
+    MAX_CONFIG_BYTES, TUNNEL_IDLE,
 };
 use crate::store::{Location, Place, S3Place};
 use crate::supervise::{Pace, Plan, Program};
@@ -58,6 +60,8 @@ pub struct Config {
     pub max_requests: usize,
     /// Connections of clients held at once.
     pub max_connections: usize,
+    /// How often one address may ask, if that is limited.
+    pub address_limit: Option<AddressLimit>,
     /// How long things may take.
     pub timing: Timing,
     /// Where the bound address is written once the host listens.
@@ -71,6 +75,15 @@ pub struct TlsFiles {
     pub cert: PathBuf,
     /// Private key.
     pub key: PathBuf,
+}
+
+/// How often one address of clients may ask for evidence or send a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AddressLimit {
+    /// Requests a second.
+    pub rate: NonZeroU32,
+    /// Requests at once, by an address that was quiet before.
+    pub burst: NonZeroU32,
 }
 
 /// How long things may take.
@@ -161,6 +174,7 @@ impl Config {
         let store = place(&settings)?;
         let keeping = keeping(&settings)?;
         let supervision = supervision(&settings)?;
+        let address_limit = address_limit(&settings)?;
         let [enclave_port, services_port, tunnel_port] = DEFAULT_PORTS;
         let here = |port| Endpoint::Vsock { cid: u32::MAX, port };
         let request = settings.deadline_s.map_or(DEFAULT_REQUEST_DEADLINE, Duration::from_secs);
@@ -180,6 +194,7 @@ impl Config {
             supervision,
             max_requests: settings.max_requests.unwrap_or(DEFAULT_MAX_REQUESTS),
             max_connections: settings.max_connections.unwrap_or(DEFAULT_MAX_CONNECTIONS),
+            address_limit,
             timing: Timing {
                 request,
                 // A connection that waits for an answer is not idle.
@@ -292,6 +307,17 @@ fn supervision(settings: &Settings) -> Result<Option<Plan>, ConfigError> {
     };
     let start_timeout = timeout.unwrap_or(DEFAULT_START_TIMEOUT);
     Ok(Some(Plan { start, stop, start_timeout, pace: Pace::default() }))
+}
+
+fn address_limit(settings: &Settings) -> Result<Option<AddressLimit>, ConfigError> {
+    match (settings.address_rate, settings.address_burst) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(ConfigError::Combination("address-burst needs address-rate")),
+        (Some(rate), burst) => {
+            let default = || rate.saturating_mul(DEFAULT_ADDRESS_BURST_S);
+            Ok(Some(AddressLimit { rate, burst: burst.unwrap_or_else(default) }))
+        }
+    }
 }
 
 fn tls_files(settings: &Settings) -> Result<Option<TlsFiles>, ConfigError> {

@@ -3,6 +3,7 @@
 //! Of a body it knows the length alone. What a client learns in clear is one of the codes of
 //! `strongroom_proto`, chosen by the enclave or by a bound of this host, and never a reason.
 
+mod addresses;
 mod answer;
 mod body;
 mod gate;
@@ -24,10 +25,12 @@ use strongroom_proto::hello::NONCE_BYTES;
 use tokio::time::Instant;
 
 use crate::config::Timing;
+use crate::http_server::Peer;
 use crate::limits::RETRY_AFTER_S;
-use crate::metrics::{Held, Metrics, Route};
+use crate::metrics::{Held, Metrics, Route, bump};
 use crate::relay::Relay;
 
+pub(crate) use addresses::{Addresses, keep_swept};
 use answer::Answer;
 pub(crate) use gate::Gate;
 
@@ -35,6 +38,7 @@ pub(crate) use gate::Gate;
 pub(crate) struct Edge {
     pub(crate) relay: Arc<Relay>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) addresses: Option<Arc<Addresses>>,
     pub(crate) gate: Gate,
     pub(crate) timing: Timing,
     pub(crate) draining: AtomicBool,
@@ -65,12 +69,12 @@ pub(crate) fn metrics_router(edge: Arc<Edge>) -> Router {
 }
 
 async fn hello(State(edge): Shared, request: Request) -> Response {
-    let evidence = edge.ask(Kind::Hello, request.into_body(), |bytes| bytes == NONCE_BYTES).await;
+    let evidence = edge.ask(Kind::Hello, request, |bytes| bytes == NONCE_BYTES).await;
     respond(evidence, "application/cbor")
 }
 
 async fn message(State(edge): Shared, request: Request) -> Response {
-    let sealed = edge.ask(Kind::Message, request.into_body(), |bytes| bytes > 0).await;
+    let sealed = edge.ask(Kind::Message, request, |bytes| bytes > 0).await;
     respond(sealed, "application/octet-stream")
 }
 
@@ -84,9 +88,10 @@ async fn readyz(State(edge): Shared) -> Response {
 
 impl Edge {
     /// Relays one body. The place is taken before the body is read and kept until the answer is here.
-    async fn ask(&self, kind: Kind, body: Body, fits: fn(usize) -> bool) -> Result<Answer, Code> {
+    async fn ask(&self, kind: Kind, request: Request, fits: fn(usize) -> bool) -> Result<Answer, Code> {
+        self.admit(&request)?;
         let _place = self.gate.enter(kind).ok_or(Code::Busy)?;
-        let body = body::read(body, kind.max_body_bytes(), &self.gate, self.timing).await?;
+        let body = body::read(request.into_body(), kind.max_body_bytes(), &self.gate, self.timing).await?;
         if !fits(body.bytes.len()) {
             return Err(Code::Malformed);
         }
@@ -96,6 +101,16 @@ impl Edge {
         self.metrics.request_bytes.fetch_add(received, Ordering::Relaxed);
         self.metrics.answer_bytes.fetch_add(answer.len() as u64, Ordering::Relaxed);
         Ok(answer)
+    }
+
+    /// Counts a request to the address that its connection comes from.
+    fn admit(&self, request: &Request) -> Result<(), Code> {
+        let Some(addresses) = &self.addresses else { return Ok(()) };
+        if request.extensions().get().is_some_and(|Peer(address)| addresses.admit(*address)) {
+            return Ok(());
+        }
+        bump(&self.metrics.address_limited);
+        Err(Code::Busy)
     }
 }
 

@@ -6,11 +6,14 @@
 mod idle;
 pub(crate) mod tls;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use http::Request;
+use hyper::body::Incoming;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
@@ -29,6 +32,10 @@ use crate::limits::{
 };
 use crate::metrics::{Held, Metrics, bump};
 use idle::Idle;
+
+/// The address that a request's connection comes from, among the request's extensions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// A bound TCP listener and how its connections are served.
 pub(crate) struct HttpServer {
@@ -75,14 +82,14 @@ async fn accept_all(
     tasks: &mut JoinSet<()>,
 ) {
     loop {
-        let Ok((tcp, _)) = listener.accept().await else {
+        let Ok((tcp, peer)) = listener.accept().await else {
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
         while tasks.try_join_next().is_some() {}
         match Arc::clone(slots).try_acquire_owned() {
             Ok(slot) => {
-                tasks.spawn(Arc::clone(connection).serve(tcp, slot, graceful.watcher()));
+                tasks.spawn(Arc::clone(connection).serve(tcp, Peer(peer.ip()), slot, graceful.watcher()));
             }
             Err(_) => bump(&connection.metrics.refused_connections),
         }
@@ -97,28 +104,38 @@ struct Connection {
 }
 
 impl Connection {
-    async fn serve(self: Arc<Self>, tcp: TcpStream, slot: OwnedSemaphorePermit, watcher: Watcher) {
+    async fn serve(
+        self: Arc<Self>,
+        tcp: TcpStream,
+        peer: Peer,
+        slot: OwnedSemaphorePermit,
+        watcher: Watcher,
+    ) {
         let _held = Held::new(&self.metrics.connections);
         // Answers are written whole, so that waiting for more to send only delays them.
         let _ = tcp.set_nodelay(true);
         let stream = Idle::new(tcp, self.idle);
         match &self.tls {
-            None => self.speak_http(stream, watcher).await,
+            None => self.speak_http(stream, peer, watcher).await,
             Some(tls) => {
                 if let Ok(Ok(stream)) = timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
-                    self.speak_http(stream, watcher).await;
+                    self.speak_http(stream, peer, watcher).await;
                 }
             }
         }
         drop(slot);
     }
 
-    async fn speak_http<S>(&self, stream: S, watcher: Watcher)
+    async fn speak_http<S>(&self, stream: S, peer: Peer, watcher: Watcher)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let http = http_builder();
-        let service = TowerToHyperService::new(self.router.clone());
+        let router = TowerToHyperService::new(self.router.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            router.call(request)
+        });
         let connection = http.serve_connection(TokioIo::new(stream), service);
         if let Err(error) = watcher.watch(connection).await {
             tracing::debug!(%error, "connection of a client ended");

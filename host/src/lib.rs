@@ -38,7 +38,7 @@ use tokio_rustls::TlsAcceptor;
 pub use config::Config;
 pub use error::HostError;
 
-use edge::{Edge, Gate};
+use edge::{Addresses, Edge, Gate};
 use http_server::HttpServer;
 use keep::{KeepError, Keeper, Keeping};
 use limits::{ENCLAVE_CONNECTIONS, MAX_BUFFERED_BYTES, MAX_METRICS_CONNECTIONS};
@@ -154,6 +154,9 @@ impl Host {
         let supervised = Supervised::begin(self.config.supervision.take(), &relay, &metrics);
         let mut parts =
             background(self.config, (self.store, self.keeper), self.services, self.tunnel, &relay, &metrics);
+        if let Some(addresses) = &edge.addresses {
+            parts.spawn(edge::keep_swept(Arc::clone(addresses)));
+        }
         let unmeasured = Arc::new(Metrics::default());
         parts.spawn(async move {
             self.metrics.run(own, unmeasured, monitoring, timing.grace).await;
@@ -179,6 +182,7 @@ fn shared(config: &Config, relay: &Arc<Relay>, metrics: &Arc<Metrics>) -> Arc<Ed
     Arc::new(Edge {
         relay: Arc::clone(relay),
         metrics: Arc::clone(metrics),
+        addresses: config.address_limit.map(|limit| Arc::new(Addresses::new(limit))),
         gate: Gate::new(config.max_requests, MAX_BUFFERED_BYTES),
         timing: config.timing,
         draining: AtomicBool::new(false),

@@ -1,5 +1,6 @@
 //! Every bound of the host, with its unit. The bounds of the wire are in `strongroom_proto::limits`.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use strongroom_proto::limits::{MAX_OFFERS_PER_DOCUMENT, MAX_STATE_BYTES};
@@ -13,6 +14,17 @@ pub const MAX_HELLOS: usize = MAX_OFFERS_PER_DOCUMENT;
 
 /// Connections of clients held at once, by default. One more is closed at once.
 pub const DEFAULT_MAX_CONNECTIONS: usize = 1024;
+
+/// Seconds of its rate that an address which was quiet before may use at once, by default.
+pub const DEFAULT_ADDRESS_BURST_S: NonZeroU32 = NonZeroU32::new(10).unwrap();
+
+/// Addresses that are remembered one by one where their rate is limited, IPv6 by network. Together they take
+/// about 4 MiB.
+pub const MAX_ADDRESSES: usize = 65_536;
+
+/// How often addresses that have their whole burst again are forgotten. So often that there is room for any new
+/// one, unless [`MAX_ADDRESSES`] others are asking at that moment.
+pub const ADDRESS_SWEEP_PERIOD: Duration = Duration::from_secs(1);
 
 /// Bytes of messages and answers held at once.
 pub const MAX_BUFFERED_BYTES: usize = 1024 * 1024 * 1024;

@@ -1,6 +1,7 @@
 //! What can be set, by flag or in a TOML file.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer};
@@ -130,6 +131,12 @@ pub struct Settings {
     /// Connections of clients held at once [default: 1024].
     #[arg(long, value_name = "N")]
     pub max_connections: Option<usize>,
+    /// Requests a second from one address of clients, IPv6 by /64; one more is told 429 [default: none].
+    #[arg(long, value_name = "N")]
+    pub address_rate: Option<NonZeroU32>,
+    /// Requests at once from one address that was quiet before; needs a rate [default: 10 times the rate].
+    #[arg(long, value_name = "N")]
+    pub address_burst: Option<NonZeroU32>,
     /// Seconds in which the enclave must answer a request [default: 60].
     #[arg(long, value_name = "SECONDS")]
     pub deadline_s: Option<u64>,
@@ -217,6 +224,8 @@ impl Settings {
             enclave_start_timeout_s: self.enclave_start_timeout_s.or(other.enclave_start_timeout_s),
             max_requests: self.max_requests.or(other.max_requests),
             max_connections: self.max_connections.or(other.max_connections),
+            address_rate: self.address_rate.or(other.address_rate),
+            address_burst: self.address_burst.or(other.address_burst),
             deadline_s: self.deadline_s.or(other.deadline_s),
             drain_delay_s: self.drain_delay_s.or(other.drain_delay_s),
             grace_s: self.grace_s.or(other.grace_s),

@@ -30,6 +30,7 @@ fn defaults_are_those_of_the_help() {
         matches!(&config.credentials, Source::Imds(imds) if imds.to_string() == "http://169.254.169.254:80")
     );
     assert_eq!((config.max_requests, config.max_connections), (256, 1024));
+    assert_eq!(config.address_limit, None);
     assert_eq!((config.timing.request.as_secs(), config.timing.grace.as_secs()), (60, 30));
 }
 
@@ -150,6 +151,7 @@ fn what_does_not_fit_together_is_refused() {
         ["--enclave", "vsock:any:5000"],
         ["--services", "vsock:any:5002"],
         ["--max-requests", "0"],
+        ["--address-burst", "5"],
         ["--s3-region", "eu-central-1"],
         ["--audit-forward", "-"],
         ["--enclave-stop", "x"],
@@ -176,6 +178,27 @@ fn a_store_in_s3_has_a_region() {
     assert_eq!((place.bucket.as_str(), place.prefix.as_str()), ("models", "eu/"));
     assert_eq!((place.region.as_str(), place.endpoint), ("eu-central-1", None));
     for bad in [["--store", "s3://M"], ["--s3-region", "here"], ["--s3-endpoint", "http://10.0.0.1"]] {
+        assert!(Cli::try_parse_from([&["strongroom-host"], bad.as_slice()].concat()).is_err(), "{bad:?}");
+    }
+}
+
+#[test]
+fn an_address_has_a_rate_and_ten_seconds_of_it_at_once() {
+    let with = |more: &[&str]| load(&[&LEAST, more].concat()).unwrap().address_limit.unwrap();
+    let limit = |rate, burst| {
+        let number = |number| NonZeroU32::new(number).unwrap();
+        AddressLimit { rate: number(rate), burst: number(burst) }
+    };
+    assert_eq!(with(&["--address-rate", "5"]), limit(5, 50));
+    assert_eq!(with(&["--address-rate", "5", "--address-burst", "1"]), limit(5, 1));
+    assert_eq!(with(&["--address-rate", "4294967295"]), limit(u32::MAX, u32::MAX));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("host.toml");
+    std::fs::write(&path, "address_rate = 5\naddress_burst = 7\n").unwrap();
+    let file = ["--config", path.to_str().unwrap()];
+    assert_eq!(with(&file), limit(5, 7));
+    assert_eq!(with(&[file.as_slice(), &["--address-rate", "6"]].concat()), limit(6, 7));
+    for bad in [["--address-rate", "0"], ["--address-burst", "0"], ["--address-rate", "0.5"]] {
         assert!(Cli::try_parse_from([&["strongroom-host"], bad.as_slice()].concat()).is_err(), "{bad:?}");
     }
 }

@@ -42,10 +42,15 @@ impl Metrics {
     }
 
     fn write_counters(&self, out: &mut String) -> fmt::Result {
-        let counters: [(&str, &AtomicU64, &str); 12] = [
+        let counters: [(&str, &AtomicU64, &str); 13] = [
             ("request_bytes_total", &self.request_bytes, "Bytes of request bodies relayed."),
             ("answer_bytes_total", &self.answer_bytes, "Bytes of answers relayed."),
             ("connections_refused_total", &self.refused_connections, "Connections closed for want of room."),
+            (
+                "address_limited_total",
+                &self.address_limited,
+                "Requests refused because their address had too many.",
+            ),
             ("tunnel_out_bytes_total", &self.tunnel_out_bytes, "Bytes from the enclave to KMS."),
             ("tunnel_in_bytes_total", &self.tunnel_in_bytes, "Bytes from KMS to the enclave."),
             ("package_bytes_total", &self.package_bytes, "Bytes of packages handed to the enclave."),
@@ -119,6 +124,7 @@ mod tests {
             "strongroom_host_latency_seconds_bucket{route=\"hello\",le=\"+Inf\"} 2",
             "strongroom_host_enclave_up 0",
             "strongroom_host_enclave_starts_total 0",
+            "strongroom_host_address_limited_total 0",
             "strongroom_host_audit_records_total 0",
             "strongroom_host_keep_failures_total 0",
         ] {

@@ -1,6 +1,6 @@
 //! A host under test, a pretended enclave and a small HTTP client.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -19,7 +19,7 @@ use strongroom_link::{Answer, Endpoint, Handler, Listener, PeerRule, Stream, ser
 use strongroom_proto::Code;
 use strongroom_proto::frame::Kind;
 use strongroom_proto::relay::Status;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -116,6 +116,7 @@ impl Setup {
             supervision: None,
             max_requests: 8,
             max_connections: 64,
+            address_limit: None,
             timing: Timing::default(),
             ready_file: None,
         };
@@ -232,8 +233,18 @@ pub(crate) async fn post(to: SocketAddr, path: &str, body: impl Into<Bytes>) -> 
 }
 
 pub(crate) async fn send(to: SocketAddr, request: Request<Full<Bytes>>) -> Reply {
-    let stream = TokioIo::new(TcpStream::connect(to).await.unwrap());
-    let (mut sender, connection) = http1::handshake(stream).await.unwrap();
+    send_over(TcpStream::connect(to).await.unwrap(), request).await
+}
+
+/// Sends a request over a connection of its own that comes from this address.
+pub(crate) async fn send_from(from: IpAddr, to: SocketAddr, request: Request<Full<Bytes>>) -> Reply {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::new(from, 0)).unwrap();
+    send_over(socket.connect(to).await.unwrap(), request).await
+}
+
+async fn send_over(stream: TcpStream, request: Request<Full<Bytes>>) -> Reply {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
     read(sender.send_request(request).await.unwrap()).await
 }

@@ -1,11 +1,17 @@
+use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use strongroom_host::config::AddressLimit;
 use strongroom_proto::limits::MAX_FRAME_BYTES;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use crate::common::{ECHO, RunningHost, SLEEP, SOON, Setup, h2, h2_post, until};
+use crate::common::{ECHO, Reply, RunningHost, SLEEP, SOON, Setup, h2, h2_post, send_from, until};
 
 /// Sends bytes as they are and reads the first line of what comes back.
 async fn raw(host: &RunningHost, bytes: &[u8]) -> String {
@@ -129,4 +135,46 @@ async fn an_enclave_that_does_not_answer_in_time_is_unavailable() {
     let (host, _enclave) = setup.start().await;
     assert_eq!(host.post("/v1/message", vec![SLEEP]).await.refusal(), (503, "unavailable\n"));
     assert_eq!(host.post("/v1/message", vec![ECHO]).await.status, 200);
+}
+
+/// Sends a request over a connection from `from` that says to come for somebody else, another one each time.
+async fn ask(host: &RunningHost, from: IpAddr, path: &str, number: u32) -> Reply {
+    let somebody = format!("198.51.100.{}", number % 256);
+    let request = Request::post(path)
+        .header("host", "test")
+        .header("x-forwarded-for", &somebody)
+        .header("x-real-ip", &somebody)
+        .header("forwarded", format!("for={somebody}"));
+    let body = if path == "/v1/hello" { vec![0; 32] } else { vec![ECHO] };
+    send_from(from, host.edge, request.body(Full::new(Bytes::from(body))).unwrap()).await
+}
+
+#[tokio::test]
+async fn an_address_that_asks_too_often_is_told_to_wait_and_nobody_else_is() {
+    let mut setup = Setup::new();
+    let (rate, burst) = (NonZeroU32::MIN, NonZeroU32::new(4).unwrap());
+    setup.config.address_limit = Some(AddressLimit { rate, burst });
+    let (host, _enclave) = setup.start().await;
+    let [one, two]: [IpAddr; 2] = ["127.0.0.1", "127.0.0.2"].map(|address| address.parse().unwrap());
+    assert_eq!(host.metric("address_limited_total").await, Some(0), "/readyz is not limited");
+
+    // Hellos and messages count alike. A slow machine gets some more through.
+    let mut let_in = 0;
+    let refused = loop {
+        let path = ["/v1/hello", "/v1/message"][let_in as usize % 2];
+        let reply = ask(&host, one, path, let_in).await;
+        if reply.status != 200 {
+            break reply;
+        }
+        let_in += 1;
+    };
+    assert!(let_in >= burst.get(), "{let_in}");
+    assert_eq!((refused.refusal(), refused.header("retry-after")), ((429, "busy\n"), "1"));
+    assert_eq!(host.metric("address_limited_total").await, Some(1));
+    assert_eq!(host.get("/livez").await.status, 200);
+
+    for path in ["/v1/hello", "/v1/message"] {
+        assert_eq!(ask(&host, two, path, 0).await.status, 200, "{path}");
+    }
+    until(async || ask(&host, one, "/v1/message", 0).await.status == 200).await;
 }
