@@ -143,6 +143,13 @@ fn the_enclave_and_the_client_library_have_no_database() {
 }
 
 #[test]
+fn rates_by_address_are_the_hosts_alone() {
+    assert_never("strongroom-enclave", &[&["governor"]]);
+    assert_never("strongroom-client", &[&["governor"]]);
+    assert_eq!(direct_users(&["governor"]), ["strongroom-host"]);
+}
+
+#[test]
 fn seal_has_no_sockets_no_clock_and_no_nsm_device() {
     assert_never("strongroom-seal", &[IO, CLOCKS, NSM]);
 }
