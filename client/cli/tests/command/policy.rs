@@ -41,6 +41,25 @@ fn an_audit_key_is_private_and_its_public_half_is_beside_it() {
     assert_eq!(std::fs::read_to_string(&key).unwrap(), line);
 }
 
+/// The first example of the manual is usable as it stands, but for the digests that it leaves out.
+#[test]
+fn the_example_of_the_manual_is_usable() {
+    let folder = with_audit_key();
+    let manual =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/policy.md")).unwrap();
+    let example = manual.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let mut parts = example.split("sha256 = \"…\"");
+    let mut whole = parts.next().unwrap().to_owned();
+    for (number, rest) in parts.enumerate() {
+        whole += &format!("sha256 = \"{number:064x}\"{rest}");
+    }
+    let path = folder.path().join("policy.toml");
+    std::fs::write(&path, whole).unwrap();
+    let judged = strongroom(&["policy", "check", "--policy", text(&path)]);
+    assert_eq!(judged.code, 0, "{}{}", judged.out, judged.err);
+    assert!(!judged.out.contains("error "), "{}", judged.out);
+}
+
 #[test]
 fn a_policy_is_judged_by_a_code_and_in_words() {
     let folder = with_audit_key();
