@@ -1,6 +1,6 @@
 //! Judging a copy of the audit log that a host kept: what it holds, and what shows that something is missing.
 //!
-//! Nothing here reads the network or a clock. A source hands over the rows as the host wrote them, [`judge`]
+//! Nothing here reads the network or a clock. A source hands over the rows as the host wrote them, [`judge()`]
 //! follows each log, and what it notices are [`Finding`]s.
 
 mod boots;
