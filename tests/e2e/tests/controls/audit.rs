@@ -13,7 +13,7 @@ use strongroom_sim::world::{HostOptions, HostProcess, Output, READY, bundled_fol
 use super::{Caller, FRAUD, key_entry, payments, sha256, stage};
 
 /// Longer than an enclave takes to hand its records over.
-const HANDED_OVER: Duration = Duration::from_millis(2500);
+const HANDED_OVER: Duration = Duration::from_secs(4);
 
 fn policy() -> String {
     "audit_key = \"AUDIT\"\n".to_owned()

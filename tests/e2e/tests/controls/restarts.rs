@@ -9,7 +9,7 @@ use strongroom_seal::message::Ask;
 use super::{Caller, FRAUD, key_entry, payments, stage};
 
 /// Longer than an enclave takes to hand its counters over.
-const HANDED_OVER: Duration = Duration::from_millis(2500);
+const HANDED_OVER: Duration = Duration::from_secs(4);
 
 const ALLOWANCE: u64 = 10;
 
