@@ -115,7 +115,7 @@ impl Continuity {
             let mut pause = STATE_PERIOD;
             let mark = self.mark(service.answered());
             if kept.as_ref() != Some(&mark)
-                && let Some(state) = self.seal(number)
+                && let Some(state) = Arc::clone(&self).sealed(number).await
             {
                 number += 1;
                 pause = pause.max(Duration::from_secs(state.len() as u64 / STATE_BYTES_PER_SECOND));
@@ -125,6 +125,11 @@ impl Continuity {
             }
             tokio::time::sleep(pause).await;
         }
+    }
+
+    /// Seals on a thread of its own: with many keys it takes a while.
+    async fn sealed(self: Arc<Self>, number: u64) -> Option<Vec<u8>> {
+        tokio::task::spawn_blocking(move || self.seal(number)).await.ok().flatten()
     }
 
     /// The state as it is now; `None` before the first release.
