@@ -148,7 +148,7 @@ async fn the_measured_image_boots_attests_and_answers() {
 
     let mut vm = rig.prepare(&image, "");
     let _bridge = rig.bridge(&vm);
-    let host = rig.host(HostOptions::default()).await;
+    let mut host = rig.host(HostOptions::default()).await;
     let start = Instant::now();
     vm.boot().unwrap();
     let serving = host.wait_until_serving(PATIENCE).await;
@@ -194,7 +194,8 @@ async fn the_measured_image_boots_attests_and_answers() {
     );
     let direct = rig.sockets.endpoint("unsigned");
     let _unsigned = Bridge::start(&direct, &vm.device(), None).unwrap();
-    drop(host);
+    // Waited for: until its last write is on the disk, its sockets are in use.
+    host.stop().await;
     let host = rig.host(HostOptions { enclave: Some(direct), ..HostOptions::default() }).await;
     host.wait_until_serving(PATIENCE).await.unwrap();
     let refused = rig.command(&host, "verify", &[]).await;
