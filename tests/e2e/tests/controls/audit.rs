@@ -8,7 +8,9 @@ use strongroom_link::Mux;
 use strongroom_proto::Code;
 use strongroom_proto::frame::Kind;
 use strongroom_seal::message::Ask;
-use strongroom_sim::world::{HostOptions, HostProcess, Output, READY, bundled_folder, wait_for};
+use strongroom_sim::world::{
+    HostOptions, HostProcess, Output, READY, bundled_folder, bundled_model, wait_for,
+};
 
 use super::{Caller, FRAUD, key_entry, payments, sha256, stage};
 
@@ -244,8 +246,7 @@ async fn cut_tails_and_missing_boots_show_against_receipts_heads_and_kms() {
     assert_eq!(missing.code, 14, "{}{}", missing.stdout, missing.stderr);
 }
 
-/// A host that keeps no log gets answers as long as the enclave has room for records, and none beyond; and the
-/// owner who asks for no log has none.
+/// An owner who names no audit key has no log.
 #[tokio::test]
 async fn without_an_audit_key_nothing_is_recorded() {
     let stage = stage(FRAUD.to_owned() + &key_entry(1, "")).await;
@@ -315,4 +316,39 @@ async fn answers_stop_when_the_host_keeps_no_records_and_go_on_when_it_does() {
     stage.host.wait_until_serving(READY).await.unwrap();
     let answers = async || stage.client().unwrap().with_key(super::key(2)).session().await.is_some();
     assert!(wait_for(READY, answers).await, "records are handed over and answers go on");
+}
+
+/// A release with another audit key begins another log. Both are whole, each opens with its own key, and the second
+/// names the first.
+#[tokio::test]
+async fn another_audit_key_begins_another_log_and_no_record_is_lost() {
+    let stage = stage(policy()).await;
+    assert!(Caller::new(&stage, 1).await.infer("fraud", &payments(1)).await.outcome.is_ok());
+    let (first, _) = stage.owner.audit_key().await.unwrap();
+    let second = stage.ground.layout.owner("second.key");
+    let keygen = format!("--out={}", second.display());
+    assert_eq!(offline(&stage, &["keygen", "--audit", &keygen], false).await.code, 0);
+    let public = stage.ground.layout.owner("second.pub").display().to_string();
+    let model = vec![bundled_model().unwrap()];
+    stage.swap(2, &policy().replace("AUDIT", &public), model).await.unwrap();
+    let after = Caller::new(&stage, 1).await.infer("fraud", &payments(1)).await;
+    assert!(after.outcome.is_ok() && after.receipt.audit.is_some());
+    tokio::time::sleep(HANDED_OVER).await;
+    let log = copy(&stage, "copy.db", "");
+    let verdict = verify(&stage, &log, &[]).await;
+    assert_eq!(verdict.code, 0, "{}{}", verdict.stdout, verdict.stderr);
+    assert!(verdict.stdout.contains("2 logs"), "{}", verdict.stdout);
+    let counted = rusqlite::Connection::open(&log).unwrap();
+    let records = |segment: i64| {
+        let sql = "SELECT count(*) FROM record WHERE segment = ?1";
+        counted.query_row(sql, [segment], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    // Of each the release, an opening and an answer.
+    assert_eq!((records(0), records(1)), (3, 3));
+    for (key, segment) in [(&first, "\"segment\":0"), (&second, "\"segment\":1")] {
+        let arguments = [format!("--log={}", log.display()), format!("--key={}", key.display())];
+        let shown = offline(&stage, &["audit", "show", "--json", &arguments[0], &arguments[1]], false).await;
+        let read: Vec<_> = shown.stdout.lines().filter(|line| !line.contains("\"unreadable\"")).collect();
+        assert!(read.len() == 3 && read.iter().all(|line| line.contains(segment)), "{}", shown.stdout);
+    }
 }

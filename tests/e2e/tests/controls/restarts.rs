@@ -75,5 +75,26 @@ async fn a_dishonest_host_gets_allowance_times_boots_and_every_boot_shows() {
     tokio::time::sleep(HANDED_OVER).await;
     let counted = super::audit::boots(&stage, &kept.join("audit.db"), &trail).await;
     assert_eq!(counted.code, 0, "{}{}", counted.stdout, counted.stderr);
-    assert!(counted.stdout.contains(&boots.to_string()), "{} boots: {}", boots, counted.stdout);
+    let bound =
+        format!("{boots} boots, replicas included: in total at most {boots} times the allowance of one boot");
+    assert!(counted.stdout.contains(&bound), "{bound}: {}", counted.stdout);
+}
+
+/// Without an audit log, too, the host cannot tell by the hand-over of state whether a request was charged.
+#[tokio::test]
+async fn state_is_handed_over_after_any_answer_and_no_other_time() {
+    let stage = stage(FRAUD.to_owned() + &key_entry(1, "")).await;
+    let (accepted, stranger) = (Caller::new(&stage, 1).await, Caller::new(&stage, 77).await);
+    let state = || std::fs::read(stage.ground.layout.kept().join("state.sealed")).unwrap();
+    for (caller, is_answered) in [(&accepted, true), (&stranger, false)] {
+        tokio::time::sleep(HANDED_OVER).await;
+        let before = state();
+        tokio::time::sleep(HANDED_OVER).await;
+        assert!(state() == before, "nothing was asked");
+        let got = caller.infer("fraud", &payments(1)).await;
+        assert_eq!(got.outcome.is_ok(), is_answered);
+        tokio::time::sleep(HANDED_OVER).await;
+        let after = state();
+        assert!(after != before && after.len() == before.len(), "answered or refused, it looks the same");
+    }
 }
