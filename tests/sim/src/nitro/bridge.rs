@@ -12,6 +12,7 @@ use tokio::net::UnixStream;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::Resigner;
+use super::emulator::AWAKE;
 use crate::intercept::{Meddle, pass};
 
 /// The port on which the enclave serves.
@@ -62,7 +63,12 @@ async fn accept(listener: Listener, device: PathBuf, meddle: Meddle) {
     }
 }
 
+/// Connects to the guest, once it is awake: a connection before its driver is ready can leave the emulated device
+/// without any for good.
 async fn connect(device: &Path) -> io::Result<UnixStream> {
+    if !device.with_file_name(AWAKE).exists() {
+        return Err(io::ErrorKind::NotConnected.into());
+    }
     let mut stream = UnixStream::connect(device).await?;
     stream.write_all(format!("CONNECT {SERVICE_PORT}\n").as_bytes()).await?;
     let mut answer = Vec::new();

@@ -25,6 +25,8 @@ pub struct EmulatedEnclave {
     heartbeat: JoinHandle<()>,
 }
 
+/// Stands beside the vsock device from the guest's heartbeat on.
+pub(super) const AWAKE: &str = "awake";
 /// The byte of the boot protocol, which the host sends back.
 const HEARTBEAT: u8 = 0xb7;
 const HEARTBEAT_PORT: u32 = 9000;
@@ -70,7 +72,7 @@ const BOOT: &str = r#"#!/bin/sh
 set -eu
 cd "$(dirname "$0")"
 [ ! -e device.pid ] || kill "$(cat device.pid)" 2>/dev/null || true
-rm -f vhost.sock vm.vsock
+rm -f vhost.sock vm.vsock awake
 @DEVICE@ --vm guest-cid=4,socket=vhost.sock,uds-path=vm.vsock >>device.log 2>&1 </dev/null &
 echo $! >device.pid
 while [ ! -S vhost.sock ]; do sleep 0.05; done
@@ -85,7 +87,8 @@ exec @QEMU@ -M nitro-enclave,vsock=c,id=i-0123456789abcdef0-enc0123456789abcdef 
 const END: &str = r#"#!/bin/sh
 cd "$(dirname "$0")"
 [ ! -e device.pid ] || kill "$(cat device.pid)" 2>/dev/null || true
-rm -f device.pid
+[ ! -e machine.pid ] || [ "$(readlink "/proc/$(cat machine.pid)/exe")" != @QEMU@ ] || kill "$(cat machine.pid)"
+rm -f device.pid machine.pid awake
 "#;
 
 impl EmulatedEnclave {
@@ -110,7 +113,8 @@ impl EmulatedEnclave {
             .replace("@MEMORY@", memory)
             .replace("@APPEND@", append);
         write_script(&folder.join("boot"), &script)?;
-        write_script(&folder.join("end"), END)?;
+        let end = END.replace("@QEMU@", &quoted(emulator.path("qemu-system-x86_64")));
+        write_script(&folder.join("end"), &end)?;
         for (port, name) in PORTS {
             let link = folder.join(format!("vm.vsock_{port}"));
             let _ = fs::remove_file(&link);
@@ -119,8 +123,8 @@ impl EmulatedEnclave {
         let heartbeat = folder.join(format!("vm.vsock_{HEARTBEAT_PORT}"));
         let _ = fs::remove_file(&heartbeat);
         let heartbeat = UnixListener::bind(&heartbeat).map_err(WorldError::io("heartbeat"))?;
-        let console = folder.join("console.log");
-        Ok(Self { console, folder, child: None, heartbeat: tokio::spawn(answer(heartbeat)) })
+        let (console, awake) = (folder.join("console.log"), folder.join(AWAKE));
+        Ok(Self { console, folder, child: None, heartbeat: tokio::spawn(answer(heartbeat, awake)) })
     }
 
     /// The script that boots it, for a host that starts its enclave itself.
@@ -199,12 +203,13 @@ impl Drop for EmulatedEnclave {
     }
 }
 
-/// Sends every byte of the boot protocol back.
-async fn answer(listener: UnixListener) {
+/// Sends every byte of the boot protocol back, and notes that the guest is awake.
+async fn answer(listener: UnixListener, awake: PathBuf) {
     while let Ok((mut stream, _)) = listener.accept().await {
         if let Ok(byte) = stream.read_u8().await
             && byte == HEARTBEAT
         {
+            let _ = fs::write(&awake, b"");
             let _ = stream.write_all(&[byte]).await;
         }
     }
