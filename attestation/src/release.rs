@@ -11,6 +11,7 @@
 
 mod bundle;
 mod controls;
+mod monitored;
 mod private;
 #[cfg(test)]
 mod tests;
@@ -33,9 +34,10 @@ use crate::{ImagePcrs, UnixMillis};
 pub use bundle::Bundle;
 pub use controls::{
     Authentication, ClaimKind, Clamp, Coarseness, Controls, Counting, Detail, Limits, MAX_ROLES,
-    ModelControls, Operation, OutputKind, Payloads, Provenance, Rate, RoleControls, RouteControls, Transform,
-    Treatment,
+    ModelControls, Operation, OutputKind, Payloads, Provenance, Rate, RoleControls, RouteControls, Telemetry,
+    Transform, Treatment, Unlike, Watch,
 };
+pub use monitored::{MAX_PROFILE_BYTES, Monitored, Rules};
 pub use private::{
     Condition, Ensemble, KeyEntry, MAX_KEYS, MAX_MEMBERS, MAX_RULES, Organisation, Private, RouteRule, Target,
 };

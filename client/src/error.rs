@@ -125,7 +125,8 @@ impl ClientError {
         match self {
             Self::Refused(
                 Refusal::Limit { retry_after_ms: Some(ms), .. }
-                | Refusal::Frozen { retry_after_ms: Some(ms) },
+                | Refusal::Frozen { retry_after_ms: Some(ms) }
+                | Refusal::Suspended { retry_after_ms: ms },
             ) => Some(Duration::from_millis(*ms)),
             _ => None,
         }

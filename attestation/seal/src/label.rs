@@ -61,5 +61,11 @@ pub const AUDIT_COMMITMENT: Label = Label("strongroom/audit-commitment-v1");
 pub const STATE: Label = Label("strongroom/state-v1");
 /// The key behind the smooth noise of one model.
 pub const FIELD: Label = Label("strongroom/field-v1");
+/// The key behind the watermark of one model.
+pub const WATERMARK: Label = Label("strongroom/watermark-v1");
+/// HPKE `info` of a report of aggregates.
+pub const REPORT: Label = Label("strongroom/report-v1");
+/// The digest of one statement about how a model was made.
+pub const CLAIM: Label = Label("strongroom/claim-v1");
 /// `user_data` of an attestation document that is meant for KMS.
 pub const KMS: Label = Label("strongroom/kms-v1");

@@ -214,7 +214,22 @@ pub enum Refusal {
         /// When it ends, in milliseconds from now; absent where a new release has to end it.
         retry_after_ms: Option<u64>,
     },
+    /// Rows are unlike the data that the model was made from. Positions of the first of them, from 0.
+    #[error("out of distribution: {}", positions(.rows))]
+    OutOfDistribution {
+        /// Positions, at most [`MAX_TOLD_ROWS`].
+        rows: Vec<u64>,
+    },
+    /// The key is not served for a time, for what it asked before.
+    #[error("suspended for how it was used{}", retry(Some(*.retry_after_ms)))]
+    Suspended {
+        /// When it ends, in milliseconds from now.
+        retry_after_ms: u64,
+    },
 }
+
+/// Rows that a refusal names.
+pub const MAX_TOLD_ROWS: usize = 16;
 
 /// A limit that a request met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -244,6 +259,11 @@ pub enum Limited {
     /// More rows in one request than ever pass at once.
     #[error("the number of rows that pass at once")]
     Burst,
+}
+
+fn positions(rows: &[u64]) -> String {
+    let rows: Vec<String> = rows.iter().map(|row| format!("row {row}")).collect();
+    rows.join(", ")
 }
 
 fn retry(after_ms: Option<u64>) -> String {

@@ -62,6 +62,8 @@ secrets! {
     StateKey;
     /// Behind the smooth noise of one model.
     FieldKey;
+    /// Behind the watermark of one model.
+    WatermarkKey;
 }
 
 /// HKDF-SHA384 (RFC 5869) of a secret: `info` is the label, a zero byte and what the key is for.
@@ -91,6 +93,14 @@ impl DataKey {
     /// [`NoKey`], which 32 bytes do not cause.
     pub fn field_key(&self) -> Result<FieldKey, NoKey> {
         Ok(FieldKey::take(&mut derive(self.expose_secret(), label::FIELD, &[])?))
+    }
+
+    /// The key behind the watermark of the model that this key encrypts: the same for every boot of one package.
+    ///
+    /// # Errors
+    /// [`NoKey`], which 32 bytes do not cause.
+    pub fn watermark_key(&self) -> Result<WatermarkKey, NoKey> {
+        Ok(WatermarkKey::take(&mut derive(self.expose_secret(), label::WATERMARK, &[])?))
     }
 }
 

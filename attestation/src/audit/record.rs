@@ -97,6 +97,8 @@ pub enum Reason {
     InFlight,
     Operation,
     Frozen,
+    OutOfDistribution,
+    Suspended,
     Limit(Limited),
 }
 
@@ -112,6 +114,8 @@ impl From<&Refusal> for Reason {
             Refusal::InFlight => Self::InFlight,
             Refusal::Operation => Self::Operation,
             Refusal::Frozen { .. } => Self::Frozen,
+            Refusal::OutOfDistribution { .. } => Self::OutOfDistribution,
+            Refusal::Suspended { .. } => Self::Suspended,
             Refusal::Limit { what, .. } => Self::Limit(*what),
         }
     }

@@ -7,6 +7,7 @@ mod limits;
 mod model;
 mod role;
 mod treatment;
+mod watch;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,7 @@ pub use limits::{Limits, Rate};
 pub use model::{ClaimKind, ModelControls, OutputKind, Provenance, RouteControls, Transform};
 pub use role::{Operation, RoleControls};
 pub use treatment::{Clamp, Coarseness, Detail, Treatment};
+pub use watch::{Telemetry, Unlike, Watch};
 
 use super::ReleaseError;
 
@@ -40,6 +42,9 @@ pub struct Controls {
     /// Rate of the whole enclave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rate: Option<Rate>,
+    /// Aggregates that leave the enclave. Absent: none do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub telemetry: Option<Telemetry>,
     /// What the holders of API keys may do, by role.
     pub roles: BTreeMap<Name, RoleControls>,
     /// How models are treated, by name. A model without an entry is served as it is.
@@ -105,11 +110,14 @@ impl Controls {
         if self.rate.is_some_and(|rate| !rate.is_possible()) {
             return wrong("a rate of nothing");
         }
+        if self.telemetry.is_some_and(|telemetry| !telemetry.is_possible()) {
+            return wrong("telemetry of an impossible period or epsilon");
+        }
         if self.roles.values().any(|role| !role.is_possible()) {
             return wrong("a role whose limits or treatments are impossible");
         }
         if self.models.values().any(|model| !model.is_possible()) {
-            return wrong("a model whose limits or transforms are impossible");
+            return wrong("a model whose limits, transforms or watch are impossible");
         }
         if self.routes.values().any(|route| route.models.is_empty()) {
             return wrong("a route that leads nowhere");

@@ -8,7 +8,7 @@ use strongroom_proto::limits::MAX_RELEASE_BYTES;
 use strongroom_proto::name::Name;
 use strongroom_seal::secret::{ApiKeyDigest, StateKey};
 
-use super::{Controls, Limits, ReleaseError, Treatment};
+use super::{Controls, Limits, Monitored, ReleaseError, Treatment};
 use crate::UnixMillis;
 use crate::audit::AuditPublicKey;
 
@@ -38,6 +38,9 @@ pub struct Private {
     pub organisations: BTreeMap<Name, Organisation>,
     /// Who may ask.
     pub keys: Vec<KeyEntry>,
+    /// How models are watched, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub monitors: BTreeMap<Name, Monitored>,
     /// How the public routes choose.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub routes: BTreeMap<Name, Vec<RouteRule>>,
@@ -181,7 +184,20 @@ impl Private {
         if !limits.into_iter().all(Limits::is_possible) {
             return wrong("a rate of nothing");
         }
+        self.check_monitors(controls)?;
         self.check_routes(controls)
+    }
+
+    fn check_monitors(&self, controls: &Controls) -> Result<(), ReleaseError> {
+        let wrong = |what| Err(ReleaseError::Private(what));
+        let watched = controls.models.iter().filter(|(_, model)| model.watch.is_some());
+        if !self.monitors.keys().eq(watched.map(|(name, _)| name)) {
+            return wrong("a model that is watched without a profile, or a profile without a watch");
+        }
+        if !self.monitors.values().all(Monitored::is_possible) {
+            return wrong("thresholds that nothing can meet, or a profile that is too large");
+        }
+        Ok(())
     }
 
     fn check_routes(&self, controls: &Controls) -> Result<(), ReleaseError> {

@@ -51,6 +51,7 @@ fn open_controls() -> Controls {
         audit: false,
         counting: Counting::PerBoot,
         rate: None,
+        telemetry: None,
         roles: BTreeMap::from([("client".parse().unwrap(), all)]),
         models: BTreeMap::new(),
         routes: BTreeMap::new(),
@@ -94,6 +95,7 @@ fn private() -> Private {
         audit_key: None,
         organisations: BTreeMap::new(),
         keys: vec![entry],
+        monitors: BTreeMap::new(),
         routes: BTreeMap::new(),
     }
 }

@@ -15,7 +15,7 @@ pub(crate) const MAX_SMALL_FILE_BYTES: u64 = 1024 * 1024;
 pub(crate) const MAX_POLICY_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Bytes of the record of a release: its policy as a JSON string, and what its models say of themselves.
-pub(crate) const MAX_RECORD_FILE_BYTES: u64 = 2 * MAX_POLICY_BYTES;
+pub(crate) const MAX_RECORD_FILE_BYTES: u64 = 2 * MAX_POLICY_BYTES + 64 * 1024 * 1024;
 
 /// Bytes of a release bundle or another document that is inspected.
 pub(crate) const MAX_DOCUMENT_BYTES: u64 = strongroom_proto::limits::MAX_RELEASE_BYTES as u64;

@@ -13,13 +13,13 @@ mod tests;
 pub(crate) mod time;
 pub(crate) mod words;
 
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use strongroom_attestation::UnixMillis;
 use strongroom_attestation::audit::AuditPublicKey;
-use strongroom_attestation::release::{Controls, Private};
+use strongroom_attestation::release::{Controls, MAX_PROFILE_BYTES, Private};
 use strongroom_proto::name::Name;
 use strongroom_seal::secret::{ApiKeyDigest, StateKey};
 use zeroize::Zeroizing;
@@ -41,6 +41,8 @@ pub(crate) struct Policy {
     pub(crate) text: Zeroizing<String>,
     file: file::PolicyFile,
     audit_key: Option<AuditPublicKey>,
+    /// Profiles of watched models.
+    profiles: BTreeMap<Name, Vec<u8>>,
 }
 
 /// `HEX[:MODEL,…]`: an API key by its digest, and the models it may ask.
@@ -99,7 +101,22 @@ impl Policy {
         if let Some(key) = &policy.file.audit_key {
             policy.audit_key = Some(audit_key(&path.with_file_name("").join(key))?);
         }
-        Ok(policy)
+        let read = |(name, profile): (&Name, &PathBuf)| {
+            let bytes = files::read(&path.with_file_name("").join(profile), MAX_PROFILE_BYTES as u64)?;
+            Ok((name.clone(), bytes.to_vec()))
+        };
+        let profiles = policy.file.profiles().map(read).collect::<Result<_>>()?;
+        Ok(policy.with_profiles(profiles))
+    }
+
+    /// The same with the profiles that it names.
+    pub(crate) fn with_profiles(self, profiles: BTreeMap<Name, Vec<u8>>) -> Self {
+        Self { profiles, ..self }
+    }
+
+    /// The profiles that it names, as they were read.
+    pub(crate) fn profiles(&self) -> &BTreeMap<Name, Vec<u8>> {
+        &self.profiles
     }
 
     /// Takes a policy's text and, where it names one, the audit key.
@@ -109,7 +126,7 @@ impl Policy {
             let line = start.map_or(1, |before| before.matches('\n').count() + 1);
             CliError::usage(format!("line {line}: {}", error.message()))
         })?;
-        Ok(Self { text: Zeroizing::new(text.to_owned()), file, audit_key })
+        Ok(Self { text: Zeroizing::new(text.to_owned()), file, audit_key, profiles: BTreeMap::new() })
     }
 
     /// The audit key that the policy names.

@@ -103,6 +103,7 @@ fn controls() -> Controls {
         audit: true,
         counting: Counting::PerBoot,
         rate: None,
+        telemetry: None,
         roles: BTreeMap::from([
             (name("clients"), role(&[("fraud", rounded), ("guarded", rounded)])),
             (name("operators"), role(&[("fraud", Treatment::LABEL_ONLY)])),

@@ -97,6 +97,7 @@ fn controls() -> Controls {
         audit: true,
         counting: Counting::PerBoot,
         rate: Some(RATE),
+        telemetry: None,
         roles: BTreeMap::from([(name("analyst"), role)]),
         models: BTreeMap::from([(name("fraud"), model)]),
         routes: BTreeMap::new(),
@@ -129,6 +130,7 @@ fn private(keys: u32) -> Private {
         audit_key: Some(audit_key),
         organisations: BTreeMap::from([(name("acme"), acme)]),
         keys: (0..keys).map(entry).collect(),
+        monitors: BTreeMap::new(),
         routes: BTreeMap::new(),
     }
 }

@@ -238,6 +238,7 @@ mod tests {
             audit: false,
             counting: Counting::PerBoot,
             rate: None,
+            telemetry: None,
             roles,
             models: BTreeMap::new(),
             routes: BTreeMap::new(),
@@ -254,6 +255,7 @@ mod tests {
             audit_key: None,
             organisations: BTreeMap::from([(name("acme"), acme)]),
             keys,
+            monitors: BTreeMap::new(),
             routes: BTreeMap::new(),
         };
         private.check(&controls()).unwrap();

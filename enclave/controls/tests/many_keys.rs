@@ -59,6 +59,7 @@ fn encoded() -> Vec<u8> {
         audit_key: None,
         organisations: organisations.collect(),
         keys: (0..KEYS).map(entry).collect(),
+        monitors: BTreeMap::new(),
         routes: BTreeMap::new(),
     };
     private.encode().unwrap()
@@ -77,6 +78,7 @@ fn controls() -> Controls {
         audit: false,
         counting: Counting::PerBoot,
         rate: None,
+        telemetry: None,
         roles: BTreeMap::from([(name("analyst"), role)]),
         models: BTreeMap::new(),
         routes: BTreeMap::new(),

@@ -232,6 +232,7 @@ fn controls() {
         audit: true,
         counting: Counting::PerBoot,
         rate: limits.rate,
+        telemetry: None,
         roles: [(name("analyst"), role)].into(),
         models: [(name("fraud"), model)].into(),
         routes: [(name("payments"), route)].into(),
@@ -256,6 +257,7 @@ fn controls() {
         audit_key: Some(audit_key.clone()),
         organisations: [(name("acme"), organisation)].into(),
         keys: vec![key],
+        monitors: BTreeMap::new(),
         routes: [(name("payments"), vec![rule(Some(when), "large"), rule(None, "fraud")])].into(),
     };
     assert_eq!(private.check(&public), Ok(()));

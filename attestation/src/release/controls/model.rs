@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use strongroom_proto::name::Name;
 
-use super::Limits;
+use super::{Limits, Watch};
 use crate::UnixMillis;
 
 /// How a model is treated, whoever asks.
@@ -21,6 +21,9 @@ pub struct ModelControls {
     /// What happens to its inputs before it sees them, by input, in order.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub transforms: BTreeMap<String, Vec<Transform>>,
+    /// How its use is watched. Absent: it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watch: Option<Watch>,
     /// What the owner states of how it was made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub provenance: Vec<Provenance>,
@@ -120,7 +123,9 @@ impl ModelControls {
     }
 
     pub(super) fn is_possible(&self) -> bool {
-        self.limits.is_possible() && self.transforms.values().flatten().all(Transform::is_possible)
+        self.limits.is_possible()
+            && self.watch.as_ref().is_none_or(Watch::is_possible)
+            && self.transforms.values().flatten().all(Transform::is_possible)
     }
 }
 

@@ -5,6 +5,8 @@ mod sealed;
 
 use std::path::PathBuf;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use ring::rand::SystemRandom;
 use strongroom_attestation::charter::SignedCharter;
 use strongroom_seal::secret::StateKey;
@@ -88,6 +90,11 @@ impl Args {
             grants: self.api_key_sha256.iter().map(|grant| grant.as_str().to_owned()).collect(),
             incident: incident(&policy, newest),
             audit_key: policy.audit_key().map(|key| hex::encode(key.as_bytes())),
+            profiles: policy
+                .profiles()
+                .iter()
+                .map(|(name, bytes)| (name.clone(), STANDARD.encode(bytes)))
+                .collect(),
             policy: policy.text.to_string(),
         })
     }

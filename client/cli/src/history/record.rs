@@ -1,7 +1,9 @@
 //! Everything that one release was made of, but for keys.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use strongroom_attestation::release::ReleasedModel;
 use strongroom_attestation::{ImagePcrs, UnixMillis};
@@ -39,6 +41,9 @@ pub(crate) struct Record {
     pub(crate) policy: String,
     /// The public half of the audit key that the policy names, in hexadecimal.
     pub(crate) audit_key: Option<String>,
+    /// The profiles that the policy names, in base64.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) profiles: BTreeMap<Name, String>,
     /// Measures in place of those of the policy's text.
     pub(crate) incident: Incident,
 }
@@ -106,7 +111,13 @@ impl Record {
     /// The policy with its audit key.
     pub(crate) fn policy(&self) -> Result<Policy> {
         let read = |text: &String| audit_key_hex(text).ok_or_else(|| damaged("audit key"));
-        Policy::parse(&self.policy, self.audit_key.as_ref().map(read).transpose()?)
+        let policy = Policy::parse(&self.policy, self.audit_key.as_ref().map(read).transpose()?)?;
+        let profile = |(name, text): (&Name, &String)| {
+            let bytes = STANDARD.decode(text).map_err(|_| CliError::usage("the record holds no profile"))?;
+            Ok((name.clone(), bytes))
+        };
+        let profiles = self.profiles.iter().map(profile).collect::<Result<_>>()?;
+        Ok(policy.with_profiles(profiles))
     }
 }
 

@@ -45,14 +45,16 @@ pub(super) fn last(draft: &mut Draft) {
         audit_key: draft.audit_key.take(),
         organisations: std::mem::take(&mut draft.organisations),
         keys: std::mem::take(&mut draft.keys),
+        monitors: std::mem::take(&mut draft.monitors),
         routes: std::mem::take(&mut draft.routes),
     };
     if let Err(error) = private.check(&draft.controls) {
         draft.findings.error("release", error.to_string(), "see the bounds in docs/policy.md");
     }
-    let Private { audit_key, organisations, keys, routes, .. } = private;
+    let Private { audit_key, organisations, keys, monitors, routes, .. } = private;
     draft.audit_key = audit_key;
     draft.organisations = organisations;
     draft.keys = keys;
+    draft.monitors = monitors;
     draft.routes = routes;
 }

@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use strongroom_attestation::audit::AuditPublicKey;
 use strongroom_attestation::release::{
-    Authentication, Controls, Counting, KeyEntry, ModelControls, Organisation, OutputKind, Payloads, Private,
-    RouteRule,
+    Authentication, Controls, Counting, KeyEntry, ModelControls, Monitored, Organisation, OutputKind,
+    Payloads, Private, RouteRule,
 };
 use strongroom_proto::limits::MAX_RECORD_BYTES;
 use strongroom_proto::name::Name;
@@ -41,6 +41,7 @@ pub(crate) struct Draft {
     pub(crate) organisations: BTreeMap<Name, Organisation>,
     pub(crate) keys: Vec<KeyEntry>,
     pub(crate) routes: BTreeMap<Name, Vec<RouteRule>>,
+    pub(crate) monitors: BTreeMap<Name, Monitored>,
     pub(crate) audit_key: Option<AuditPublicKey>,
     pub(crate) findings: Findings,
     /// Names of the release's models; where they are not known, those that the file mentions.
@@ -54,6 +55,8 @@ pub(super) fn draft(policy: &Policy, grants: &[KeyGrant], known: Option<&[ModelF
         known.map_or_else(|| mentioned(file), |known| known.iter().map(|model| model.name.clone()).collect());
     let mut draft = Draft::new(file, models, policy.audit_key.clone());
     models::compile(file, &mut draft);
+    draft.monitors = models::monitors(file, &policy.profiles);
+    draft.monitors.retain(|name, _| draft.controls.models.contains_key(name));
     let treatments = roles::treatments(file, &mut draft);
     routes::compile(file, &treatments, &mut draft);
     roles::compile(file, &treatments, &mut draft);
@@ -79,6 +82,7 @@ impl Draft {
             audit: audit_key.is_some(),
             counting: Counting::PerBoot,
             rate: file.rate.map(super::file::FileRate::compile),
+            telemetry: file.telemetry.map(super::file::FileTelemetry::compile),
             roles: BTreeMap::new(),
             models: BTreeMap::new(),
             routes: BTreeMap::new(),
@@ -88,6 +92,7 @@ impl Draft {
             organisations: BTreeMap::new(),
             keys: Vec::new(),
             routes: BTreeMap::new(),
+            monitors: BTreeMap::new(),
             audit_key,
             findings: Findings::default(),
             models,
@@ -136,7 +141,7 @@ impl Draft {
 
     /// The two parts of a release.
     pub(super) fn finish(self, state_key: StateKey) -> (Controls, Private) {
-        let Self { controls, organisations, keys, routes, audit_key, .. } = self;
-        (controls, Private { state_key, audit_key, organisations, keys, routes })
+        let Self { controls, organisations, keys, routes, monitors, audit_key, .. } = self;
+        (controls, Private { state_key, audit_key, organisations, keys, monitors, routes })
     }
 }

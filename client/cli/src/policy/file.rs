@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::Deserialize;
-use strongroom_attestation::release::{ClaimKind, Limits, Operation, Rate};
+use strongroom_attestation::release::{ClaimKind, Limits, Operation, Rate, Rules, Telemetry, Unlike, Watch};
 use strongroom_proto::name::Name;
 use toml::value::Datetime;
 
@@ -16,6 +16,7 @@ pub(crate) struct PolicyFile {
     pub(super) max_request_bytes: Option<u64>,
     pub(super) audit_key: Option<PathBuf>,
     pub(super) rate: Option<FileRate>,
+    pub(super) telemetry: Option<FileTelemetry>,
     #[serde(default)]
     pub(super) model: BTreeMap<Name, FileModel>,
     #[serde(default)]
@@ -32,6 +33,13 @@ pub(crate) struct PolicyFile {
     pub(super) incident: Incident,
 }
 
+impl PolicyFile {
+    /// The profiles that it names, by model.
+    pub(super) fn profiles(&self) -> impl Iterator<Item = (&Name, &PathBuf)> {
+        self.model.iter().filter_map(|(name, model)| Some((name, &model.watch.as_ref()?.profile)))
+    }
+}
+
 #[derive(Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileRate {
@@ -41,10 +49,36 @@ pub(super) struct FileRate {
     burst: Option<u64>,
 }
 
+#[derive(Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileTelemetry {
+    pub(super) epsilon_per_day: Option<f64>,
+    pub(super) period_seconds: Option<u64>,
+}
+
+/// How a model is watched. The thresholds have the defaults of [`Rules`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileWatch {
+    pub(super) profile: PathBuf,
+    #[serde(default)]
+    pub(super) unlike: Unlike,
+    #[serde(default)]
+    pub(super) reacts: bool,
+    pub(super) flips: Option<f64>,
+    pub(super) alarm: Option<f64>,
+    pub(super) near_least: Option<u32>,
+    pub(super) near_share: Option<f64>,
+    pub(super) young_rows: Option<u32>,
+    pub(super) reaction_seconds: Option<u64>,
+    pub(super) suspension_seconds: Option<u64>,
+}
+
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FileModel {
     pub(super) rate: Option<FileRate>,
+    pub(super) watch: Option<FileWatch>,
     #[serde(default)]
     pub(super) label: Vec<String>,
     #[serde(default)]
@@ -175,6 +209,41 @@ pub(super) struct FileRule {
     pub(super) stricter: Option<Name>,
     #[serde(default)]
     pub(super) vote: bool,
+}
+
+/// Reports a day where the policy says nothing else: every six hours.
+const PERIOD_SECONDS: u64 = 6 * 3600;
+/// ε a day where the policy says nothing else.
+const EPSILON_PER_DAY: f64 = 4.0;
+
+impl FileTelemetry {
+    pub(super) fn compile(self) -> Telemetry {
+        Telemetry {
+            epsilon_per_day: self.epsilon_per_day.unwrap_or(EPSILON_PER_DAY),
+            period_ms: self.period_seconds.unwrap_or(PERIOD_SECONDS).saturating_mul(1000),
+        }
+    }
+}
+
+impl FileWatch {
+    /// The public part.
+    pub(super) const fn compile(&self) -> Watch {
+        Watch { unlike: self.unlike, reacts: self.reacts, flips: self.flips }
+    }
+
+    /// The thresholds.
+    pub(super) fn rules(&self) -> Rules {
+        let default = Rules::default();
+        let millis = |seconds: Option<u64>, default| seconds.map_or(default, |s| s.saturating_mul(1000));
+        Rules {
+            alarm: self.alarm.unwrap_or(default.alarm),
+            near_least: self.near_least.unwrap_or(default.near_least),
+            near_share: self.near_share.unwrap_or(default.near_share),
+            young_rows: self.young_rows.unwrap_or(default.young_rows),
+            reaction_ms: millis(self.reaction_seconds, default.reaction_ms),
+            suspension_ms: millis(self.suspension_seconds, default.suspension_ms),
+        }
+    }
 }
 
 const fn one() -> u64 {

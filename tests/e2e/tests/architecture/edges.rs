@@ -14,12 +14,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("nsm", &["attestation"]),
     ("eif", &["attestation", "proto"]),
     ("controls", &["attestation", "seal", "proto"]),
+    ("monitor", &["attestation", "seal", "proto"]),
     ("engine", &["seal", "proto"]),
     ("kms", &[]),
-    ("enclave", &["nsm", "attestation", "seal", "link", "proto", "controls", "engine", "kms"]),
+    ("enclave", &["nsm", "attestation", "seal", "link", "proto", "controls", "monitor", "engine", "kms"]),
     ("client", &["attestation", "seal", "proto"]),
     ("lint", &[]),
-    ("cli", &["client", "engine", "kms", "eif", "lint"]),
+    ("cli", &["client", "engine", "kms", "eif", "lint", "controls", "monitor"]),
     ("host", &["link", "proto"]),
 ];
 

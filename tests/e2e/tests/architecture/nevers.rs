@@ -132,8 +132,9 @@ fn attestation_has_no_sockets_no_clock_and_no_nsm_device() {
 }
 
 #[test]
-fn controls_have_no_sockets_no_clock_and_no_nsm_device() {
+fn controls_and_monitor_have_no_sockets_no_clock_and_no_nsm_device() {
     assert_never("strongroom-controls", &[IO, CLOCKS, NSM, TRACT]);
+    assert_never("strongroom-monitor", &[IO, CLOCKS, NSM, TRACT]);
 }
 
 #[test]

@@ -8,9 +8,9 @@ use super::workspace::{packages, root};
 
 /// Crates that are linked into the enclave.
 const INSIDE: &[&str] =
-    &["proto", "link", "attestation", "seal", "nsm", "enclave", "controls", "engine", "kms"];
+    &["proto", "link", "attestation", "seal", "nsm", "enclave", "controls", "monitor", "engine", "kms"];
 /// Crates that take time, bytes and roots as arguments alone.
-const PURE: &[&str] = &["proto", "attestation", "seal", "controls"];
+const PURE: &[&str] = &["proto", "attestation", "seal", "controls", "monitor"];
 
 /// Longest file outside tests.
 const MAX_LINES: usize = 400;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use strongroom_attestation::release::{Limits, ModelControls, OutputKind, Provenance, Transform};
+use strongroom_attestation::release::{Limits, ModelControls, Monitored, OutputKind, Provenance, Transform};
 use strongroom_proto::name::Name;
 
 use super::Draft;
-use crate::policy::file::{FileModel, FileRate, FileTransform, PolicyFile};
+use crate::policy::file::{FileModel, FileRate, FileTransform, FileWatch, PolicyFile};
 use crate::policy::sha256;
 
 pub(super) fn compile(file: &PolicyFile, draft: &mut Draft) {
@@ -20,6 +20,17 @@ pub(super) fn compile(file: &PolicyFile, draft: &mut Draft) {
     }
 }
 
+/// The private part of watching models. A model that names a profile nobody read has an empty one, which no enclave
+/// takes: `Policy::read` reads them all.
+pub(super) fn monitors(file: &PolicyFile, profiles: &BTreeMap<Name, Vec<u8>>) -> BTreeMap<Name, Monitored> {
+    let watched = file.model.iter().filter_map(|(name, model)| Some((name, model.watch.as_ref()?)));
+    let monitored = |(name, watch): (&Name, &FileWatch)| {
+        let profile = profiles.get(name).cloned().unwrap_or_default();
+        (name.clone(), Monitored { profile, rules: watch.rules() })
+    };
+    watched.map(monitored).collect()
+}
+
 fn one(name: &Name, model: &FileModel, draft: &mut Draft) -> ModelControls {
     ModelControls {
         limits: Limits { rate: model.rate.map(FileRate::compile), ..Limits::NONE },
@@ -29,6 +40,7 @@ fn one(name: &Name, model: &FileModel, draft: &mut Draft) -> ModelControls {
             .iter()
             .map(|(input, list)| (input.clone(), list.iter().map(transform).collect()))
             .collect(),
+        watch: model.watch.as_ref().map(FileWatch::compile),
         provenance: provenance(name, model, draft),
         frozen_until: draft.time(&format!("model {name}"), model.frozen_until.as_ref()),
     }

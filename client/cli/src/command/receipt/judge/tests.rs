@@ -41,6 +41,7 @@ fn controls() -> Controls {
         audit: false,
         counting: Counting::PerBoot,
         rate: None,
+        telemetry: None,
         roles: BTreeMap::from([("clients".parse().unwrap(), role)]),
         models: BTreeMap::new(),
         routes: BTreeMap::new(),

@@ -1,0 +1,16 @@
+//! Every bound of the monitor, with its unit.
+
+/// Features of a row that are watched.
+pub const MAX_FEATURES: usize = 4096;
+
+/// Classes of a model that are told apart.
+pub const MAX_CLASSES: usize = 4096;
+
+/// Calibration scores that are kept for one class.
+pub const MAX_SCORES: usize = 4096;
+
+/// Bins of a feature's histogram.
+pub const BINS: usize = 10;
+
+/// Bytes of state of one key's detectors, beside the ring of its last rows.
+pub const MAX_DETECTOR_BYTES: usize = 512;

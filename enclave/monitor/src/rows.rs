@@ -1,0 +1,169 @@
+//! The rows of one request as detectors see them: features, the class that the model chose, and how clearly.
+
+use half::{bf16, f16};
+use strongroom_seal::tensor::{DType, Tensor};
+
+use crate::profile::{Profile, Space};
+
+/// Rows of one request. No `Debug`: it is plaintext.
+pub struct Rows {
+    width: usize,
+    features: Vec<f32>,
+    classes: Vec<usize>,
+    margins: Vec<f32>,
+}
+
+/// One of them.
+#[derive(Clone, Copy)]
+pub struct Row<'a> {
+    /// Features, as many as the profile has.
+    pub features: &'a [f32],
+    /// The class that the model chose, by position.
+    pub class: usize,
+    /// Highest score less the second; absent without scores.
+    pub margin: Option<f32>,
+}
+
+impl Rows {
+    /// Takes rows of known features, classes and margins; `margins` may be empty. [`None`] when they do not fit.
+    #[must_use]
+    pub fn new(width: usize, features: Vec<f32>, classes: Vec<usize>, margins: Vec<f32>) -> Option<Self> {
+        let fits = width > 0
+            && features.len() == width.checked_mul(classes.len())?
+            && (margins.is_empty() || margins.len() == classes.len());
+        fits.then_some(Self { width, features, classes, margins })
+    }
+
+    /// Finds the rows of a request in its inputs and in what the model answered, before any treatment.
+    ///
+    /// [`None`] when they are not where the profile says: then nothing can be said of the request.
+    #[must_use]
+    pub fn find(profile: &Profile, inputs: &[Tensor<'_>], outputs: &[Tensor<'_>]) -> Option<Self> {
+        let (tensors, name) = match &profile.space {
+            Space::Input(name) => (inputs, name),
+            Space::Output(name) => (outputs, name),
+        };
+        let features = numbers(named(tensors, name)?)?;
+        if features.is_empty() || features.len() % profile.features != 0 {
+            return None;
+        }
+        let rows = features.len() / profile.features;
+        let (classes, margins) = match &profile.decision {
+            None => (vec![0; rows], Vec::new()),
+            Some(decision) => {
+                decide(&numbers(named(outputs, &decision.scores)?)?, rows, profile.classes.len())?
+            }
+        };
+        Self::new(profile.features, features, classes, margins)
+    }
+
+    /// Each row, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Row<'_>> {
+        let rows = self.features.chunks_exact(self.width).zip(&self.classes).enumerate();
+        rows.map(|(at, (features, class))| Row {
+            features,
+            class: *class,
+            margin: self.margins.get(at).copied(),
+        })
+    }
+
+    /// How many.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.classes.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.classes.is_empty()
+    }
+}
+
+fn named<'a, 'b>(tensors: &'a [Tensor<'b>], name: &str) -> Option<&'a Tensor<'b>> {
+    tensors.iter().find(|tensor| tensor.name == name)
+}
+
+/// The winner of each row and its lead. A single score decides between two classes, at one half.
+fn decide(scores: &[f32], rows: usize, classes: usize) -> Option<(Vec<usize>, Vec<f32>)> {
+    if rows == 0 || scores.len() % rows != 0 {
+        return None;
+    }
+    let width = scores.len() / rows;
+    if width == 1 && classes == 2 {
+        let class = |score: &f32| usize::from(*score > 0.5);
+        return Some((
+            scores.iter().map(class).collect(),
+            scores.iter().map(|score| (2.0 * score - 1.0).abs()).collect(),
+        ));
+    }
+    if width != classes || width < 2 {
+        return None;
+    }
+    Some(scores.chunks_exact(width).map(winner).unzip())
+}
+
+fn winner(scores: &[f32]) -> (usize, f32) {
+    let (mut at, mut first, mut second) = (0, f32::NEG_INFINITY, f32::NEG_INFINITY);
+    for (position, score) in scores.iter().enumerate() {
+        if *score > first {
+            (at, second, first) = (position, first, *score);
+        } else if *score > second {
+            second = *score;
+        }
+    }
+    let margin = first - second;
+    (at, if margin.is_finite() { margin } else { 0.0 })
+}
+
+/// The elements of a tensor of numbers. What is not finite counts as 0: it is outside any range.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "detectors need no more than an f32 holds"
+)]
+fn numbers(tensor: &Tensor<'_>) -> Option<Vec<f32>> {
+    let data = tensor.data.as_ref();
+    Some(match tensor.dtype {
+        DType::Fp32 => each(data, f32::from_le_bytes),
+        DType::Fp64 => each(data, |bytes| f64::from_le_bytes(bytes) as f32),
+        DType::Fp16 => each(data, |bytes| f16::from_le_bytes(bytes).into()),
+        DType::Bf16 => each(data, |bytes| bf16::from_le_bytes(bytes).into()),
+        DType::Bool | DType::Uint8 => each(data, |[byte]: [u8; 1]| byte.into()),
+        DType::Int8 => each(data, |bytes| i8::from_le_bytes(bytes).into()),
+        DType::Uint16 => each(data, |bytes| u16::from_le_bytes(bytes).into()),
+        DType::Int16 => each(data, |bytes| i16::from_le_bytes(bytes).into()),
+        DType::Uint32 => each(data, |bytes| u32::from_le_bytes(bytes) as f32),
+        DType::Int32 => each(data, |bytes| i32::from_le_bytes(bytes) as f32),
+        DType::Uint64 => each(data, |bytes| u64::from_le_bytes(bytes) as f32),
+        DType::Int64 => each(data, |bytes| i64::from_le_bytes(bytes) as f32),
+        DType::Bytes => return None,
+    })
+}
+
+fn each<const N: usize>(data: &[u8], read: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+    let value = |bytes: &[u8; N]| Some(read(*bytes)).filter(|value| value.is_finite()).unwrap_or(0.0);
+    data.as_chunks::<N>().0.iter().map(value).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_winner_leads_by_its_margin() {
+        assert_eq!(winner(&[0.1, 0.7, 0.2]), (1, 0.7 - 0.2));
+        assert_eq!(winner(&[0.5, 0.5]), (0, 0.0));
+        assert_eq!(decide(&[0.9, 0.1], 2, 2).unwrap().0, [1, 0], "one score of two classes");
+        assert!(decide(&[0.9, 0.1, 0.3], 2, 2).is_none());
+        assert!(decide(&[0.9], 0, 2).is_none());
+    }
+
+    #[test]
+    fn rows_of_other_lengths_are_none() {
+        assert!(Rows::new(2, vec![1.0; 4], vec![0, 1], vec![]).is_some());
+        assert!(Rows::new(2, vec![1.0; 3], vec![0, 1], vec![]).is_none());
+        assert!(Rows::new(2, vec![1.0; 4], vec![0, 1], vec![0.5]).is_none());
+        assert!(Rows::new(0, vec![], vec![], vec![]).is_none());
+    }
+}
