@@ -153,7 +153,7 @@ impl Profile {
         }
         let finite = |list: &[f32]| list.iter().all(|value| value.is_finite());
         let rising = |list: &[f32]| finite(list) && list.is_sorted();
-        if !lists.iter().all(|list| finite(list)) || !finite(&self.whitening) {
+        if lists.iter().any(|list| !finite(list)) || !finite(&self.whitening) {
             return wrong("a number that is not finite");
         }
         if !self.scale.iter().all(|scale| *scale > 0.0) || !(self.near.is_finite() && self.near >= 0.0) {

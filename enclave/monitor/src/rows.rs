@@ -44,7 +44,7 @@ impl Rows {
             Space::Output(name) => (outputs, name),
         };
         let features = numbers(named(tensors, name)?)?;
-        if features.is_empty() || features.len() % profile.features != 0 {
+        if features.is_empty() || !features.len().is_multiple_of(profile.features) {
             return None;
         }
         let rows = features.len() / profile.features;
@@ -86,7 +86,7 @@ fn named<'a, 'b>(tensors: &'a [Tensor<'b>], name: &str) -> Option<&'a Tensor<'b>
 
 /// The winner of each row and its lead. A single score decides between two classes, at one half.
 fn decide(scores: &[f32], rows: usize, classes: usize) -> Option<(Vec<usize>, Vec<f32>)> {
-    if rows == 0 || scores.len() % rows != 0 {
+    if rows == 0 || !scores.len().is_multiple_of(rows) {
         return None;
     }
     let width = scores.len() / rows;
