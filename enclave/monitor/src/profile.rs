@@ -156,7 +156,8 @@ impl Profile {
         if lists.iter().any(|list| !finite(list)) || !finite(&self.whitening) {
             return wrong("a number that is not finite");
         }
-        if !self.scale.iter().all(|scale| *scale > 0.0) || !(self.near.is_finite() && self.near >= 0.0) {
+        let positive = self.scale.iter().all(|scale| *scale > 0.0);
+        if !(positive && self.near.is_finite() && self.near >= 0.0) {
             return wrong("a scale or distance that is not positive");
         }
         if !self.bounds.iter().all(|(low, high)| low <= high) {
