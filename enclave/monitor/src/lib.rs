@@ -3,11 +3,21 @@
 //! Everything here is a function of a profile of the model's training data, the rows of a request, what the model
 //! answered, and the given time. Nothing in here opens a socket, reads a clock, runs a model or logs.
 
+mod arrivals;
+mod bets;
+mod detectors;
+mod distribution;
+pub mod fit;
 pub mod level;
 pub mod limits;
+mod mix;
+pub mod monitor;
 pub mod profile;
+mod recent;
+mod ring;
 pub mod rows;
 
 pub use level::{Asker, Level};
+pub use monitor::{Monitor, Seen};
 pub use profile::Profile;
 pub use rows::Rows;

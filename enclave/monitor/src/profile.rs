@@ -3,6 +3,9 @@
 //! `strongroom profile` makes it on the owner's machine. It is as secret as the data it sums up: it reaches an
 //! enclave inside the private part of a release, and nobody else.
 
+#[cfg(test)]
+pub(crate) mod testing;
+
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 use strongroom_proto::cbor::{self, Bounds, CborError};
@@ -157,7 +160,8 @@ impl Profile {
             return wrong("a number that is not finite");
         }
         let positive = self.scale.iter().all(|scale| *scale > 0.0);
-        if !(positive && self.near.is_finite() && self.near >= 0.0) {
+        let distance = |value: f32| value.is_finite() && value >= 0.0;
+        if !(positive && distance(self.near) && distance(self.neighbour)) {
             return wrong("a scale or distance that is not positive");
         }
         if !self.bounds.iter().all(|(low, high)| low <= high) {

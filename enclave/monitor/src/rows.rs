@@ -67,6 +67,27 @@ impl Rows {
         })
     }
 
+    /// The row at a position.
+    #[must_use]
+    pub fn row(&self, position: usize) -> Option<Row<'_>> {
+        let start = position.checked_mul(self.width)?;
+        let features = self.features.get(start..start.checked_add(self.width)?)?;
+        let class = *self.classes.get(position)?;
+        Some(Row { features, class, margin: self.margins.get(position).copied() })
+    }
+
+    /// Features of each row.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The class of each row, by position.
+    #[must_use]
+    pub fn classes(&self) -> &[usize] {
+        &self.classes
+    }
+
     /// How many.
     #[must_use]
     pub fn len(&self) -> usize {
