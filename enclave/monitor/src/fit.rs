@@ -1,10 +1,13 @@
 //! Makes a profile of training rows, on the owner's machine.
 //!
 //! A third of the rows, chosen by position, gives class means and covariance; the others calibrate, as a row that
-//! means were made from lies nearer to them than a new one. What it says of margins holds for rows like these: a
-//! model that has learnt its training rows by heart decides them more clearly than new ones, and then honest keys
-//! look like thieves at its boundary. Rows that the model was not trained on are better, and as many as can be had:
-//! below 1000 calibration rows of a class its detectors are blunt.
+//! means were made from lies nearer to them than a new one. As many as can be had: below 1000 calibration rows of a
+//! class its detectors are blunt.
+//!
+//! Rows that the model was *not* trained on are needed where it learns by heart, as forests and boosted trees do: it
+//! decides its training rows more clearly than new ones, and then every honest key looks like a thief at its
+//! boundary. Where true labels show that it errs on next to none of the rows, their margins are left out of the
+//! profile, and thieves at the boundary are not seen. Where it errs on some, or without labels, nothing here can tell.
 
 mod bounds;
 mod calibration;
@@ -24,6 +27,9 @@ use crate::rows::{Row, Rows};
 
 /// Of so many rows, one makes means and covariance, and the others calibrate.
 const SPLIT: u64 = 3;
+
+/// One error in so many rows is the least that margins are believed at.
+const ERRORS: usize = 1000;
 
 /// What a profile is made from. No `Debug`: it is the training data.
 pub struct Training {
@@ -57,6 +63,9 @@ pub enum Warning {
     },
     /// The data repeats so often that near-duplicates say nothing.
     Repeats,
+    /// The model errs on next to none of the rows, so it may know them by heart: nothing is said of margins. Rows
+    /// that it was not trained on are needed.
+    ByHeart,
 }
 
 /// Why no profile can be made.
@@ -98,6 +107,7 @@ pub fn fit(training: Training) -> Result<(Profile, Vec<Warning>), FitError> {
     check(&training)?;
     let Training { rows, space, decision, classes, labels } = training;
     let moments = moments::Moments::of(&rows);
+    let by_heart = labels.as_deref().is_some_and(|labels| is_known_by_heart(&rows, labels));
     let labels = labels.as_deref().unwrap_or(rows.classes());
     let shape = covariance::Shape::of(&rows, labels, classes, &moments)?;
     let mut warnings = Vec::new();
@@ -117,6 +127,10 @@ pub fn fit(training: Training) -> Result<(Profile, Vec<Warning>), FitError> {
         near: 0.0,
     };
     calibration::calibrate(&mut profile, &rows, &mut warnings);
+    if by_heart {
+        warnings.push(Warning::ByHeart);
+        profile.classes.iter_mut().for_each(|class| class.margins.clear());
+    }
     profile.bounds = bounds::of(&rows, &profile.scale);
     (profile.edges, profile.shares) = histogram::of(&rows);
     (profile.neighbour, profile.near) = neighbours::of(&rows, &profile);
@@ -153,6 +167,11 @@ fn check(training: &Training) -> Result<(), FitError> {
         return Err(FitError::NotFinite);
     }
     Ok(())
+}
+
+fn is_known_by_heart(rows: &Rows, labels: &[usize]) -> bool {
+    let errors = rows.classes().iter().zip(labels).filter(|(class, label)| class != label).count();
+    rows.iter().any(|row| row.margin.is_some()) && errors.saturating_mul(ERRORS) < rows.len()
 }
 
 /// The rows that means and covariance are made from, with their positions.

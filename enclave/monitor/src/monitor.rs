@@ -5,6 +5,10 @@
 //! young keys: many keys with few rows each (Sybils) gain nothing over one. Keys without an organisation are not
 //! added up.
 //!
+//! A thief who asks about real rows of the data's own distribution, at random, is a customer to all of this: only
+//! allowances, price and watermark act against it. So is, for its first queries, one that learns actively from so
+//! poor a copy that what it takes for doubtful is not.
+//!
 //! Distances and projections are computed before the lock is taken; it is held for one row at a time.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -130,3 +130,18 @@ fn a_walk_along_the_boundary_is_stopped() {
         assert!(key.is_some_and(|queries| queries <= 100), "{at}: {key:?}");
     }
 }
+
+#[test]
+fn many_keys_of_one_organisation_with_a_query_each_are_one_thief() {
+    for (at, world, monitor, mut dice) in worlds() {
+        let seed = world.honest(&mut dice);
+        let acme = "acme".parse().unwrap();
+        let mut levels = (0..60_u8).map(|number| {
+            let key = ApiKeyDigest::new([number; 32]);
+            let asker = Asker { key: &key, organisation: Some(&acme) };
+            let answer = world.ask(moved(&monitor, &seed.features, 0.05, &mut dice));
+            monitor.observe(&asker, &batch(&[answer]), NOW).level
+        });
+        assert!(levels.any(|level| level >= Level::LabelOnly), "{at}");
+    }
+}

@@ -88,6 +88,19 @@ fn true_labels_make_the_means() {
 }
 
 #[test]
+fn a_model_that_knows_its_rows_by_heart_has_no_margins() {
+    let labels: Vec<usize> = training(2000).rows.classes().to_vec();
+    let (profile, warnings) = fit(Training { labels: Some(labels.clone()), ..training(2000) }).unwrap();
+    assert!(profile.classes.iter().all(|class| class.margins.is_empty() && !class.distances.is_empty()));
+    assert!(warnings.contains(&Warning::ByHeart));
+    let mut erring = labels;
+    erring[..2].iter_mut().for_each(|label| *label = 1 - *label);
+    let (profile, warnings) = fit(Training { labels: Some(erring), ..training(2000) }).unwrap();
+    assert!(profile.classes.iter().all(|class| !class.margins.is_empty()));
+    assert!(!warnings.contains(&Warning::ByHeart));
+}
+
+#[test]
 fn features_of_any_size_are_fitted() {
     for size in [1e-20, 1e20] {
         let mut training = training(1000);
