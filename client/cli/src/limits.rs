@@ -26,6 +26,12 @@ pub(crate) const MAX_IMAGE_PART_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 /// Bytes of an ONNX file.
 pub(crate) const MAX_MODEL_BYTES: u64 = MAX_CONTENT_BYTES;
 
+/// Bytes of a table of rows.
+pub(crate) const MAX_TABLE_BYTES: u64 = 1024 * 1024 * 1024;
+
+/// Rows that a model on this machine, or a suspect, is asked at once.
+pub(crate) const BATCH_ROWS: usize = 256;
+
 /// Bytes of one array of a samples file.
 pub(crate) const MAX_SAMPLE_BYTES: u64 = 256 * 1024 * 1024;
 

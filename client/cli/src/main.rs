@@ -20,6 +20,8 @@ mod nitro;
 mod output;
 mod owner;
 mod policy;
+mod rows;
+mod run_model;
 mod samples;
 mod schema;
 mod secret;
