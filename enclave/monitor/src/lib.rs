@@ -7,7 +7,9 @@ pub mod level;
 pub mod limits;
 pub mod profile;
 pub mod rows;
+pub mod watermark;
 
 pub use level::{Asker, Level};
 pub use profile::Profile;
 pub use rows::Rows;
+pub use watermark::Flips;
