@@ -11,10 +11,11 @@ use strongroom_engine::Model;
 use strongroom_kms::{KmsError, Refusal};
 use strongroom_proto::name::PackageId;
 use strongroom_seal::digest::ModelDigest;
-use strongroom_seal::model::{AnswerBound, Schema};
+use strongroom_seal::model::{AnswerBound, Claim, Schema};
 use strongroom_seal::package::{
     Accepted, Header, Manifest, ModelManifest, Opener, PREFIX_BYTES, PackageError, Prefix, PrivateManifest,
 };
+use strongroom_seal::secret::WatermarkKey;
 use zeroize::Zeroizing;
 
 use crate::boot::Measured;
@@ -75,8 +76,12 @@ pub(crate) struct LoadedModel {
     pub(crate) digest: ModelDigest,
     pub(crate) answer: AnswerBound,
     pub(crate) schema: Schema,
+    /// What its manifest states of how it was made.
+    pub(crate) provenance: Vec<Claim>,
     /// The waves of its keyed noise, where its schema has a lengthscale.
     pub(crate) field: Option<Field>,
+    /// Behind its watermark and its misinformation.
+    pub(crate) watermark: WatermarkKey,
     pub(crate) model: Model,
 }
 
@@ -97,6 +102,7 @@ impl Loader {
         }
         let key = self.keys.data_key(&package).await?;
         let field_key = key.field_key().map_err(|_| KeyError::NotAKey)?;
+        let watermark = key.watermark_key().map_err(|_| KeyError::NotAKey)?;
         let opener = package.opener(&key)?;
         let onnx = self.content(&released.id, content_offset, opener).await?;
         let manifest = package.manifest().clone();
@@ -106,8 +112,9 @@ impl Loader {
             Ok::<_, strongroom_engine::LoadError>((model, field))
         });
         let (model, field) = build.await.map_err(|_| LoadError::Interrupted)??;
-        let (answer, schema) = (package.manifest().answer, package.manifest().schema.clone());
-        Ok(LoadedModel { id: released.id.clone(), digest: released.digest, answer, schema, field, model })
+        let ModelManifest { answer, schema, provenance, .. } = package.manifest().clone();
+        let (id, digest) = (released.id.clone(), released.digest);
+        Ok(LoadedModel { id, digest, answer, schema, provenance, field, watermark, model })
     }
 
     /// Decrypts the private part of a release.

@@ -12,6 +12,15 @@ pub const MAX_RANK: usize = 8;
 /// Entries of a list of bounds in a schema, one a feature.
 pub const MAX_FEATURES: usize = 4096;
 
+/// Claims of one model about how it was made.
+pub const MAX_CLAIMS: usize = 16;
+
+/// Files or settings that one claim lists.
+pub const MAX_CLAIM_ENTRIES: usize = 64;
+
+/// Bytes of one text of a claim.
+pub const MAX_CLAIM_TEXT_BYTES: usize = 256;
+
 /// Declared risk fields of one request.
 pub const MAX_RISK_FIELDS: usize = 16;
 

@@ -114,6 +114,16 @@ impl FieldKey {
     }
 }
 
+impl WatermarkKey {
+    /// Bytes for one purpose of the watermark, the same whenever they are asked for.
+    ///
+    /// # Errors
+    /// [`NoKey`], which 32 bytes do not cause.
+    pub fn seed(&self, purpose: &[u8]) -> Result<[u8; SECRET_BYTES], NoKey> {
+        derive(self.expose_secret(), label::WATERMARK, purpose)
+    }
+}
+
 impl StateKey {
     /// The key of the state that one boot leaves.
     ///

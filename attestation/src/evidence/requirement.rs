@@ -62,16 +62,6 @@ impl fmt::Display for Coarseness {
     }
 }
 
-impl fmt::Display for ClaimKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Declared => "declared",
-            Self::Recomputed => "recomputed",
-            Self::Measured => "measured",
-        })
-    }
-}
-
 fn list<T: fmt::Display>(items: &BTreeSet<T>) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
 }

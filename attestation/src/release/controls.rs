@@ -13,9 +13,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use strongroom_proto::name::Name;
+pub use strongroom_seal::model::ClaimKind;
 
 pub use limits::{Limits, Rate};
-pub use model::{ClaimKind, ModelControls, OutputKind, Provenance, RouteControls, Transform};
+pub use model::{ModelControls, OutputKind, Provenance, RouteControls, Transform};
 pub use role::{Operation, RoleControls};
 pub use treatment::{Clamp, Coarseness, Detail, Treatment};
 pub use watch::{Telemetry, Unlike, Watch};

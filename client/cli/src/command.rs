@@ -17,6 +17,7 @@ mod seal;
 mod status;
 mod trust_file;
 mod verify;
+mod watermark;
 
 use clap::Subcommand;
 
@@ -61,6 +62,9 @@ pub(crate) enum Command {
     Receipt(receipt::Args),
     /// Owner or auditor: judge and read the audit log that a host keeps
     Audit(audit::Args),
+    /// Owner: find the marks of the own model in a suspect
+    #[command(subcommand)]
+    Watermark(watermark::Args),
 }
 
 impl Command {
@@ -83,6 +87,7 @@ impl Command {
             Self::Status(args) => status::run(args).await,
             Self::Receipt(args) => receipt::run(&args),
             Self::Audit(args) => audit::run(args).await,
+            Self::Watermark(args) => watermark::run(args).await,
         }
     }
 }

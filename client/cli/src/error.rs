@@ -101,6 +101,12 @@ pub(crate) enum CliError {
     #[error("the copy of the audit log is not the whole log of accepted enclaves")]
     #[diagnostic(help("docs/audit.md explains every finding"))]
     AuditLog(FailureClass),
+    /// A suspect model that does not answer, or not in the protocol.
+    #[error("the suspect: {0}")]
+    Suspect(String),
+    /// A measure that was demanded and not reached; what was measured was printed.
+    #[error("nothing reaches the gate")]
+    Gate,
     /// A file that is none of those that `inspect` knows.
     #[error(
         "{0} is no charter, release bundle, sealed model, attestation document, trust file, policy, enclave image or published measurements"

@@ -21,6 +21,7 @@ const DEBUG_IMAGE: u8 = 13;
 const BINDING: u8 = 14;
 const KEY_POLICY_ERROR: u8 = 15;
 const KEY_POLICY_WARNING: u8 = 16;
+const GATE: u8 = 17;
 const DAMAGED: u8 = 20;
 const SIGNER: u8 = 21;
 const REFUSED: u8 = 30;
@@ -34,7 +35,8 @@ pub(crate) fn code(error: &CliError) -> u8 {
         | CliError::Trust { .. }
         | CliError::Request(_)
         | CliError::PolicyErrors => USAGE,
-        CliError::Unacknowledged(_) => UNREACHABLE,
+        CliError::Unacknowledged(_) | CliError::Suspect(_) => UNREACHABLE,
+        CliError::Gate => GATE,
         CliError::Client(error) => client(error.class()),
         CliError::Evidence(error) => evidence(error.class()),
         CliError::Document(error) => evidence(EvidenceClass::Document(error.class())),
@@ -174,6 +176,8 @@ mod tests {
             (14, ClientError::Receipt(ReceiptError::Other).into()),
             (15, CliError::KeyPolicy(Severity::Error)),
             (16, CliError::KeyPolicy(Severity::Warning)),
+            (17, CliError::Gate),
+            (40, CliError::Suspect("x".into())),
             (20, package(PackageError::Chunk(1))),
             (20, package(PackageError::Header)),
             (20, package(PackageError::Signature(SignedError::Signature))),

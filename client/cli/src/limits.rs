@@ -32,6 +32,21 @@ pub(crate) const MAX_TABLE_BYTES: u64 = 1024 * 1024 * 1024;
 /// Rows that a model on this machine, or a suspect, is asked at once.
 pub(crate) const BATCH_ROWS: usize = 256;
 
+/// Bytes of one answer of a suspect service.
+pub(crate) const MAX_SUSPECT_BYTES: usize = 64 * 1024 * 1024;
+
+/// Time for one question to a suspect service and its whole answer.
+pub(crate) const SUSPECT_TIME: Duration = Duration::from_secs(60);
+
+/// Keys that never were, against which a key's noise is measured, at least.
+pub(crate) const LEAST_DECOYS: u64 = 200;
+
+/// And at most.
+pub(crate) const MAX_DECOYS: u64 = 100_000;
+
+/// Bytes of one file that a claim of provenance is about: training data may be large.
+pub(crate) const MAX_PROVENANCE_FILE_BYTES: u64 = 1024 * 1024 * 1024 * 1024;
+
 /// Bytes of one array of a samples file.
 pub(crate) const MAX_SAMPLE_BYTES: u64 = 256 * 1024 * 1024;
 

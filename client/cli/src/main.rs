@@ -15,11 +15,13 @@ mod image;
 mod keep;
 mod kms;
 mod limits;
+mod model_signature;
 #[cfg(test)]
 mod nitro;
 mod output;
 mod owner;
 mod policy;
+mod provenance;
 mod rows;
 mod run_model;
 mod samples;
@@ -27,6 +29,7 @@ mod schema;
 mod secret;
 mod state;
 mod trust;
+mod watermark;
 mod words;
 
 use std::io::IsTerminal;

@@ -11,7 +11,7 @@ use rustls_pki_types::pem::PemObject;
 use strongroom_attestation::audit::AuditPrivateKey;
 use strongroom_client::api_key;
 use strongroom_seal::key::{Algorithm, SigningKey};
-use strongroom_seal::secret::ApiKey;
+use strongroom_seal::secret::{ApiKey, DataKey, FieldKey, NoKey, SECRET_BYTES, WatermarkKey};
 use zeroize::Zeroizing;
 
 use crate::error::{CliError, Result};
@@ -86,6 +86,43 @@ pub(crate) fn audit_key_line(key: &AuditPrivateKey) -> Zeroizing<String> {
     Zeroizing::new(format!("{AUDIT_KEY_PREFIX}{}\n", coded.as_str()))
 }
 
+/// What tells a copy of one model: the keys behind its noise and its watermark. No `Debug`: it is secret.
+pub(crate) struct TracingKey {
+    pub(crate) field: FieldKey,
+    pub(crate) watermark: WatermarkKey,
+}
+
+impl TracingKey {
+    /// The keys that an enclave derives from the same data key.
+    pub(crate) fn of(key: &DataKey) -> std::result::Result<Self, NoKey> {
+        Ok(Self { field: key.field_key()?, watermark: key.watermark_key()? })
+    }
+
+    /// Reads the lines that [`Self::text`] writes.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let text = files::read_text(path, MAX_SECRET_FILE_BYTES)?;
+        let value = |name: &str| {
+            let mut lines = text.lines().filter_map(|line| line.split_once('='));
+            let (_, value) = lines.find(|(field, _)| field.trim() == name)?;
+            let mut bytes = [0; SECRET_BYTES];
+            hex::decode_to_slice(value.trim().trim_matches('"'), &mut bytes).ok()?;
+            Some(bytes)
+        };
+        let wrong = || CliError::usage(format!("{} is not a tracing key", path.display()));
+        let (mut field, mut watermark) =
+            (value("field").ok_or_else(wrong)?, value("watermark").ok_or_else(wrong)?);
+        Ok(Self { field: FieldKey::take(&mut field), watermark: WatermarkKey::take(&mut watermark) })
+    }
+
+    /// Two lines of TOML, to be written for the owner's eyes alone.
+    pub(crate) fn text(&self) -> Zeroizing<String> {
+        let line = |bytes: &[u8; SECRET_BYTES]| Zeroizing::new(hex::encode(bytes));
+        // The file is what the secrets are exposed for.
+        let (field, watermark) = (line(self.field.expose_secret()), line(self.watermark.expose_secret()));
+        Zeroizing::new(format!("field = \"{}\"\nwatermark = \"{}\"\n", field.as_str(), watermark.as_str()))
+    }
+}
+
 /// PEM of a private key.
 pub(crate) fn private_pem(pkcs8: &[u8]) -> Zeroizing<String> {
     let coded = Zeroizing::new(STANDARD.encode(pkcs8));
@@ -97,4 +134,25 @@ pub(crate) fn private_pem(pkcs8: &[u8]) -> Zeroizing<String> {
     }
     text.push_str("-----END PRIVATE KEY-----\n");
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tracing_key_reads_back_and_others_do_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("fraud.tracing");
+        let key = TracingKey::of(&DataKey::take(&mut [3; 32])).unwrap();
+        files::write_private(&path, key.text().as_bytes()).unwrap();
+        let read = TracingKey::read(&path).unwrap();
+        assert_eq!(read.field.expose_secret(), key.field.expose_secret());
+        assert_eq!(read.watermark.expose_secret(), key.watermark.expose_secret());
+        assert_ne!(key.field.expose_secret(), key.watermark.expose_secret());
+        for wrong in ["", "field = \"00\"\nwatermark = \"00\"\n", "field = \"\"\n"] {
+            std::fs::write(&path, wrong).unwrap();
+            assert!(TracingKey::read(&path).is_err(), "{wrong}");
+        }
+    }
 }

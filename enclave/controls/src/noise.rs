@@ -16,6 +16,7 @@
 //! it in place, where noise drawn from a hash of the input would average away.
 
 mod stream;
+mod trace;
 
 use std::f64::consts::TAU;
 
@@ -27,6 +28,8 @@ use strongroom_seal::tensor::Tensor;
 use crate::floats;
 use crate::limits::{MAX_NOISE_FEATURE, MAX_NOISE_FEATURES, MAX_NOISE_OUTPUTS, NOISE_TERMS};
 use stream::Stream;
+
+pub use trace::Trace;
 
 /// The waves of one model, made once when it is loaded.
 pub struct Field {
@@ -111,6 +114,11 @@ impl Field {
         treatment: &Treatment,
     ) -> Option<Keyed<'a>> {
         let amplitude = treatment.noise?;
+        Some(Keyed { field: self, caller, cosines: self.cosines(inputs)?, amplitude })
+    }
+
+    /// The waves at the rows of a request: `NOISE_TERMS` cosines a row.
+    fn cosines(&self, inputs: &[Tensor<'_>]) -> Option<Vec<f32>> {
         let columns: Vec<Vec<f64>> = self
             .inputs
             .iter()
@@ -125,7 +133,14 @@ impl Field {
             let waves = self.waves.chunks_exact(self.features.max(1));
             cosines.extend(waves.zip(&self.phases).map(|(wave, phase)| (dot(wave, &row) + phase).cos()));
         }
-        Some(Keyed { field: self, caller, cosines, amplitude })
+        Some(cosines)
+    }
+
+    /// The signs of one key: `NOISE_TERMS` bits for each of `width` values.
+    fn signs(&self, caller: &ApiKeyDigest, width: usize) -> Option<Vec<u8>> {
+        let purpose = [b"signs ", caller.as_bytes().as_slice()].concat();
+        let stream = Stream::new(&self.key.seed(&purpose).ok()?).ok()?;
+        Some(stream.bytes(width * NOISE_TERMS / 8))
     }
 
     /// One row over all inputs. A value that is no number counts as 0, one far away as no farther than a bound.
@@ -142,8 +157,11 @@ impl Field {
 }
 
 impl Keyed<'_> {
-    /// Adds noise as [`Self::add`] does, without what it has in common over each group of `classes` values.
-    pub(crate) fn add_between(&self, classes: usize, width: usize, values: &mut [f64]) -> bool {
+    /// Adds the noise of each row to its `width` values, without what it has in common over each group of `classes`.
+    ///
+    /// Returns whether it could, as where an output is too wide for any noise.
+    #[must_use]
+    pub fn add_between(&self, classes: usize, width: usize, values: &mut [f64]) -> bool {
         let mut noise = vec![0.0; values.len()];
         if classes < 2 || !self.add(width, &mut noise) {
             return false;
@@ -167,13 +185,7 @@ impl Keyed<'_> {
         if width == 0 || width > MAX_NOISE_OUTPUTS || rows == 0 || values.len() != rows * width {
             return false;
         }
-        let purpose = [b"signs ", self.caller.as_bytes().as_slice()].concat();
-        let Ok(stream) =
-            self.field.key.seed(&purpose).map_err(|_| ()).and_then(|s| Stream::new(&s).map_err(|_| ()))
-        else {
-            return false;
-        };
-        let signs = stream.bytes(width * NOISE_TERMS / 8);
+        let Some(signs) = self.field.signs(self.caller, width) else { return false };
         let scale = self.amplitude * (2.0 / NOISE_TERMS as f64).sqrt();
         let rows = self.cosines.chunks_exact(NOISE_TERMS).zip(values.chunks_exact_mut(width));
         for (cosines, values) in rows {

@@ -16,8 +16,10 @@ pub mod profile;
 mod recent;
 mod ring;
 pub mod rows;
+pub mod watermark;
 
 pub use level::{Asker, Level};
 pub use monitor::{Monitor, Seen};
 pub use profile::Profile;
 pub use rows::Rows;
+pub use watermark::Flips;

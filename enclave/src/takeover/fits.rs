@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use strongroom_attestation::release::{
-    Controls, Ensemble, ModelControls, OutputKind, Private, Target, Treatment,
+    ClaimKind, Controls, Ensemble, ModelControls, OutputKind, Private, Provenance, Target, Treatment,
 };
 use strongroom_proto::name::{Name, PackageId};
-use strongroom_seal::model::{Dim, TensorSpec};
+use strongroom_seal::model::{Claim, Dim, TensorSpec};
 
 use crate::load::LoadedModel;
 
@@ -25,6 +25,7 @@ pub(super) fn check(controls: &Controls, private: &Private, models: &Models) -> 
             return Err("a model is named that the release does not load");
         }
         loaded.iter().try_for_each(|model| fits(own, model))?;
+        loaded.iter().try_for_each(|model| holds(&model.provenance, &own.provenance))?;
     }
     for (asked, treatment) in controls.treatments() {
         let leads_to = controls.routes.get(asked).map(|route| route.models.iter().collect());
@@ -108,6 +109,22 @@ fn fits(controls: &ModelControls, model: &LoadedModel) -> Result<(), &'static st
     Ok(())
 }
 
+/// Whether a model's manifest holds every claim that is stated as more than the owner's word.
+fn holds(claims: &[Claim], stated: &[Provenance]) -> Result<(), &'static str> {
+    let held = |stated: &Provenance| {
+        claims.iter().any(|claim| {
+            claim.name() == stated.claim.as_str()
+                && claim.kind() == stated.kind
+                && claim.digest().is_ok_and(|digest| digest == stated.sha256)
+        })
+    };
+    if stated.iter().all(|one| one.kind == ClaimKind::Declared || held(one)) {
+        Ok(())
+    } else {
+        Err("a claim is stated as recomputed or measured that the model's manifest does not hold")
+    }
+}
+
 /// Whether a treatment can be given to every one of these models.
 fn possible(treatment: &Treatment, models: &[&Arc<LoadedModel>]) -> Result<(), &'static str> {
     if models.is_empty() {
@@ -117,4 +134,25 @@ fn possible(treatment: &Treatment, models: &[&Arc<LoadedModel>]) -> Result<(), &
         return Err("noise is stated for a model whose schema has no lengthscale");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use strongroom_seal::model::FileDigest;
+
+    use super::*;
+
+    #[test]
+    fn a_claim_that_the_manifest_does_not_hold_is_refused() {
+        let claims = [Claim::BiasReport(FileDigest([1; 32]))];
+        let sha256 = claims[0].digest().unwrap();
+        let stated = |claim: &str, kind, sha256| {
+            holds(&claims, &[Provenance { claim: claim.parse().unwrap(), kind, sha256 }])
+        };
+        assert_eq!(stated("bias-report", ClaimKind::Measured, sha256), Ok(()));
+        assert_eq!(stated("anything", ClaimKind::Declared, [0; 32]), Ok(()), "the owner's word alone");
+        assert!(stated("bias-report", ClaimKind::Measured, [0; 32]).is_err(), "another digest");
+        assert!(stated("bias-report", ClaimKind::Recomputed, sha256).is_err(), "another kind");
+        assert!(stated("robustness-curve", ClaimKind::Measured, sha256).is_err(), "another claim");
+    }
 }

@@ -199,6 +199,7 @@ fn packages() {
         schema: Schema::default(),
         answer: AnswerBound { names_bytes: 64, bytes_per_request_kib: 64, max_bytes: 4096 },
         content: measured(&plain),
+        provenance: Vec::new(),
     };
     write("fuzz/corpus/package", "model", &sealed(&owner, manifest, &plain));
 }

@@ -8,7 +8,7 @@ use strongroom_proto::name::{Name, PackageId};
 
 use super::{ChunkPlan, PackageError};
 use crate::label::{self, Label};
-use crate::model::{AnswerBound, Interface, Schema};
+use crate::model::{AnswerBound, Claim, Interface, Schema, check_claims};
 
 /// The plaintext of a package.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +60,9 @@ pub struct ModelManifest {
     pub answer: AnswerBound,
     /// The ONNX file.
     pub content: Content,
+    /// How it was made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub provenance: Vec<Claim>,
 }
 
 /// The manifest of the private part of a release.
@@ -96,7 +99,9 @@ impl Manifest for ModelManifest {
         ChunkPlan::new(&self.content)?;
         self.interface.check().map_err(|_| PackageError::Manifest("interface contradicts itself"))?;
         let schema = self.schema.check(&self.interface);
-        schema.map_err(|_| PackageError::Manifest("schema contradicts itself or the interface"))
+        schema.map_err(|_| PackageError::Manifest("schema contradicts itself or the interface"))?;
+        let claims = check_claims(&self.provenance);
+        claims.map_err(|_| PackageError::Manifest("a claim of provenance does not hold or is out of bounds"))
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use strongroom_proto::name::Name;
 
-use super::{Limits, Watch};
+use super::{ClaimKind, Limits, Watch};
 use crate::UnixMillis;
 
 /// How a model is treated, whoever asks.
@@ -81,21 +81,9 @@ pub struct Provenance {
     pub claim: Name,
     /// How far it was checked.
     pub kind: ClaimKind,
-    /// SHA-256 of what it refers to: a data set, a report, a bundle of signatures.
+    /// Of a claim that the model's manifest holds, its digest; of another, SHA-256 of what it refers to.
     #[serde(with = "serde_bytes")]
     pub sha256: [u8; 32],
-}
-
-/// How far a statement was checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ClaimKind {
-    /// The owner says so.
-    Declared,
-    /// Computed again from stated figures.
-    Recomputed,
-    /// Measured, in a report of this digest.
-    Measured,
 }
 
 /// A name that leads to one of several models. By what is in the private part, but for this.

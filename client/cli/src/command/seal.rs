@@ -12,13 +12,15 @@ use serde::Serialize;
 use strongroom_engine::{DeriveOptions, Model, Tolerance, check_samples, derive};
 use strongroom_proto::name::{Name, PackageId};
 use strongroom_seal::limits::DEFAULT_CHUNK_BYTES;
-use strongroom_seal::model::{AnswerBound, DimRange, Interface};
+use strongroom_seal::model::{AnswerBound, Claim, DimRange, Interface};
 use strongroom_seal::package::{ModelManifest, SignedManifest, measure};
+use strongroom_seal::secret::DataKey;
 
 use crate::error::{CliError, Result};
 use crate::kms::KmsArgs;
-use crate::limits::{MAX_MODEL_BYTES, OUTPUT_OVERHEAD_BYTES};
-use crate::{files, output, owner, samples, schema, secret};
+use crate::limits::{MAX_MODEL_BYTES, MAX_SMALL_FILE_BYTES, OUTPUT_OVERHEAD_BYTES};
+use crate::secret::TracingKey;
+use crate::{files, model_signature, output, owner, provenance, samples, schema, secret};
 
 /// Arguments of `seal`.
 #[derive(clap::Args)]
@@ -53,6 +55,18 @@ pub(crate) struct Args {
     /// Arrays named after inputs and outputs; the model must compute the given outputs
     #[arg(long, value_name = "FILE.npz")]
     check: Option<PathBuf>,
+    /// What is stated of how the model was made, in TOML
+    #[arg(long, value_name = "FILE")]
+    provenance: Option<PathBuf>,
+    /// An OpenSSF Model Signing bundle over the model, made with a key
+    #[arg(long, value_name = "FILE", requires = "model_signature_key")]
+    model_signature: Option<PathBuf>,
+    /// The P-256 public key that it must be of, in PEM
+    #[arg(long, value_name = "FILE", requires = "model_signature")]
+    model_signature_key: Option<PathBuf>,
+    /// Where the key goes by which copies of the model are told: a secret of the owner, which nobody can make again
+    #[arg(long, value_name = "FILE")]
+    tracing_key: Option<PathBuf>,
     /// Plaintext bytes in one chunk
     #[arg(long, value_name = "N", default_value_t = DEFAULT_CHUNK_BYTES)]
     chunk_bytes: u32,
@@ -94,6 +108,7 @@ pub(crate) async fn run(args: &Args) -> Result<()> {
         interface: interface.clone(),
         schema,
         answer,
+        provenance: args.claims(&content.sha256)?,
         content,
     };
     let signed =
@@ -117,13 +132,37 @@ impl Args {
         Ok(())
     }
 
+    /// What is stated of the model whose file has this digest.
+    fn claims(&self, sha256: &[u8; 32]) -> Result<Vec<Claim>> {
+        let mut claims = self.provenance.as_deref().map(provenance::read).transpose()?.unwrap_or_default();
+        if let (Some(bundle), Some(key)) = (&self.model_signature, &self.model_signature_key) {
+            let (bytes, pem) =
+                (files::read(bundle, MAX_SMALL_FILE_BYTES)?, files::read(key, MAX_SMALL_FILE_BYTES)?);
+            let wrong = |error| CliError::usage(format!("{}: {error}", bundle.display()));
+            model_signature::check(&bytes, &pem, sha256).map_err(wrong)?;
+            let claim = Claim::ModelSignature { bundle: provenance::of(&bytes), key: provenance::of(&pem) };
+            claims.push(claim);
+        }
+        Ok(claims)
+    }
+
     /// Reads the file a second time, chunk by chunk; a file that changed meanwhile is refused.
     async fn encrypt(&self, signed: &SignedManifest<ModelManifest>) -> Result<()> {
         let (key, wrapped) = self.kms.data_key(signed).await?;
+        self.keep_tracing_key(&key)?;
         let mut content = File::open(&self.model).map_err(CliError::file(&self.model))?;
         let mut package = files::Staged::create(&self.out)?;
         signed.seal(&key, wrapped, &mut content, &mut package).map_err(CliError::package(&self.out))?;
         package.finish()
+    }
+}
+
+impl Args {
+    /// KMS gives the data key away once; after that only enclaves get it.
+    fn keep_tracing_key(&self, key: &DataKey) -> Result<()> {
+        let Some(path) = &self.tracing_key else { return Ok(()) };
+        let tracing = TracingKey::of(key).map_err(|_| CliError::usage("no tracing key could be derived"))?;
+        files::write_private(path, tracing.text().as_bytes())
     }
 }
 

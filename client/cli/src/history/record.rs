@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
-use strongroom_attestation::release::ReleasedModel;
+use strongroom_attestation::release::{Provenance, ReleasedModel};
 use strongroom_attestation::{ImagePcrs, UnixMillis};
 use strongroom_proto::name::{Name, PackageId};
 use strongroom_seal::digest::ModelDigest;
@@ -16,6 +16,7 @@ use strongroom_seal::secret::ApiKeyDigest;
 use crate::error::{CliError, Result};
 use crate::policy::incident::Incident;
 use crate::policy::{KeyGrant, ModelFacts, Policy, audit_key_hex};
+use crate::provenance;
 
 /// One release. No `Debug`: it says who may ask.
 #[derive(Clone, Serialize, Deserialize)]
@@ -57,12 +58,15 @@ pub(crate) struct RecordedModel {
     digest: String,
     interface: Interface,
     schema: Schema,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    provenance: Vec<Provenance>,
 }
 
 impl RecordedModel {
     /// Keeps what an accepted manifest says.
     pub(crate) fn new(manifest: &ModelManifest, digest: ModelDigest) -> Self {
         Self {
+            provenance: provenance::stated(&manifest.provenance),
             name: manifest.model.name.clone(),
             version: manifest.model.version.clone(),
             digest: digest.to_string(),
@@ -79,6 +83,7 @@ impl Record {
             name: model.name.clone(),
             interface: model.interface.clone(),
             schema: model.schema.clone(),
+            provenance: model.provenance.clone(),
         };
         self.models.iter().map(facts).collect()
     }

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use strongroom_attestation::audit::AuditPublicKey;
 use strongroom_attestation::release::{
     Authentication, Controls, Counting, KeyEntry, ModelControls, Monitored, Organisation, OutputKind,
-    Payloads, Private, RouteRule,
+    Payloads, Private, Provenance, RouteRule,
 };
 use strongroom_proto::limits::MAX_RECORD_BYTES;
 use strongroom_proto::name::Name;
@@ -33,6 +33,8 @@ pub(crate) struct ModelFacts {
     pub(crate) name: Name,
     pub(crate) interface: Interface,
     pub(crate) schema: Schema,
+    /// What its manifest states of how it was made.
+    pub(crate) provenance: Vec<Provenance>,
 }
 
 /// A compiled policy with what was found in it.
@@ -55,6 +57,7 @@ pub(super) fn draft(policy: &Policy, grants: &[KeyGrant], known: Option<&[ModelF
         known.map_or_else(|| mentioned(file), |known| known.iter().map(|model| model.name.clone()).collect());
     let mut draft = Draft::new(file, models, policy.audit_key.clone());
     models::compile(file, &mut draft);
+    models::claims(known.unwrap_or_default(), &mut draft);
     draft.monitors = models::monitors(file, &policy.profiles);
     draft.monitors.retain(|name, _| draft.controls.models.contains_key(name));
     let treatments = roles::treatments(file, &mut draft);

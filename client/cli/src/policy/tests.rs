@@ -17,7 +17,12 @@ fn facts(names: &[&str]) -> Vec<ModelFacts> {
     let schema = strongroom_seal::model::Schema::default;
     names
         .iter()
-        .map(|text| ModelFacts { name: name(text), interface: interface(), schema: schema() })
+        .map(|text| ModelFacts {
+            name: name(text),
+            interface: interface(),
+            schema: schema(),
+            provenance: Vec::new(),
+        })
         .collect()
 }
 
@@ -95,7 +100,7 @@ fn every_field_finds_its_place() {
         probabilities = ["p"]
         transforms.X = [ {{ clip = {{ min = -10, max = 10.0 }} }}, {{ smooth = {{ window = 3, axis = 1 }} }} ]
         frozen_until = 2026-12-01T00:00:00Z
-        provenance = [ {{ claim = "training-data", kind = "measured", sha256 = "{key}" }} ]
+        provenance = [ {{ claim = "training-data", kind = "declared", sha256 = "{key}" }} ]
         [treatment.coarse]
         top_k = 3
         decimals = 2

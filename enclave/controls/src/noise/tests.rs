@@ -135,3 +135,21 @@ fn a_model_without_lengthscale_or_with_open_shape_gets_no_field() {
     large.inputs[0].shape[1] = Dim::Fixed(MAX_NOISE_FEATURES as u64 + 1);
     assert_eq!(Field::new(key(), &large, &schema(1.0)).err(), Some(NoField::Features));
 }
+
+#[test]
+fn the_key_whose_noise_is_in_a_copy_leaves_the_largest_trace() {
+    let (field, points) = (field(1), points(600));
+    let treatment = Treatment { noise: Some(0.1), ..Treatment::EXACT };
+    let (inputs, thief) = (rows(&points), ApiKeyDigest::new([7; 32]));
+    let mut residuals: Vec<f64> = numbers(5, 1200).into_iter().map(|error| 0.3 * f64::from(error)).collect();
+    assert!(field.keyed(&thief, &inputs, &treatment).unwrap().add_between(2, 2, &mut residuals));
+    let mut trace = Trace::new(&field, 2).unwrap();
+    assert!(trace.add(&inputs, &residuals));
+    let others: Vec<f64> = (10..210).map(|key| trace.of(&ApiKeyDigest::new([key; 32])).unwrap()).collect();
+    let deviation = (others.iter().map(|other| other * other).sum::<f64>() / 200.0).sqrt();
+    let own = trace.of(&thief).unwrap();
+    assert!(own > 5.0 * deviation, "{own} {deviation}");
+    assert!(others.iter().all(|other| *other < 0.8 * own));
+    assert!(!trace.add(&inputs, &residuals[1..]), "not one residual a class and row");
+    assert!(Trace::new(&field, 1).is_none());
+}

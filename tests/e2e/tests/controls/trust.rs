@@ -1,6 +1,7 @@
 //! What a client can demand of controls, and how `verify` judges it.
 
-use strongroom_e2e::Stage;
+use strongroom_e2e::{Stage, StageOptions};
+use strongroom_sim::world::{READY, bundled_model};
 
 use super::{FRAUD, key_entry, stage};
 
@@ -16,16 +17,24 @@ async fn verify(stage: &Stage, demands: &str) -> (i32, String) {
 #[tokio::test]
 async fn verify_judges_each_demanded_control_on_a_line_of_its_own() {
     let digest = "ab".repeat(32);
-    let provenance = format!(
-        "[[model.fraud.provenance]]\nclaim = \"training-data\"\nkind = \"recomputed\"\nsha256 = \"{digest}\"\n"
+    let declared = format!(
+        "[[model.fraud.provenance]]\nclaim = \"labels\"\nkind = \"declared\"\nsha256 = \"{digest}\"\n"
     );
     let policy = "audit_key = \"AUDIT\"\n".to_owned()
         + FRAUD
-        + &provenance
+        + &declared
         + "[treatment.coarse]\ndecimals = 2\n[role.client]\nmodels = { fraud = \"coarse\" }\nrows_per_day = 5\n"
         + "[role.public]\nmodels = { fraud = \"label_only\" }\nrows_per_day = 5\n"
         + &key_entry(1, "role = \"public\"");
-    let stage = stage(policy).await;
+    let folder = tempfile::tempdir().unwrap();
+    let claims = folder.path().join("provenance.toml");
+    let privacy = "[dp_sgd]\nnoise_multiplier = 1.1\nsampling_rate = 0.004\nsteps = 14063\ndelta = 1e-5\n";
+    std::fs::write(&claims, privacy).unwrap();
+    let mut model = bundled_model().unwrap();
+    model.arguments = vec!["--provenance".into(), claims.display().to_string()];
+    let options = StageOptions { policy: Some(policy), models: Some(vec![model]), ..StageOptions::default() };
+    let stage = Stage::set(options).await.unwrap();
+    stage.host.wait_until_serving(READY).await.unwrap();
     let all = "outputs = [\"label_only\", \"rounded\"]\ninputs = \"not_recorded\"\naudit = true\nlimits = true\n\
                provenance = [\"declared\", \"recomputed\"]";
     let (code, said) = verify(&stage, all).await;

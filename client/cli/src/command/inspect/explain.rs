@@ -21,6 +21,7 @@ use super::{Explained, image_file};
 use crate::command::release::sealed_header;
 use crate::limits::{CONTROLS_CBOR, MAX_DOCUMENT_BYTES, RELEASE_CBOR};
 use crate::policy::words;
+use crate::provenance;
 use crate::words::requirement;
 
 const UNVERIFIED: &str = "UNVERIFIED: these are the file's own statements; anyone can write them";
@@ -39,6 +40,7 @@ pub(super) fn sealed(path: &Path) -> Option<Explained> {
         "interface": printable_json(serde_json::to_value(&manifest.interface).ok()?),
         "schema": printable_json(serde_json::to_value(&manifest.schema).ok()?),
         "answer": manifest.answer,
+        "provenance": manifest.provenance.iter().map(|claim| printable(&provenance::words(claim))).collect::<Vec<_>>(),
         "plaintext_sha256": hex::encode(manifest.content.sha256),
         "plaintext_bytes": manifest.content.length,
         "chunk_bytes": manifest.content.chunk_bytes,

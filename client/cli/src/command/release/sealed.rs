@@ -17,6 +17,7 @@ use strongroom_seal::signed;
 use crate::error::{CliError, Result};
 use crate::history::RecordedModel;
 use crate::policy::ModelFacts;
+use crate::provenance;
 
 /// Reads a package's header and verifies what can be verified without its key.
 pub(super) fn read(path: &Path, charter: &SignedCharter) -> Result<RecordedModel> {
@@ -58,7 +59,9 @@ pub(in crate::command) fn facts(path: &Path) -> Result<ModelFacts> {
         cbor::decode::<ModelManifest>(&payload, DOCUMENT_CBOR).map_err(|_| PackageError::Header)
     };
     let manifest = { stated }().map_err(CliError::package(path))?;
-    Ok(ModelFacts { name: manifest.model.name, interface: manifest.interface, schema: manifest.schema })
+    let provenance = provenance::stated(&manifest.provenance);
+    let ModelManifest { model, interface, schema, .. } = manifest;
+    Ok(ModelFacts { name: model.name, interface, schema, provenance })
 }
 
 /// Prefix and header of a package, unverified.

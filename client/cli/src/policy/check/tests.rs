@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use strongroom_attestation::UnixMillis;
+use strongroom_attestation::release::{ClaimKind, Provenance};
 use strongroom_seal::model::{Dim, DimRange, Interface, Schema, TensorSpec, ValueRule};
 use strongroom_seal::tensor::DType;
 
@@ -27,6 +28,11 @@ fn spec(name: &str, dtype: DType, shape: &[Dim]) -> TensorSpec {
     TensorSpec { name: name.into(), dtype, shape: shape.to_vec() }
 }
 
+/// What the manifest of `fraud` claims.
+fn claim() -> Provenance {
+    Provenance { claim: "dp-sgd".parse().unwrap(), kind: ClaimKind::Recomputed, sha256: [7; 32] }
+}
+
 fn model(name: &str, outputs: &[(&str, DType)], lengthscale: Vec<f64>) -> ModelFacts {
     let rows = Dim::Symbol("rows".into());
     let outputs = outputs.iter().map(|(name, dtype)| spec(name, *dtype, &[rows.clone(), Dim::Fixed(2)]));
@@ -42,6 +48,7 @@ fn model(name: &str, outputs: &[(&str, DType)], lengthscale: Vec<f64>) -> ModelF
             symbols: BTreeMap::from([("rows".into(), DimRange { min: 1, max: 64 })]),
         },
         schema: Schema { inputs: BTreeMap::from([("X".into(), rule)]), max_bytes: None },
+        provenance: if name == "fraud" { vec![claim()] } else { Vec::new() },
     }
 }
 
@@ -152,6 +159,18 @@ fn each_rule_is_broken_and_kept() {
             "digest",
             format!("{PLAIN}provenance = [{{ claim = \"a\", kind = \"declared\", sha256 = \"00\" }}]\n"),
             format!("{PLAIN}provenance = [{{ claim = \"a\", kind = \"declared\", sha256 = \"{KEY}\" }}]\n"),
+        ),
+        (
+            "provenance-kind",
+            format!("{PLAIN}provenance = [{{ claim = \"a\", kind = \"measured\", sha256 = \"{KEY}\" }}]\n"),
+            format!("{PLAIN}provenance = [{{ claim = \"a\", kind = \"declared\", sha256 = \"{KEY}\" }}]\n"),
+        ),
+        (
+            "provenance-twice",
+            format!(
+                "{PLAIN}provenance = [{{ claim = \"dp-sgd\", kind = \"declared\", sha256 = \"{KEY}\" }}]\n"
+            ),
+            PLAIN.into(),
         ),
         ("key-twice", format!("{PLAIN}[[key]]\nsha256 = \"{KEY}\"\nrole = \"analyst\"\n"), PLAIN.into()),
         (
@@ -409,4 +428,24 @@ fn an_audit_key_is_what_the_log_is_sealed_to() {
     let given = Circumstances { grants: &[], models: Some(&models()), now: UnixMillis::new(1) };
     let draft = policy.draft(policy.incident(), given);
     assert!(draft.controls.audit && draft.findings.into_vec().is_empty());
+}
+
+#[test]
+fn claims_of_the_manifest_are_copied_into_the_controls() {
+    let policy = Policy::parse("", None).unwrap();
+    let models = models();
+    let given = Circumstances { grants: &[], models: Some(&models), now: UnixMillis::new(1) };
+    let draft = policy.draft(policy.incident(), given);
+    let stated =
+        |name: &str| draft.controls.models.get(&name.parse().unwrap()).map(|own| own.provenance.clone());
+    assert_eq!((stated("fraud"), stated("embed")), (Some(vec![claim()]), None));
+}
+
+#[test]
+fn of_two_versions_only_what_both_claim_is_copied() {
+    let policy = Policy::parse("", None).unwrap();
+    let mut models = vec![models().remove(0), models().remove(0)];
+    models[1].provenance.clear();
+    let given = Circumstances { grants: &[], models: Some(&models), now: UnixMillis::new(1) };
+    assert!(policy.draft(policy.incident(), given).controls.models.is_empty());
 }

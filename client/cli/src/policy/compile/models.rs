@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use strongroom_attestation::release::{Limits, ModelControls, Monitored, OutputKind, Provenance, Transform};
+use strongroom_attestation::release::{
+    ClaimKind, Limits, ModelControls, Monitored, OutputKind, Provenance, Transform,
+};
 use strongroom_proto::name::Name;
 
-use super::Draft;
+use super::{Draft, ModelFacts};
 use crate::policy::file::{FileModel, FileRate, FileTransform, FileWatch, PolicyFile};
 use crate::policy::sha256;
 
@@ -16,6 +18,31 @@ pub(super) fn compile(file: &PolicyFile, draft: &mut Draft) {
             draft.controls.models.insert(name.clone(), controls);
         } else {
             draft.unknown("a [model] section", "model", name);
+        }
+    }
+}
+
+/// Copies what the manifests claim into the public controls; where a release has several versions of a model, what all
+/// of them claim.
+pub(super) fn claims(known: &[ModelFacts], draft: &mut Draft) {
+    for model in known {
+        let versions = || known.iter().filter(|other| other.name == model.name);
+        let common = model.provenance.iter().filter(|one| versions().all(|v| v.provenance.contains(one)));
+        let common: Vec<Provenance> = common.cloned().collect();
+        if common.is_empty() {
+            continue;
+        }
+        let stated = &mut draft.controls.models.entry(model.name.clone()).or_default().provenance;
+        for claim in common {
+            match stated.iter().find(|other| other.claim == claim.claim) {
+                Some(same) if *same == claim => {}
+                Some(_) => {
+                    let what = format!("model {}: its manifest claims {} as well", model.name, claim.claim);
+                    let remedy = "leave it out of the policy: what the manifest claims is copied from there";
+                    draft.findings.error("provenance-twice", what, remedy);
+                }
+                None => stated.push(claim),
+            }
         }
     }
 }
@@ -75,6 +102,13 @@ fn transform(transform: &FileTransform) -> Transform {
 fn provenance(name: &Name, model: &FileModel, draft: &mut Draft) -> Vec<Provenance> {
     let mut list = Vec::with_capacity(model.provenance.len());
     for stated in &model.provenance {
+        if stated.kind != ClaimKind::Declared {
+            let what =
+                format!("model {name}: a policy cannot state that {} was {}", stated.claim, stated.kind);
+            let remedy =
+                "seal the model with --provenance: what was recomputed or measured stands in its manifest";
+            draft.findings.error("provenance-kind", what, remedy);
+        }
         match sha256(&stated.sha256) {
             Some(sha256) => list.push(Provenance { claim: stated.claim.clone(), kind: stated.kind, sha256 }),
             None => {
