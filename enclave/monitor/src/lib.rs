@@ -3,6 +3,8 @@
 //! Everything here is a function of a profile of the model's training data, the rows of a request, what the model
 //! answered, and the given time. Nothing in here opens a socket, reads a clock, runs a model or logs.
 
+pub mod drift;
+pub mod laplace;
 pub mod level;
 pub mod limits;
 pub mod profile;
