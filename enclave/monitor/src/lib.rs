@@ -9,6 +9,7 @@ pub mod level;
 pub mod limits;
 pub mod profile;
 pub mod rows;
+pub mod telemetry;
 
 pub use level::{Asker, Level};
 pub use profile::Profile;
