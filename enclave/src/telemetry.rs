@@ -157,7 +157,8 @@ mod tests {
 
     #[test]
     fn reports_come_at_multiples_of_the_period_since_boot() {
-        let next = |elapsed, period| until_next(Duration::from_millis(elapsed), Duration::from_millis(period));
+        let next =
+            |elapsed, period| until_next(Duration::from_millis(elapsed), Duration::from_millis(period));
         assert_eq!(next(0, 2000), Duration::from_millis(2000));
         assert_eq!(next(4500, 2000), Duration::from_millis(1500));
         assert_eq!(next(6000, 2000), Duration::from_millis(2000));

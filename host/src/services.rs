@@ -49,7 +49,16 @@ pub(crate) async fn run(listener: Listener, services: Arc<Services>) {
 
 impl Handler for Services {
     fn takes(&self, kind: Kind) -> bool {
-        matches!(kind, Kind::Boot | Kind::Credentials | Kind::Range | Kind::Log | Kind::Audit | Kind::State | Kind::Report)
+        matches!(
+            kind,
+            Kind::Boot
+                | Kind::Credentials
+                | Kind::Range
+                | Kind::Log
+                | Kind::Audit
+                | Kind::State
+                | Kind::Report
+        )
     }
 
     fn memory(&self) -> Option<Arc<Semaphore>> {

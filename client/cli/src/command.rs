@@ -10,6 +10,7 @@ mod inspect;
 mod keygen;
 mod kms_policy;
 mod measure;
+mod monitor;
 mod policy;
 mod receipt;
 mod release;
@@ -61,6 +62,8 @@ pub(crate) enum Command {
     Receipt(receipt::Args),
     /// Owner or auditor: judge and read the audit log that a host keeps
     Audit(audit::Args),
+    /// Owner: see how models are used, whether their data drifts, and how they perform
+    Monitor(monitor::Args),
 }
 
 impl Command {
@@ -83,6 +86,7 @@ impl Command {
             Self::Status(args) => status::run(args).await,
             Self::Receipt(args) => receipt::run(&args),
             Self::Audit(args) => audit::run(args).await,
+            Self::Monitor(args) => monitor::run(args),
         }
     }
 }

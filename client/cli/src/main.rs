@@ -16,6 +16,7 @@ mod keep;
 mod kms;
 mod limits;
 #[cfg(test)]
+mod monitor;
 mod nitro;
 mod output;
 mod owner;

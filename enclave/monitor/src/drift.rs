@@ -144,7 +144,12 @@ impl Expected {
         }
         let psi_threshold = self.psi_threshold(rows, noised, test);
         let ks_threshold = self.ks_threshold(rows, test);
-        Some(Drift { psi: self.psi(&counts, rows, test), psi_threshold, ks: self.ks(&counts, rows), ks_threshold })
+        Some(Drift {
+            psi: self.psi(&counts, rows, test),
+            psi_threshold,
+            ks: self.ks(&counts, rows),
+            ks_threshold,
+        })
     }
 
     /// PSI of shares that are kept from 0 by the same on both sides: half a row, or the deviation of the noise.

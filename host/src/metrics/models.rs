@@ -32,9 +32,13 @@ const GAUGES: [Gauge; 13] = [
     ("drift_features_judged", "Features with rows enough to judge.", |model| {
         drift(model, |drift| number(drift.features))
     }),
-    ("drift_psi_max", "Population stability index of the worst feature.", |model| drift(model, |drift| drift.psi)),
+    ("drift_psi_max", "Population stability index of the worst feature.", |model| {
+        drift(model, |drift| drift.psi)
+    }),
     ("drift_psi_threshold", "Its threshold.", |model| drift(model, |drift| drift.psi_threshold)),
-    ("drift_ks_max", "Kolmogorov-Smirnov distance of the worst feature.", |model| drift(model, |drift| drift.ks)),
+    ("drift_ks_max", "Kolmogorov-Smirnov distance of the worst feature.", |model| {
+        drift(model, |drift| drift.ks)
+    }),
     ("drift_ks_threshold", "Its threshold.", |model| drift(model, |drift| drift.ks_threshold)),
 ];
 
@@ -107,8 +111,14 @@ mod tests {
         let mut out = String::new();
         metrics.write_models(&mut out).unwrap();
         assert_eq!(out, "", "nothing before the first");
-        let drift =
-            DriftSummary { features: 30, drifted: 2, psi: 0.5, psi_threshold: 0.2, ks: 0.1, ks_threshold: 0.3 };
+        let drift = DriftSummary {
+            features: 30,
+            drifted: 2,
+            psi: 0.5,
+            psi_threshold: 0.2,
+            ks: 0.1,
+            ks_threshold: 0.3,
+        };
         let model = ModelSummary {
             requests: Some(40),
             latency_us: [Some(512), None, Some(2048)],

@@ -102,8 +102,7 @@ mod tests {
     #[test]
     fn chances_fall_as_the_value_grows() {
         for degrees in [1, 2, 5, 9, 50] {
-            let chances: Vec<f64> =
-                (0..200).map(|step| survival(degrees, f64::from(step) / 2.0)).collect();
+            let chances: Vec<f64> = (0..200).map(|step| survival(degrees, f64::from(step) / 2.0)).collect();
             assert!(chances.windows(2).all(|pair| pair[0] >= pair[1]), "{degrees}");
         }
     }
