@@ -19,6 +19,7 @@ pub mod pcr;
 pub mod published;
 pub mod receipt;
 pub mod release;
+pub mod report;
 pub mod root;
 pub mod time;
 pub mod verify;

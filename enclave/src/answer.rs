@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use strongroom_attestation::release::{Ensemble, Treatment};
 use strongroom_controls::{Caller, outputs, transform};
 use strongroom_engine::RunError;
+use strongroom_monitor::telemetry::Telemetry;
 use strongroom_proto::name::PackageId;
 use strongroom_seal::message::{Answer, Outcome, Refusal, Request};
 use strongroom_seal::tensor::Tensor;
@@ -35,18 +36,29 @@ pub(crate) struct Treated {
 }
 
 /// Runs the models of a permit. A panic becomes a sealed refusal like any other, because it depends on the content.
-pub(crate) fn run(permit: Permit<'_>, request: &Request<'_>, caller: &Caller) -> Ran {
-    let ran = catch_unwind(AssertUnwindSafe(|| contained(permit, request, caller)));
+pub(crate) fn run(
+    permit: Permit<'_>,
+    request: &Request<'_>,
+    caller: &Caller,
+    telemetry: Option<&Telemetry>,
+) -> Ran {
+    let ran = catch_unwind(AssertUnwindSafe(|| contained(permit, request, caller, telemetry)));
     let refused = |refusal| Ran { outcome: Outcome::Refused(refusal), treated: Treated::default() };
     ran.unwrap_or(Err(Refusal::Failed)).unwrap_or_else(refused)
 }
 
-fn contained(permit: Permit<'_>, request: &Request<'_>, caller: &Caller) -> Result<Ran, Refusal> {
+fn contained(
+    permit: Permit<'_>,
+    request: &Request<'_>,
+    caller: &Caller,
+    telemetry: Option<&Telemetry>,
+) -> Result<Ran, Refusal> {
     let Permit { members, treatment, ensemble, .. } = permit;
     let (first, others) = members.split_first().ok_or(Refusal::Model)?;
     let wanted: Vec<String> = request.outputs.iter().map(ToString::to_string).collect();
-    // An ensemble compares labels, whether or not they were asked for.
-    let asked: &[String] = if others.is_empty() { &wanted } else { &[] };
+    let telemetry = telemetry.filter(|telemetry| telemetry.counts_rows(&first.model.id.name));
+    // An ensemble compares labels, and rows are counted by class, whether or not they were asked for.
+    let asked: &[String] = if others.is_empty() && telemetry.is_none() { &wanted } else { &[] };
     // 1
     for member in &members {
         let admitted = member.model.schema.admit(&request.inputs);
@@ -55,6 +67,9 @@ fn contained(permit: Permit<'_>, request: &Request<'_>, caller: &Caller) -> Resu
     // 2, 3
     let inputs = transformed(first, &request.inputs);
     let own = answer(first, &inputs, asked)?;
+    if let Some(telemetry) = telemetry {
+        telemetry.observe(&first.model.id.name, &request.inputs, &own);
+    }
     let further = others.iter().map(|member| answer(member, &transformed(member, &request.inputs), asked));
     let mut answers = vec![own];
     for outputs in further {

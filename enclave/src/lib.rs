@@ -27,6 +27,7 @@ mod serving;
 mod sessions;
 mod state;
 mod takeover;
+mod telemetry;
 
 pub use audit::LogError;
 pub use boot::BootError;

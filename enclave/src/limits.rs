@@ -71,6 +71,12 @@ pub const STATE_PERIOD: Duration = Duration::from_secs(1);
 /// Bytes of state that are handed over in a second, on average; large state is handed over less often.
 pub const STATE_BYTES_PER_SECOND: u64 = 4 * 1024 * 1024;
 
+/// Time between two attempts to hand a report to the host.
+pub const REPORT_RETRY: Duration = Duration::from_secs(1);
+
+/// Time between two looks whether a release states telemetry.
+pub const REPORT_POLL: Duration = Duration::from_secs(1);
+
 /// Bytes of the smallest sealed state.
 pub const MIN_STATE_BYTES: usize = 4096;
 

@@ -10,6 +10,7 @@ use std::time::Instant;
 use strongroom_attestation::channel::{Sealed, ServerSession};
 use strongroom_attestation::release::Operation;
 use strongroom_controls::Caller;
+use strongroom_monitor::telemetry::OutcomeKind;
 use strongroom_proto::Code;
 use strongroom_proto::hello::OfferId;
 use strongroom_proto::limits::MAX_OPENING_BYTES;
@@ -143,12 +144,16 @@ impl Service {
     /// Runs the models that answer a request, if it is permitted; once, however often it is repeated.
     fn infer(&self, asked: Inference<'_>) -> Result<Done, Code> {
         let Inference { serving, caller, request, body, bound } = asked;
-        let now = self.measured.clock().now();
+        let (now, begun) = (self.measured.clock().now(), Instant::now());
         let asked = match Asked::of(caller, serving, request, now) {
             Ok(asked) => asked,
-            Err(refusal) => return Done::refused(bound, refusal),
+            Err(refusal) => {
+                serving.count_refusal(&request.model, &refusal, begun);
+                return Done::refused(bound, refusal);
+            }
         };
         let model = asked.answers().ok_or(Code::Unavailable)?;
+        let name = &model.id.name;
         let identity = Identity {
             caller: *caller.key(),
             id: request.id,
@@ -162,10 +167,14 @@ impl Service {
                 // A refusal for want of allowance is not remembered: the same request may pass later.
                 let permit = match asked.charge(request, &self.continuity.ledger, now) {
                     Ok(permit) => permit,
-                    Err(refusal) => return Done::of_model(model, bound, &Outcome::Refused(refusal)),
+                    Err(refusal) => {
+                        serving.count_refusal(name, &refusal, begun);
+                        return Done::of_model(model, bound, &Outcome::Refused(refusal));
+                    }
                 };
                 let charge = permit.charge;
-                let ran = answer::run(permit, request, caller);
+                let ran = answer::run(permit, request, caller, serving.telemetry());
+                serving.count(name, OutcomeKind::of(&ran.outcome), begun);
                 let done = Done::ran(model, bound, &ran, charge)?;
                 claimed.finish(done.remembered());
                 Ok(done)

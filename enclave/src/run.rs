@@ -58,6 +58,7 @@ pub async fn run(platform: Platform) -> Result<(), RunError> {
     tokio::spawn(queue.serve(Arc::clone(&service)));
     tokio::spawn(sweep(Arc::clone(&service)));
     tokio::spawn(Arc::clone(&service.continuity).keep(Arc::clone(&service), host.clone()));
+    tokio::spawn(Arc::clone(&service).report(host.clone()));
     tokio::spawn(first_release(Arc::clone(&service), host, documents.release));
     accept(&listener, &service).await
 }

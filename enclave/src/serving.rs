@@ -10,6 +10,7 @@ use strongroom_seal::model::AnswerBound;
 
 use crate::audit::AuditLog;
 use crate::load::LoadedModel;
+use crate::telemetry::Reporting;
 
 /// A release with everything it needs to be served.
 pub(crate) struct Serving {
@@ -20,6 +21,8 @@ pub(crate) struct Serving {
     pub(crate) routes: BTreeMap<Name, Vec<RouteRule>>,
     /// Where every answer under this release is recorded, if its controls state an audit log.
     pub(crate) audit: Option<Arc<AuditLog>>,
+    /// What is counted and reported, if its controls state telemetry.
+    pub(crate) reporting: Option<Reporting>,
     /// The controls of models that the release has none for.
     pub(crate) untreated: ModelControls,
     pub(crate) models: BTreeMap<PackageId, Arc<LoadedModel>>,

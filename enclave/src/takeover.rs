@@ -20,6 +20,7 @@ use crate::audit::{AuditLog, LogError};
 use crate::event::Event;
 use crate::load::{LoadError, LoadedModel, Loader};
 use crate::serving::Serving;
+use crate::telemetry::Reporting;
 
 /// Why a release was not taken over. Public: it names no content.
 #[derive(Debug, thiserror::Error)]
@@ -78,16 +79,17 @@ pub(crate) struct Ready {
     bundle: Bundle,
     pub(crate) private: Private,
     models: BTreeMap<PackageId, Arc<LoadedModel>>,
+    reporting: Option<Reporting>,
 }
 
 impl Ready {
     /// The release as it is served from now on, and what seals state from now on.
     pub(crate) fn serve(self, audit: Option<Arc<AuditLog>>) -> (Serving, StateKey) {
-        let Self { release, bundle, private, models } = self;
+        let Self { release, bundle, private, models, reporting } = self;
         let grants = Grants::new(&private, release.controls());
         let Private { state_key, routes, .. } = private;
         let untreated = ModelControls::default();
-        (Serving { release, bundle, grants, routes, audit, untreated, models }, state_key)
+        (Serving { release, bundle, grants, routes, audit, reporting, untreated, models }, state_key)
     }
 }
 
@@ -118,7 +120,9 @@ impl Loader {
         private.check(release.controls())?;
         let models = self.models(release.release(), current).await?;
         fits::check(release.controls(), &private, &models).map_err(TakeoverError::Controls)?;
-        Ok(Ready { release, bundle, private, models })
+        let reporting = Reporting::begin(release.controls(), &private, models.keys());
+        let reporting = reporting.map_err(TakeoverError::Controls)?;
+        Ok(Ready { release, bundle, private, models, reporting })
     }
 
     /// Loads the models of a release; those that are loaded already are shared, not loaded twice.

@@ -1,7 +1,7 @@
 //! What the host keeps for its enclave: the audit log, and one state that outlives a boot.
 //!
 //! ```text
-//! STATE_DIR/audit.db        SQLite: what the log begins with, sealed records, signatures under them
+//! STATE_DIR/audit.db        SQLite: what the log begins with, sealed records, signatures under them, reports
 //! STATE_DIR/state.sealed    what the enclave handed over last
 //! ```
 //!
@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use strongroom_proto::cbor::CborError;
 use strongroom_proto::relay::AuditBatch;
+use strongroom_proto::report::{KeptReport, Summary};
 
 use crate::metrics::{Metrics, bump};
 use audit::Audit;
@@ -124,6 +125,19 @@ impl Keeper {
         blocking(move || {
             let batch = AuditBatch::decode(&body)?;
             lock(&log).keep(batch)
+        })
+        .await
+    }
+
+    /// Keeps a report on the use of models, and shows its summary.
+    pub(crate) async fn keep_report(&self, body: Bytes) -> Result<(), KeepError> {
+        let (log, metrics) = (Arc::clone(&self.log), Arc::clone(&self.metrics));
+        blocking(move || {
+            let report = KeptReport::decode(&body)?;
+            let summary = Summary::decode(&report.summary)?;
+            lock(&log).audit.keep_report(&report)?;
+            metrics.reported(summary);
+            Ok(())
         })
         .await
     }

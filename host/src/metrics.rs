@@ -4,10 +4,14 @@
 //! codes, sizes, times and what the enclave declares public.
 
 mod histogram;
+mod models;
 mod render;
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+use strongroom_proto::report::Summary;
 
 pub(crate) use histogram::Histogram;
 
@@ -67,11 +71,18 @@ pub(crate) struct Metrics {
     pub(crate) keep_failures: AtomicU64,
     pub(crate) forward_failures: AtomicU64,
     pub(crate) enclave_starts: AtomicU64,
+    /// What the enclave said last of the use of its models.
+    report: Mutex<Option<Summary>>,
     hello_latency: Histogram,
     message_latency: Histogram,
 }
 
 impl Metrics {
+    /// Shows this report in place of the last.
+    pub(crate) fn reported(&self, summary: Summary) {
+        *self.report.lock().unwrap_or_else(PoisonError::into_inner) = Some(summary);
+    }
+
     /// Notes an answered request.
     pub(crate) fn answered(&self, route: Route, status: u16, took: Duration) {
         let row = Route::ALL.iter().position(|known| *known == route);

@@ -49,7 +49,16 @@ pub(crate) async fn run(listener: Listener, services: Arc<Services>) {
 
 impl Handler for Services {
     fn takes(&self, kind: Kind) -> bool {
-        matches!(kind, Kind::Boot | Kind::Credentials | Kind::Range | Kind::Log | Kind::Audit | Kind::State)
+        matches!(
+            kind,
+            Kind::Boot
+                | Kind::Credentials
+                | Kind::Range
+                | Kind::Log
+                | Kind::Audit
+                | Kind::State
+                | Kind::Report
+        )
     }
 
     fn memory(&self) -> Option<Arc<Semaphore>> {
@@ -61,7 +70,7 @@ impl Handler for Services {
             Kind::Boot => self.boot().await,
             Kind::Credentials => self.credentials().await,
             Kind::Range => self.range(&body).await,
-            Kind::Audit | Kind::State => self.keep(kind, body).await,
+            Kind::Audit | Kind::State | Kind::Report => self.keep(kind, body).await,
             _ => {
                 tracing::info!(target: "enclave", "{}", printable(&body));
                 return None;
@@ -95,6 +104,7 @@ impl Services {
         let kept = match &self.keeper {
             None => Err(KeepError::NotSet),
             Some(keeper) if kind == Kind::Audit => keeper.keep_batch(body).await,
+            Some(keeper) if kind == Kind::Report => keeper.keep_report(body).await,
             Some(keeper) => keeper.keep_state(body).await,
         };
         match kept {

@@ -12,6 +12,7 @@ use crate::limits::{
     MAX_AUDIT_BATCH_BYTES, MAX_CHARTER_BYTES, MAX_EVIDENCE_BYTES, MAX_FRAME_BYTES, MAX_LOG_LINE_BYTES,
     MAX_RANGE_BYTES, MAX_RELEASE_BYTES, MAX_SMALL_BYTES, MAX_STATE_BYTES,
 };
+use crate::report::MAX_REPORT_BYTES;
 
 /// Bytes of a frame header.
 pub const HEADER_BYTES: usize = 9;
@@ -41,7 +42,9 @@ pub enum Kind {
     Audit,
     /// Enclave hands its sealed state to the host, which answers once it has kept it.
     State,
-    /// The host's answer to Boot, Credentials, Range, Audit or State. Empty for the last two.
+    /// Enclave hands a report on the use of its models to the host, which answers once it has kept it.
+    Report,
+    /// The host's answer to Boot, Credentials, Range, Audit, State or Report. Empty for the last three.
     HostReply,
     /// The host does not have what was asked for. Body: empty.
     Absent,
@@ -49,7 +52,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Hello,
         Self::Message,
         Self::Release,
@@ -61,6 +64,7 @@ impl Kind {
         Self::Log,
         Self::Audit,
         Self::State,
+        Self::Report,
         Self::HostReply,
         Self::Absent,
     ];
@@ -78,6 +82,7 @@ impl Kind {
             Self::Log => 35,
             Self::Audit => 36,
             Self::State => 37,
+            Self::Report => 38,
             Self::HostReply => 48,
             Self::Absent => 49,
         }
@@ -96,6 +101,7 @@ impl Kind {
             Self::Log => MAX_LOG_LINE_BYTES,
             Self::Audit => MAX_AUDIT_BATCH_BYTES,
             Self::State => MAX_STATE_BYTES,
+            Self::Report => MAX_REPORT_BYTES,
             Self::HostReply => MAX_RELEASE_BYTES + MAX_CHARTER_BYTES + MAX_STATE_BYTES + MAX_SMALL_BYTES,
         }
     }

@@ -11,5 +11,6 @@ pub mod limits;
 pub mod message;
 pub mod name;
 pub mod relay;
+pub mod report;
 
 pub use code::Code;

@@ -19,7 +19,7 @@ pub struct AuditPublicKey(Vec<u8>);
 /// The private half, on the owner's machine alone. No `Clone`, no `Debug`.
 pub struct AuditPrivateKey {
     seed: Zeroizing<[u8; SEED_BYTES]>,
-    pub(super) pair: OfferKey,
+    pub(crate) pair: OfferKey,
 }
 
 impl AuditPublicKey {

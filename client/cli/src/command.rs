@@ -10,6 +10,7 @@ mod inspect;
 mod keygen;
 mod kms_policy;
 mod measure;
+mod monitor;
 mod policy;
 mod receipt;
 mod release;
@@ -65,6 +66,8 @@ pub(crate) enum Command {
     /// Owner: find the marks of the own model in a suspect
     #[command(subcommand)]
     Watermark(watermark::Args),
+    /// Owner: see how models are used, whether their data drifts, and how they perform
+    Monitor(monitor::Args),
 }
 
 impl Command {
@@ -88,6 +91,7 @@ impl Command {
             Self::Receipt(args) => receipt::run(&args),
             Self::Audit(args) => audit::run(args).await,
             Self::Watermark(args) => watermark::run(args).await,
+            Self::Monitor(args) => monitor::run(args),
         }
     }
 }

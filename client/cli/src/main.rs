@@ -17,6 +17,7 @@ mod kms;
 mod limits;
 mod model_signature;
 #[cfg(test)]
+mod monitor;
 mod nitro;
 mod output;
 mod owner;

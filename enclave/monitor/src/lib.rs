@@ -8,6 +8,8 @@ mod bets;
 mod detectors;
 mod distribution;
 pub mod fit;
+pub mod drift;
+pub mod laplace;
 pub mod level;
 pub mod limits;
 mod mix;
@@ -17,6 +19,7 @@ mod recent;
 mod ring;
 pub mod rows;
 pub mod watermark;
+pub mod telemetry;
 
 pub use level::{Asker, Level};
 pub use monitor::{Monitor, Seen};

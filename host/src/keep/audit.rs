@@ -11,11 +11,12 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use strongroom_proto::relay::AuditBatch;
+use strongroom_proto::report::KeptReport;
 
 use super::KeepError;
 use super::place::{AUDIT_FILE, open_private};
 use crate::limits::AUDIT_BUSY_TIMEOUT;
-use table::{CHECKPOINT, LOG, RECORD, Row, Table};
+use table::{CHECKPOINT, LOG, RECORD, REPORT, Row, Table};
 
 /// Number of the form.
 const VERSION: i64 = 1;
@@ -28,6 +29,11 @@ const SCHEMA: &str = "
     CREATE TABLE checkpoint(boot BLOB NOT NULL, segment INTEGER NOT NULL, records INTEGER NOT NULL,
         document BLOB NOT NULL, PRIMARY KEY(boot, segment, records)) WITHOUT ROWID;
     PRAGMA user_version = 1;";
+
+/// Reports on the use of models. Not a part of the log, and added to a file of any age: its form stays the same.
+const REPORTS: &str = "
+    CREATE TABLE IF NOT EXISTS report(boot BLOB NOT NULL, number INTEGER NOT NULL, summary BLOB NOT NULL,
+        sealed BLOB NOT NULL, PRIMARY KEY(boot, number)) WITHOUT ROWID;";
 
 /// An opened log.
 pub(super) struct Audit {
@@ -84,6 +90,18 @@ impl Audit {
         transaction.commit()?;
         Ok(kept)
     }
+
+    /// Keeps a report, unless one of its number is there.
+    ///
+    /// # Errors
+    /// [`KeepError::Number`] or [`KeepError::Database`].
+    pub(super) fn keep_report(&mut self, report: &KeptReport) -> Result<(), KeepError> {
+        let number = i64::try_from(report.number).map_err(|_| KeepError::Number)?;
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let row = (&report.boot, number, &report.summary, &report.sealed);
+        Table::open(&transaction, &REPORT)?.put(row)?;
+        Ok(transaction.commit()?)
+    }
 }
 
 /// Makes the tables of a new database, and refuses a form of another version.
@@ -94,6 +112,7 @@ fn begin(connection: &mut Connection) -> Result<(), KeepError> {
         VERSION => {}
         other => return Err(KeepError::Version(other)),
     }
+    transaction.execute_batch(REPORTS)?;
     Ok(transaction.commit()?)
 }
 

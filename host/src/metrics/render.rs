@@ -21,6 +21,7 @@ impl Metrics {
         self.write_requests(out)?;
         self.write_counters(out)?;
         write_enclave(out, relay)?;
+        self.write_models(out)?;
         let name = format!("{PREFIX}_latency_seconds");
         head(out, &name, "histogram", "Time from the first byte of a request to its answer.")?;
         self.hello_latency.render(out, &name, Route::Hello.label())?;
@@ -94,7 +95,7 @@ fn single(out: &mut String, name: &str, kind: &str, value: u64, help: &str) -> f
     writeln!(out, "{name} {value}")
 }
 
-fn head(out: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {
+pub(super) fn head(out: &mut String, name: &str, kind: &str, help: &str) -> fmt::Result {
     writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}")
 }
 

@@ -7,6 +7,7 @@ mod how_much;
 mod incident;
 mod restarts;
 mod routes;
+mod telemetry;
 mod trust;
 mod who;
 

@@ -62,6 +62,7 @@ fn inside(kind: Kind, body: &[u8]) {
         Kind::Audit => audit_batch(body),
         Kind::Hello
         | Kind::State
+        | Kind::Report
         | Kind::Release
         | Kind::Status
         | Kind::Boot

@@ -57,6 +57,11 @@ pub(crate) enum SourceError {
     Row(&'static str),
 }
 
+/// Hands over the sealed reports of a host's SQLite file with their numbers.
+pub(crate) fn sealed_reports(path: &Path, each: &mut Each<'_>) -> Result<(), SourceError> {
+    Sqlite::open(path)?.reports(each)
+}
+
 /// A copy of the log.
 pub(crate) enum Source {
     Sqlite(Sqlite),

@@ -25,6 +25,11 @@ pub(super) const CHECKPOINT: Sql = Sql {
     compare: "SELECT document = ?4 FROM checkpoint WHERE boot = ?1 AND segment = ?2 AND records = ?3",
 };
 
+pub(super) const REPORT: Sql = Sql {
+    insert: "INSERT OR IGNORE INTO report(boot, number, summary, sealed) VALUES (?1, ?2, ?3, ?4)",
+    compare: "SELECT summary = ?3 AND sealed = ?4 FROM report WHERE boot = ?1 AND number = ?2",
+};
+
 /// What became of one row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Row {

@@ -105,6 +105,7 @@ fn the_form_is_the_one_that_the_owners_command_reads() {
         ("log", "boot,segment,opening,document"),
         ("record", "boot,segment,number,sealed"),
         ("checkpoint", "boot,segment,records,document"),
+        ("report", "boot,number,summary,sealed"),
     ] {
         let sql = format!("SELECT group_concat(name) FROM pragma_table_info('{table}')");
         let found: String = audit.connection.query_row(&sql, [], |row| row.get(0)).unwrap();
@@ -125,6 +126,24 @@ fn a_database_of_another_form_is_left_alone() {
     )
     .unwrap();
     assert!(matches!(Audit::open(folder.path()), Err(KeepError::Database(_))));
+}
+
+#[test]
+fn a_report_is_kept_once_and_a_file_without_the_table_gets_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let audit = Audit::open(folder.path()).unwrap();
+    audit.connection.execute_batch("DROP TABLE report").unwrap();
+    drop(audit);
+    let mut audit = Audit::open(folder.path()).unwrap();
+    let report = KeptReport { boot: [1; 16], number: 0, summary: vec![1], sealed: vec![2] };
+    audit.keep_report(&report).unwrap();
+    audit.keep_report(&KeptReport { sealed: vec![9], ..report.clone() }).unwrap();
+    audit.keep_report(&KeptReport { number: 1, ..report.clone() }).unwrap();
+    let sealed = "SELECT sealed FROM report WHERE number = 0";
+    let sealed: Vec<u8> = audit.connection.query_row(sealed, [], |row| row.get(0)).unwrap();
+    assert_eq!((sealed, count(&audit, "report")), (vec![2], 2));
+    let beyond = audit.keep_report(&KeptReport { number: u64::MAX, ..report });
+    assert!(matches!(beyond, Err(KeepError::Number)));
 }
 
 #[test]

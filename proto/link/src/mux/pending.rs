@@ -23,7 +23,9 @@ impl Due {
     pub(super) fn after(request: Kind) -> Option<Self> {
         match request {
             Kind::Hello | Kind::Message | Kind::Release | Kind::Status => Some(Self::FromEnclave),
-            Kind::Boot | Kind::Credentials | Kind::Range | Kind::Audit | Kind::State => Some(Self::FromHost),
+            Kind::Boot | Kind::Credentials | Kind::Range | Kind::Audit | Kind::State | Kind::Report => {
+                Some(Self::FromHost)
+            }
             Kind::Log | Kind::Reply | Kind::HostReply | Kind::Absent => None,
         }
     }

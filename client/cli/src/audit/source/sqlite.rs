@@ -84,6 +84,21 @@ impl Sqlite {
         }
         Ok(checkpoints)
     }
+
+    /// Reports that are sealed. A file from before there were any has no table of them.
+    pub(super) fn reports(&self, each: &mut Each<'_>) -> Result<()> {
+        if !self.0.table_exists(None, "report")? {
+            return Ok(());
+        }
+        let mut statement = self
+            .0
+            .prepare("SELECT number, sealed FROM report WHERE length(sealed) > 0 ORDER BY boot, number")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            each(number(row, 0, "report")?, blob(row, 1, "report")?);
+        }
+        Ok(())
+    }
 }
 
 fn id(row: &Row<'_>, table: &'static str) -> Result<LogId> {
