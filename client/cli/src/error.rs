@@ -101,6 +101,13 @@ pub(crate) enum CliError {
     #[error("the copy of the audit log is not the whole log of accepted enclaves")]
     #[diagnostic(help("docs/audit.md explains every finding"))]
     AuditLog(FailureClass),
+    /// An attack that went further than the gate allows; the limits were printed.
+    #[error("the red team got further than the gate allows")]
+    #[diagnostic(help("report.md has every limit; docs/redteam.md says what they mean"))]
+    RedTeamGate,
+    /// An attack or the attacked service failed; what failed was printed.
+    #[error("the red team did not finish")]
+    RedTeam,
     /// A file that is none of those that `inspect` knows.
     #[error(
         "{0} is no charter, release bundle, sealed model, attestation document, trust file, policy, enclave image or published measurements"
