@@ -73,7 +73,7 @@ def main() -> int:
     except ServiceError as error:
         print(f"redteam: {error}", file=sys.stderr)
         return FAILED
-    report.write(given.out, shlex.join(["redteam", *sys.argv[1:]]), settings, notes, runs)
+    report.write(given.out, shlex.join(["strongroom", "redteam", *sys.argv[1:]]), settings, notes, runs)
     print(given.out / "report.md")
     return _verdict(runs)
 
@@ -141,9 +141,9 @@ def _profile(binaries, victim, work: Path, notes: list[str]) -> Path:
 
     from .service import ServiceError
 
-    data, labels, out = (work / f"{victim.name}-{part}" for part in ("data.npy", "labels.npy", "profile"))
-    np.save(data, victim.profile.x)
-    np.save(labels, victim.profile.y)
+    data, labels, out = (work / f"{victim.name}-{part}" for part in ("data.npy", "labels.txt", "profile"))
+    np.save(data, np.ascontiguousarray(victim.profile.x))
+    np.savetxt(labels, victim.profile.y, fmt="%d")
     made = binaries.run("profile", "--model", victim.onnx, "--data", data, "--labels", labels, "--out", out)
     if made.returncode != 0:
         raise ServiceError("strongroom profile: " + made.stderr.strip()[-400:])
