@@ -13,6 +13,7 @@ mod measure;
 mod monitor;
 mod policy;
 mod receipt;
+mod redteam;
 mod release;
 mod seal;
 mod status;
@@ -55,7 +56,9 @@ pub(crate) enum Command {
     Inspect(inspect::Args),
     /// Client or auditor: judge an enclave, or a stored attestation document
     Verify(Box<verify::Args>),
-    /// Client: verify an enclave and run one inference in it
+    /// Owner: attack a model behind the defences before it is sealed
+    Redteam(Box<redteam::Args>),
+    /// Client: verify an enclave and run inferences in it
     Infer(Box<infer::Args>),
     /// Operator: verify an enclave and ask how it does
     Status(status::Args),
@@ -85,6 +88,7 @@ impl Command {
             Self::Incident(change) => incident::run(change).await,
             Self::Trust(args) => trust_file::run(&args),
             Self::Inspect(args) => inspect::run(&args),
+            Self::Redteam(args) => redteam::run(&args).await,
             Self::Verify(args) => verify::run(&args).await,
             Self::Infer(args) => infer::run(*args).await,
             Self::Status(args) => status::run(args).await,

@@ -107,6 +107,13 @@ pub(crate) enum CliError {
     /// A measure that was demanded and not reached; what was measured was printed.
     #[error("nothing reaches the gate")]
     Gate,
+    /// An attack that went further than the gate allows; the limits were printed.
+    #[error("the red team got further than the gate allows")]
+    #[diagnostic(help("report.md has every limit; docs/redteam.md says what they mean"))]
+    RedTeamGate,
+    /// An attack or the attacked service failed; what failed was printed.
+    #[error("the red team did not finish")]
+    RedTeam,
     /// A file that is none of those that `inspect` knows.
     #[error(
         "{0} is no charter, release bundle, sealed model, attestation document, trust file, policy, enclave image or published measurements"

@@ -26,6 +26,7 @@ const DAMAGED: u8 = 20;
 const SIGNER: u8 = 21;
 const REFUSED: u8 = 30;
 const UNREACHABLE: u8 = 40;
+const GATE: u8 = 50;
 
 /// The exit code of an error. 0 is the code of no error; clap itself exits with 2 for usage.
 pub(crate) fn code(error: &CliError) -> u8 {
@@ -47,6 +48,7 @@ pub(crate) fn code(error: &CliError) -> u8 {
         CliError::Kms(error) => kms(*error),
         CliError::KeyPolicy(severity) => key_policy(*severity),
         CliError::AuditSource { .. } => DAMAGED,
+        CliError::RedTeamGate => GATE,
         CliError::AuditLog(class) => evidence(EvidenceClass::Document(*class)),
         CliError::File { .. }
         | CliError::Stdout(_)
@@ -55,6 +57,7 @@ pub(crate) fn code(error: &CliError) -> u8 {
         | CliError::Unprintable(_)
         | CliError::Model(_)
         | CliError::Samples(_)
+        | CliError::RedTeam
         | CliError::Unknown(_) => OTHER,
     }
 }
@@ -149,6 +152,7 @@ mod tests {
         let package = |error| CliError::Package { path: "p".into(), error };
         let table: Vec<(u8, CliError)> = vec![
             (1, CliError::Random),
+            (1, CliError::RedTeam),
             (1, ClientError::NotAnAnswer.into()),
             (1, KmsError::CredentialsExpired.into()),
             (1, ClientError::Transport(TransportError::Malformed).into()),
@@ -192,6 +196,7 @@ mod tests {
             (40, ClientError::Transport(TransportError::Busy).into()),
             (40, KmsError::Unreachable.into()),
             (40, CliError::Unacknowledged("http://h".into())),
+            (50, CliError::RedTeamGate),
         ];
         for (expected, error) in table {
             assert_eq!(code(&error), expected, "{error}");

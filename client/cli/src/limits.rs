@@ -8,6 +8,9 @@ use strongroom_seal::limits::MAX_CONTENT_BYTES;
 /// Bytes of a file that holds a key, an API key or credentials.
 pub(crate) const MAX_SECRET_FILE_BYTES: u64 = 16 * 1024;
 
+/// Bytes of one request of `infer --lines`. A run has many, and each is held with its tensors.
+pub(crate) const MAX_REQUEST_LINE_BYTES: u64 = 32 * 1024 * 1024;
+
 /// Bytes of any other small file: measurements, policy, trust file, roots, charter.
 pub(crate) const MAX_SMALL_FILE_BYTES: u64 = 1024 * 1024;
 

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use ring::digest::{Context, SHA256};
 use strongroom_attestation::evidence::CharterDemand;
@@ -20,6 +21,8 @@ use crate::{files, output};
 pub(crate) struct Memory {
     path: Option<PathBuf>,
     known: BTreeMap<Name, u64>,
+    /// What the file holds by now: a run that asks often writes it once.
+    kept: Mutex<BTreeMap<Name, u64>>,
 }
 
 impl Memory {
@@ -39,7 +42,7 @@ impl Memory {
             }
             _ => BTreeMap::new(),
         };
-        Self { path, known }
+        Self { path, kept: Mutex::new(known.clone()), known }
     }
 
     /// The epochs known so far.
@@ -49,9 +52,11 @@ impl Memory {
 
     /// Keeps what this run has seen.
     pub(crate) fn keep(&self, seen: &BTreeMap<Name, u64>) {
-        if *seen == self.known {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if *seen == *kept {
             return;
         }
+        kept.clone_from(seen);
         let written = self.path.as_ref().is_some_and(|path| {
             let Ok(json) = serde_json::to_vec(seen) else { return false };
             path.parent().is_some_and(|folder| fs::create_dir_all(folder).is_ok())

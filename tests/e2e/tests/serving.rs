@@ -1,9 +1,12 @@
 //! The main job: a verified client gets the plain model's answers.
 
+use std::process::Stdio;
+
 use strongroom_e2e::{RawClient, Stage, StageOptions, outcome, request};
 use strongroom_proto::limits::MAX_OPENING_BYTES;
 use strongroom_seal::message::{Outcome, Refusal};
 use strongroom_sim::world::{ModelSource, READY, bundled_model};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 #[tokio::test]
 async fn a_verified_client_gets_an_answer_in_two_round_trips() {
@@ -29,6 +32,49 @@ async fn the_shipped_command_prints_an_open_inference_response_alone() {
     assert_eq!(response["id"], "four-payments");
     assert_eq!(response["outputs"][0]["shape"][0], 4);
     assert!(output.stderr.contains("SIMULATION"), "{}", output.stderr);
+}
+
+/// Each answer is read before the next line is written: none waits in a buffer.
+#[tokio::test]
+async fn the_shipped_command_answers_lines_in_order_and_goes_on_after_a_refusal() {
+    let stage = Stage::serving().await.unwrap();
+    let mut command = tokio::process::Command::new(stage.binaries.path("strongroom"));
+    command
+        .args(["infer", "--lines", "--receipts", "--model=fraud"])
+        .arg(format!("--url={}", stage.host.url()))
+        .arg(format!("--trust={}", stage.ground.layout.trust().display()))
+        .arg(format!("--api-key=@{}", stage.ground.layout.api_key().display()))
+        .env("XDG_STATE_HOME", stage.ground.layout.owner("client-state"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true);
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut answers = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut ask = async |line: &str| -> serde_json::Value {
+        stdin.write_all(line.as_bytes()).await.unwrap();
+        stdin.write_all(b"\n").await.unwrap();
+        serde_json::from_str(&answers.next_line().await.unwrap().unwrap()).unwrap()
+    };
+    let row = |id: &str, name: &str| {
+        let input =
+            serde_json::json!({ "name": name, "datatype": "FP32", "shape": [1, 30], "data": [0.0; 30] });
+        serde_json::json!({ "id": id, "inputs": [input] }).to_string()
+    };
+    for number in 1..=3 {
+        let answer = ask(&row("first", "X")).await;
+        assert_eq!((&answer["model_name"], &answer["id"]), (&"fraud".into(), &"first".into()));
+        assert_eq!(answer["outputs"][0]["shape"][0], 1);
+        assert_eq!(answer["receipt"]["treatment"]["detail"], "full");
+        let refused = ask(&row("second", "Y")).await;
+        assert_eq!((&refused["class"], &refused["id"]), (&"refused".into(), &"second".into()));
+        assert!(refused["error"].as_str().unwrap().starts_with("refused by the enclave"), "{refused}");
+        assert_eq!(ask("no request").await["class"], "request");
+        // Refusals have receipts and numbers, too; what was no request reached nobody.
+        assert_eq!(answer["receipt"]["index"], 2 * number - 1, "all in one run of numbers");
+    }
+    drop(stdin);
+    assert!(child.wait().await.unwrap().success());
 }
 
 #[tokio::test]

@@ -22,6 +22,9 @@ pub(super) struct UpArguments {
     /// A model to seal and serve; repeatable. Without any, the bundled fraud classifier.
     #[arg(long, value_name = "NAME=FILE.onnx", value_parser = named)]
     model: Vec<ModelSource>,
+    /// A schema to seal a model with; repeatable. A policy with noise needs one that states a lengthscale.
+    #[arg(long, value_name = "NAME=FILE.toml", value_parser = schema)]
+    schema: Vec<(String, PathBuf)>,
     /// The owner's policy in place of the open one.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
@@ -35,7 +38,11 @@ pub(super) struct UpArguments {
 
 pub(super) async fn run(arguments: UpArguments) -> Result<ExitCode, WorldError> {
     tell("SIMULATION: pretended NSM, PKI and KMS. This proves nothing about real hardware.");
-    let models = if arguments.model.is_empty() { vec![bundled_model()?] } else { arguments.model };
+    let mut models = if arguments.model.is_empty() { vec![bundled_model()?] } else { arguments.model };
+    for model in &mut models {
+        let own = arguments.schema.iter().filter(|(name, _)| name == model.id.name.as_str());
+        model.arguments.extend(own.map(|(_, file)| format!("--schema={}", file.display())));
+    }
     let plan = Plan {
         directory: arguments.state,
         listen: arguments.listen,
@@ -91,4 +98,9 @@ fn named(text: &str) -> Result<ModelSource, String> {
     let (name, file) = text.split_once('=').ok_or("expected NAME=FILE.onnx")?;
     let id = format!("{name}@1").parse().map_err(|error| format!("{error}"))?;
     Ok(ModelSource { id, onnx: file.into(), arguments: vec![] })
+}
+
+fn schema(text: &str) -> Result<(String, PathBuf), String> {
+    let (name, file) = text.split_once('=').ok_or("expected NAME=FILE.toml")?;
+    Ok((name.to_owned(), file.into()))
 }
