@@ -1,6 +1,6 @@
 //! From a caller and a request to a [`Permit`], the proof that everybody was asked.
 //!
-//! 1. Who asks and what: role, model or route, and whether any of them is frozen.
+//! 1. Who asks and what: role, model or route, and whether any of them is frozen or suspended.
 //! 2. The shapes fit every model that will look at the request.
 //! 3. Key, organisation, models and enclave have allowance left; then it is charged.
 //!
@@ -19,12 +19,15 @@ use strongroom_seal::message::{Refusal, Request};
 
 use crate::load::LoadedModel;
 use crate::serving::Serving;
+use crate::watch::Watcher;
 
 /// A model that looks at a request, and how it is treated.
 #[derive(Clone, Copy)]
 pub(crate) struct Member<'a> {
     pub(crate) model: &'a LoadedModel,
     pub(crate) controls: &'a ModelControls,
+    /// Absent where it is not watched.
+    pub(crate) watcher: Option<&'a Watcher>,
 }
 
 /// Step 1: a request that this caller may make.
@@ -77,6 +80,7 @@ impl<'a> Asked<'a> {
         };
         for member in &members {
             thawed(member.controls.frozen_until, now)?;
+            member.watcher.map_or(Ok(()), |watcher| watcher.admit(caller, now))?;
         }
         Ok(Self { caller, serving, members, treatment, ensemble })
     }
@@ -96,12 +100,11 @@ impl<'a> Asked<'a> {
         // 2
         let mut charge = Charge { rows: 1, bits: 0 };
         for (position, member) in self.members.iter().enumerate() {
-            let symbols: BTreeMap<String, u64> = member
-                .model
-                .model
-                .interface()
-                .admit(&request.inputs)
-                .map_err(|error| Refusal::Input(error.to_string()))?;
+            let admitted = member.model.model.interface().admit(&request.inputs);
+            let symbols: BTreeMap<String, u64> = admitted.map_err(|error| {
+                failed(&self.members, self.caller, now);
+                Refusal::Input(error.to_string())
+            })?;
             if position == 0 {
                 charge = self.price(member, &symbols);
             }
@@ -133,8 +136,14 @@ impl<'a> Asked<'a> {
     }
 }
 
+/// Tells the watchers of these models that a request was refused for what it said.
+pub(crate) fn failed(members: &[Member<'_>], caller: &Caller, now: UnixMillis) {
+    members.iter().filter_map(|member| member.watcher).for_each(|watcher| watcher.failed(caller, now));
+}
+
 fn member<'a>(serving: &'a Serving, name: &Name, version: Option<&Name>) -> Result<Member<'a>, Refusal> {
     let model = serving.find(name, version).ok_or(Refusal::Model)?;
     let controls = serving.release.controls().model(&model.id.name).unwrap_or(&serving.untreated);
-    Ok(Member { model, controls })
+    let watcher = serving.watchers.get(&model.id.name).map(AsRef::as_ref);
+    Ok(Member { model, controls, watcher })
 }

@@ -3,11 +3,14 @@
 //! 1. The values fit every model's schema.
 //! 2. The inputs are transformed as the public controls say, for each model its own way.
 //! 3. The models run.
-//! 4. Of an ensemble: a vote where it votes, the stricter treatment where its members disagree.
-//! 5. The outputs are treated. What cannot be treated is not released.
+//! 4. The watchers look at every row. Rows unlike a model's data, or a key that is suspended, end it here.
+//! 5. Of an ensemble: a vote where it votes, the stricter treatment where its members disagree.
+//! 6. Other classes are put in place of the model's where the public controls say so.
+//! 7. The outputs are treated. What cannot be treated is not released.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use strongroom_attestation::UnixMillis;
 use strongroom_attestation::release::{Ensemble, Treatment};
 use strongroom_controls::{Caller, outputs, transform};
 use strongroom_engine::RunError;
@@ -16,7 +19,16 @@ use strongroom_proto::name::PackageId;
 use strongroom_seal::message::{Answer, Outcome, Refusal, Request};
 use strongroom_seal::tensor::Tensor;
 
-use crate::access::{Member, Permit};
+use crate::access::{Member, Permit, failed};
+use crate::watch::Watched;
+
+/// Who asks, when, and where it is counted.
+#[derive(Clone, Copy)]
+pub(crate) struct Asking<'a> {
+    pub(crate) caller: &'a Caller,
+    pub(crate) now: UnixMillis,
+    pub(crate) telemetry: Option<&'a Telemetry>,
+}
 
 /// What a run led to.
 pub(crate) struct Ran {
@@ -36,59 +48,78 @@ pub(crate) struct Treated {
 }
 
 /// Runs the models of a permit. A panic becomes a sealed refusal like any other, because it depends on the content.
-pub(crate) fn run(
-    permit: Permit<'_>,
-    request: &Request<'_>,
-    caller: &Caller,
-    telemetry: Option<&Telemetry>,
-) -> Ran {
-    let ran = catch_unwind(AssertUnwindSafe(|| contained(permit, request, caller, telemetry)));
+pub(crate) fn run(permit: &Permit<'_>, request: &Request<'_>, asking: Asking<'_>) -> Ran {
+    let ran = catch_unwind(AssertUnwindSafe(|| contained(permit, request, asking)));
+    let ran = ran.unwrap_or(Err(Refusal::Failed));
+    if matches!(ran, Err(Refusal::Input(_) | Refusal::OutOfDistribution { .. })) {
+        failed(&permit.members, asking.caller, asking.now);
+    }
     let refused = |refusal| Ran { outcome: Outcome::Refused(refusal), treated: Treated::default() };
-    ran.unwrap_or(Err(Refusal::Failed)).unwrap_or_else(refused)
+    ran.unwrap_or_else(refused)
 }
 
-fn contained(
-    permit: Permit<'_>,
-    request: &Request<'_>,
-    caller: &Caller,
-    telemetry: Option<&Telemetry>,
-) -> Result<Ran, Refusal> {
+fn contained(permit: &Permit<'_>, request: &Request<'_>, asking: Asking<'_>) -> Result<Ran, Refusal> {
     let Permit { members, treatment, ensemble, .. } = permit;
     let (first, others) = members.split_first().ok_or(Refusal::Model)?;
     let wanted: Vec<String> = request.outputs.iter().map(ToString::to_string).collect();
-    let telemetry = telemetry.filter(|telemetry| telemetry.counts_rows(&first.model.id.name));
-    // An ensemble compares labels, and rows are counted by class, whether or not they were asked for.
-    let asked: &[String] = if others.is_empty() && telemetry.is_none() { &wanted } else { &[] };
+    // Ensembles and watchers look at outputs that were not asked for, too.
+    let alone = others.is_empty() && first.watcher.is_none();
+    let asked: &[String] = if alone { &wanted } else { &[] };
     // 1
-    for member in &members {
+    for member in members {
         let admitted = member.model.schema.admit(&request.inputs);
         admitted.map_err(|error| Refusal::Input(error.to_string()))?;
     }
     // 2, 3
     let inputs = transformed(first, &request.inputs);
     let own = answer(first, &inputs, asked)?;
-    if let Some(telemetry) = telemetry {
-        telemetry.observe(&first.model.id.name, &request.inputs, &own);
-    }
     let further = others.iter().map(|member| answer(member, &transformed(member, &request.inputs), asked));
     let mut answers = vec![own];
     for outputs in further {
         answers.push(outputs?);
     }
     // 4
-    let (outputs, treatment, stricter) = match ensemble {
-        None => (answers.swap_remove(0), treatment, false),
-        Some(ensemble) => together(ensemble, answers, &members, treatment)?,
-    };
-    let outputs = selected(outputs, &wanted)?;
+    let watched = watched(members, request, &answers, asking)?;
     // 5
-    let noise = first.model.field.as_ref().and_then(|field| field.keyed(caller.key(), &inputs, &treatment));
+    let (mut outputs, treatment, stricter) = match ensemble {
+        None => (answers.swap_remove(0), *treatment, false),
+        Some(ensemble) => together(ensemble, answers, members, *treatment)?,
+    };
+    let treatment = watched.iter().flatten().fold(treatment, |treatment, one| one.limit(treatment));
+    // 6
+    if let (Some(watcher), Some(Some(watched))) = (first.watcher, watched.first()) {
+        watcher.alter(watched, &mut outputs);
+    }
+    let outputs = selected(outputs, &wanted)?;
+    // 7
+    let noise =
+        first.model.field.as_ref().and_then(|field| field.keyed(asking.caller.key(), &inputs, &treatment));
     let outputs =
         outputs::treat(outputs, first.controls, &treatment, noise.as_ref()).ok_or(Refusal::Failed)?;
     let PackageId { name, version } = first.model.id.clone();
     let outcome = Outcome::Answer(Answer { model: name, version, outputs });
-    let voted = ensemble.is_some_and(|ensemble| ensemble.vote);
+    let voted = ensemble.as_ref().is_some_and(|ensemble| ensemble.vote);
     Ok(Ran { outcome, treated: Treated { treatment: Some(treatment), stricter, voted } })
+}
+
+/// What the watcher of each member says of the request, where it has one. Rows are counted whatever it says.
+fn watched(
+    members: &[Member<'_>],
+    request: &Request<'_>,
+    answers: &[Vec<Tensor<'static>>],
+    asking: Asking<'_>,
+) -> Result<Vec<Option<Watched>>, Refusal> {
+    let look = |(member, outputs): (&Member<'_>, &Vec<Tensor<'static>>)| {
+        let Some(watcher) = member.watcher else { return Ok(None) };
+        let watched = watcher.look(asking.caller, &request.inputs, outputs, asking.now)?;
+        if let Some(telemetry) = asking.telemetry {
+            let name = &member.model.id.name;
+            telemetry.record_rows(name, &watched.rows);
+            telemetry.record_reaction(name, watched.level);
+        }
+        watcher.judge(watched, asking.now).map(Some)
+    };
+    members.iter().zip(answers).map(look).collect()
 }
 
 /// The inputs as one model sees them.

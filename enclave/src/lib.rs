@@ -28,6 +28,7 @@ mod sessions;
 mod state;
 mod takeover;
 mod telemetry;
+mod watch;
 
 pub use audit::LogError;
 pub use boot::BootError;

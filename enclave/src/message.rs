@@ -22,7 +22,7 @@ use strongroom_seal::secret::ApiKey;
 use zeroize::Zeroizing;
 
 use crate::access::Asked;
-use crate::answer;
+use crate::answer::{self, Asking};
 use crate::dedup::{Claim, Identity};
 use crate::done::Done;
 use crate::offers::Offer;
@@ -173,7 +173,8 @@ impl Service {
                     }
                 };
                 let charge = permit.charge;
-                let ran = answer::run(permit, request, caller, serving.telemetry());
+                let asking = Asking { caller, now, telemetry: serving.telemetry() };
+                let ran = answer::run(&permit, request, asking);
                 serving.count(name, OutcomeKind::of(&ran.outcome), begun);
                 let done = Done::ran(model, bound, &ran, charge)?;
                 claimed.finish(done.remembered());

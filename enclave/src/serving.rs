@@ -11,6 +11,7 @@ use strongroom_seal::model::AnswerBound;
 use crate::audit::AuditLog;
 use crate::load::LoadedModel;
 use crate::telemetry::Reporting;
+use crate::watch::Watchers;
 
 /// A release with everything it needs to be served.
 pub(crate) struct Serving {
@@ -25,6 +26,8 @@ pub(crate) struct Serving {
     pub(crate) reporting: Option<Reporting>,
     /// The controls of models that the release has none for.
     pub(crate) untreated: ModelControls,
+    /// Who watches which model.
+    pub(crate) watchers: Watchers,
     pub(crate) models: BTreeMap<PackageId, Arc<LoadedModel>>,
 }
 

@@ -21,6 +21,7 @@ use crate::event::Event;
 use crate::load::{LoadError, LoadedModel, Loader};
 use crate::serving::Serving;
 use crate::telemetry::Reporting;
+use crate::watch::{self, Watchers};
 
 /// Why a release was not taken over. Public: it names no content.
 #[derive(Debug, thiserror::Error)]
@@ -79,17 +80,20 @@ pub(crate) struct Ready {
     bundle: Bundle,
     pub(crate) private: Private,
     models: BTreeMap<PackageId, Arc<LoadedModel>>,
+    watchers: Watchers,
     reporting: Option<Reporting>,
 }
 
 impl Ready {
     /// The release as it is served from now on, and what seals state from now on.
     pub(crate) fn serve(self, audit: Option<Arc<AuditLog>>) -> (Serving, StateKey) {
-        let Self { release, bundle, private, models, reporting } = self;
+        let Self { release, bundle, private, models, watchers, reporting } = self;
         let grants = Grants::new(&private, release.controls());
         let Private { state_key, routes, .. } = private;
         let untreated = ModelControls::default();
-        (Serving { release, bundle, grants, routes, audit, reporting, untreated, models }, state_key)
+        let serving =
+            Serving { release, bundle, grants, routes, audit, reporting, untreated, watchers, models };
+        (serving, state_key)
     }
 }
 
@@ -120,9 +124,12 @@ impl Loader {
         private.check(release.controls())?;
         let models = self.models(release.release(), current).await?;
         fits::check(release.controls(), &private, &models).map_err(TakeoverError::Controls)?;
+        let before = current.map(|current| &current.watchers);
+        let watchers = watch::watchers(release.controls(), &private, &models, before);
+        let watchers = watchers.map_err(TakeoverError::Controls)?;
         let reporting = Reporting::begin(release.controls(), &private, models.keys());
         let reporting = reporting.map_err(TakeoverError::Controls)?;
-        Ok(Ready { release, bundle, private, models, reporting })
+        Ok(Ready { release, bundle, private, models, watchers, reporting })
     }
 
     /// Loads the models of a release; those that are loaded already are shared, not loaded twice.

@@ -12,6 +12,7 @@ good model is right often and never always.
 
 Written beside this script:
     fraud.onnx      X FP32 [batch,30] -> label INT64 [batch], probabilities FP32 [batch,2]
+    train.npy       float32, the first of the payments it was trained with: what a profile is made from
     test.csv        header, then one payment a line, in natural units
     labels.csv      header, then 0 (honest) or 1 (fraud) a line
     expected.csv    header, then what onnxruntime answers: label and both probabilities
@@ -34,6 +35,7 @@ from sklearn.preprocessing import StandardScaler
 
 SEED = 20_250_117
 TRAIN_ROWS = 40_000
+PROFILE_ROWS = 6_000
 TEST_ROWS = 2_000
 REQUEST_ROWS = 4
 FRAUD_SHARE = 0.042
@@ -213,6 +215,7 @@ def main():
     rng = np.random.Generator(np.random.PCG64(SEED))
     table, labels = payments(rng, TRAIN_ROWS)
     test, truth = payments(rng, TEST_ROWS)
+    np.save(HERE / "train.npy", table[:PROFILE_ROWS])
     export(train(table, labels), HERE / "fraud.onnx")
 
     options = onnxruntime.SessionOptions()

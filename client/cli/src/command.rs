@@ -12,6 +12,7 @@ mod kms_policy;
 mod measure;
 mod monitor;
 mod policy;
+mod profile;
 mod receipt;
 mod redteam;
 mod release;
@@ -44,6 +45,8 @@ pub(crate) enum Command {
     Seal(Box<seal::Args>),
     /// Owner: say which sealed models an enclave serves, to whom, and until when
     Release(Box<release::Args>),
+    /// Owner: say what a model's data looks like, for the detectors of an enclave
+    Profile(Box<profile::Args>),
     /// Owner: find contradictions in a policy
     #[command(subcommand)]
     Policy(policy::Args),
@@ -84,6 +87,7 @@ impl Command {
             Self::Measure(args) => measure::run(*args),
             Self::Seal(args) => seal::run(&args).await,
             Self::Release(args) => release::run(&args).await,
+            Self::Profile(args) => profile::run(&args),
             Self::Policy(args) => policy::run(&args),
             Self::Incident(change) => incident::run(change).await,
             Self::Trust(args) => trust_file::run(&args),

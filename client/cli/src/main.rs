@@ -6,6 +6,7 @@
 
 mod asking;
 mod audit;
+mod classes;
 mod command;
 mod error;
 mod exit;

@@ -3,7 +3,7 @@
 use half::{bf16, f16};
 use strongroom_seal::tensor::{DType, Tensor};
 
-use crate::profile::{Profile, Space};
+use crate::profile::{Decision, Profile, Space};
 
 /// Rows of one request. No `Debug`: it is plaintext.
 pub struct Rows {
@@ -11,6 +11,19 @@ pub struct Rows {
     features: Vec<f32>,
     classes: Vec<usize>,
     margins: Vec<f32>,
+}
+
+/// Where rows are found.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    /// The tensor of features.
+    pub space: &'a Space,
+    /// Features in a row.
+    pub features: usize,
+    /// The output that decides between classes, if one does.
+    pub decision: Option<&'a Decision>,
+    /// How many classes there are.
+    pub classes: usize,
 }
 
 /// One of them.
@@ -39,22 +52,32 @@ impl Rows {
     /// [`None`] when they are not where the profile says: then nothing can be said of the request.
     #[must_use]
     pub fn find(profile: &Profile, inputs: &[Tensor<'_>], outputs: &[Tensor<'_>]) -> Option<Self> {
-        let (tensors, name) = match &profile.space {
+        let place = Place {
+            space: &profile.space,
+            features: profile.features,
+            decision: profile.decision.as_ref(),
+            classes: profile.classes.len(),
+        };
+        Self::locate(place, inputs, outputs)
+    }
+
+    /// The same before there is a profile.
+    #[must_use]
+    pub fn locate(place: Place<'_>, inputs: &[Tensor<'_>], outputs: &[Tensor<'_>]) -> Option<Self> {
+        let (tensors, name) = match place.space {
             Space::Input(name) => (inputs, name),
             Space::Output(name) => (outputs, name),
         };
         let features = numbers(named(tensors, name)?)?;
-        if features.is_empty() || !features.len().is_multiple_of(profile.features) {
+        if place.features == 0 || features.is_empty() || !features.len().is_multiple_of(place.features) {
             return None;
         }
-        let rows = features.len() / profile.features;
-        let (classes, margins) = match &profile.decision {
+        let rows = features.len() / place.features;
+        let (classes, margins) = match place.decision {
             None => (vec![0; rows], Vec::new()),
-            Some(decision) => {
-                decide(&numbers(named(outputs, &decision.scores)?)?, rows, profile.classes.len())?
-            }
+            Some(decision) => decide(&numbers(named(outputs, &decision.scores)?)?, rows, place.classes)?,
         };
-        Self::new(profile.features, features, classes, margins)
+        Self::new(place.features, features, classes, margins)
     }
 
     /// Each row, in order.

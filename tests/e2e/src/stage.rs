@@ -30,7 +30,8 @@ pub struct StageOptions {
     pub meddle: Option<Meddle>,
     /// Models in place of the bundled one.
     pub models: Option<Vec<ModelSource>>,
-    /// The owner's policy. `AUDIT` in it stands for the file of the public audit key.
+    /// The owner's policy. `AUDIT` in it stands for the file of the public audit key, `PROFILE` for the profile of
+    /// the bundled model.
     pub policy: Option<String>,
 }
 
@@ -250,7 +251,11 @@ impl Stage {
 async fn write_policy(ground: &Ground, owner: &Owner, text: &str) -> Result<PathBuf, WorldError> {
     let (_, public) = owner.audit_key().await?;
     let path = ground.layout.owner("policy.toml");
-    std::fs::write(&path, text.replace("AUDIT", &public.display().to_string())).map_err(io("policy.toml"))?;
+    let mut text = text.replace("AUDIT", &public.display().to_string());
+    if text.contains("PROFILE") {
+        text = text.replace("PROFILE", &owner.profile().await?.display().to_string());
+    }
+    std::fs::write(&path, text).map_err(io("policy.toml"))?;
     Ok(path)
 }
 

@@ -9,6 +9,7 @@ mod restarts;
 mod routes;
 mod telemetry;
 mod trust;
+mod watching;
 mod who;
 
 use std::collections::BTreeMap;

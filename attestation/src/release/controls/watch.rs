@@ -51,9 +51,9 @@ const MAX_EPSILON: f64 = 100.0;
 const DAY_MS: u64 = 24 * 3600 * 1000;
 
 impl Watch {
-    /// Whether anything of it needs a profile of the model's data.
+    /// Whether any answer can be another for it.
     #[must_use]
-    pub fn needs_profile(&self) -> bool {
+    pub fn acts(&self) -> bool {
         self.unlike != Unlike::Answered || self.reacts || self.flips.is_some()
     }
 

@@ -10,6 +10,7 @@ mod tensors;
 #[cfg(test)]
 mod tests;
 mod treatments;
+mod watch;
 
 use strongroom_attestation::release::Private;
 use strongroom_seal::secret::StateKey;
@@ -25,6 +26,7 @@ pub(super) fn judge(file: &PolicyFile, draft: &mut Draft, given: Circumstances<'
     ensembles::judge(draft);
     allowances::judge(draft, given.models);
     access::judge(file, draft, given.now);
+    watch::judge(draft, given.models);
     if draft.audit_key.is_none() {
         let what = "no audit log is kept";
         draft.findings.warning(

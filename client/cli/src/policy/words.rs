@@ -1,6 +1,7 @@
 //! Public controls in sentences: what each field says, with its unit, and what its absence means.
 
 mod treatment;
+mod watch;
 
 use std::collections::BTreeMap;
 
@@ -48,6 +49,7 @@ pub(crate) fn controls(controls: &Controls) -> Value {
             format!("the whole enclave: {}", rate(limit))
         })),
     );
+    say("telemetry", json!(watch::telemetry(controls.telemetry.as_ref())));
     say("roles", named(&controls.roles, role));
     say("models", named(&controls.models, model));
     say("routes", named(&controls.routes, route));
@@ -130,6 +132,7 @@ fn model(model: &ModelControls) -> Value {
         "inputs before the model sees them",
         if transforms.is_empty() { json!("as they come (the default)") } else { json!(transforms) },
     );
+    say("watch", watch::watch(model.watch.as_ref()));
     let stated = model.provenance.iter().map(|one| {
         let kind = serde_json::to_value(one.kind).unwrap_or_default();
         format!("{} ({}): SHA-256 {}", one.claim, kind.as_str().unwrap_or_default(), hex::encode(one.sha256))

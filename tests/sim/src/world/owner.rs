@@ -12,7 +12,7 @@ use strongroom_proto::name::PackageId;
 use zeroize::Zeroizing;
 
 use super::ground::{pem, region, write};
-use super::{ACCOUNT, Binaries, Ground, Layout, Output, WorldError};
+use super::{ACCOUNT, Binaries, Ground, Layout, Output, WorldError, bundled_folder};
 use crate::kms::SimCredential;
 use crate::nsm::measure;
 
@@ -172,6 +172,24 @@ impl Owner {
             self.run(vec!["keygen".to_owned(), "--audit".to_owned(), path_arg("--out", &private)]).await?;
         }
         Ok((private, public))
+    }
+
+    /// The profile of the bundled model, made once by `strongroom profile` from some of its training rows.
+    ///
+    /// # Errors
+    /// [`WorldError`] when the bundled files cannot be found, or the command refuses.
+    pub async fn profile(&self) -> Result<PathBuf, WorldError> {
+        let (profile, folder) = (self.layout.owner("fraud.profile"), bundled_folder()?);
+        if !profile.exists() {
+            let args = vec![
+                "profile".to_owned(),
+                path_arg("--model", &folder.join("fraud.onnx")),
+                path_arg("--data", &folder.join("train.npy")),
+                path_arg("--out", &profile),
+            ];
+            self.run(args).await?;
+        }
+        Ok(profile)
     }
 
     /// `strongroom incident`, delivered to a store: that of this simulation's host, or another folder.

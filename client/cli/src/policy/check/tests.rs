@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use strongroom_attestation::UnixMillis;
 use strongroom_attestation::release::{ClaimKind, Provenance};
+use strongroom_monitor::Profile;
+use strongroom_monitor::profile::{Class, Decision, Space};
 use strongroom_seal::model::{Dim, DimRange, Interface, Schema, TensorSpec, ValueRule};
 use strongroom_seal::tensor::DType;
 
@@ -419,6 +421,61 @@ fn without_sealed_models_only_the_file_is_judged() {
     let given = Circumstances { grants: &[], models: None, now: UnixMillis::new(1) };
     let findings = policy.draft(policy.incident(), given).findings.into_vec();
     assert!(findings.iter().all(|finding| finding.level == Level::Warning), "{findings:?}");
+}
+
+/// A profile of the classifier's three features and two classes.
+fn profile(features: usize) -> Profile {
+    let class =
+        Class { share: 0.5, mean: vec![0.0; features], distances: vec![], margins: vec![], threshold: None };
+    Profile {
+        rows: 2,
+        space: Space::Input("X".into()),
+        features,
+        decision: Some(Decision { scores: "probabilities".into(), label: None }),
+        classes: vec![class.clone(), class],
+        centre: vec![0.0; features],
+        scale: vec![1.0; features],
+        whitening: vec![1.0; features * (features + 1) / 2],
+        bounds: vec![(-1.0, 1.0); features],
+        edges: vec![vec![0.0; 9]; features],
+        shares: vec![vec![0.1; 10]; features],
+        neighbour: 1.0,
+        near: 0.1,
+    }
+}
+
+#[test]
+fn a_watched_model_has_a_profile_that_fits_and_something_comes_of_it() {
+    let found = |text: &str, profile: &Profile| {
+        let profiles = BTreeMap::from([("fraud".parse().unwrap(), profile.encode().unwrap())]);
+        let policy = Policy::parse(text, None).unwrap().with_profiles(profiles);
+        let given = Circumstances { grants: &[], models: Some(&models()), now: UnixMillis::new(1) };
+        let findings = policy.draft(policy.incident(), given).findings.into_vec();
+        let rules = findings.into_iter().map(|finding| finding.rule).filter(|rule| *rule != "audit-off");
+        rules.collect::<Vec<_>>()
+    };
+    let watched = |watch: &str| format!("{PLAIN}watch = {{ profile = \"p\"{watch} }}\n");
+    let none = Vec::<&str>::new();
+    assert_eq!(found(&watched(", unlike = \"refused\", reacts = true, flips = 0.005"), &profile(3)), none);
+    assert_eq!(found(&watched(", reacts = true"), &profile(4)), ["profile"], "other features");
+    let one_class = Profile { decision: None, classes: profile(3).classes[..1].to_vec(), ..profile(3) };
+    assert_eq!(found(&watched(", reacts = true"), &one_class), none);
+    assert_eq!(found(&watched(", flips = 0.005"), &one_class), ["profile"], "nothing to flip");
+    assert_eq!(found(&watched(""), &profile(3)), ["watch-idle"]);
+    let reports = format!("[telemetry]\n{PLAIN}").replace("[model.fraud]", "[model.fraud]");
+    assert_eq!(found(&reports, &profile(3)), ["reports-unread"]);
+    assert_eq!(found(&watched(", alarm = 0.5, reacts = true"), &profile(3)), ["release"]);
+    assert_eq!(found(&watched(", flips = 0.5"), &profile(3)), ["release"]);
+    let undeclared =
+        watched(", reacts = true").replace("label = [\"label\"]\nprobabilities = [\"probabilities\"]\n", "");
+    let undeclared = undeclared.replace("fraud = \"label_only\"", "fraud = \"exact\"");
+    assert!(found(&undeclared, &profile(3)).contains(&"watch-values"));
+}
+
+#[test]
+fn a_watched_model_without_a_readable_profile_is_not_released() {
+    let text = format!("{PLAIN}watch = {{ profile = \"p\", reacts = true }}\n");
+    assert!(rules(&text).contains(&"profile"));
 }
 
 #[test]
