@@ -24,8 +24,8 @@ pub const MAX_WATCHED_ORGANISATIONS: usize = 65_536;
 /// Last rows of a key that a row is compared to.
 pub const RING_ROWS: usize = 256;
 
-/// Keys whose last rows are held, some 10 KiB each when full. Of more keys that ask by turns, those idle longest
-/// lose theirs.
+/// Keys whose last rows are held, some 10 KiB each when full. The last half as many to ask always keep theirs; of
+/// more keys that ask by turns, those idle longest lose them.
 pub const MAX_RINGS: usize = 4096;
 
 /// Organisations whose last rows are held.
