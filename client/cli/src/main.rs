@@ -15,8 +15,8 @@ mod image;
 mod keep;
 mod kms;
 mod limits;
-#[cfg(test)]
 mod monitor;
+#[cfg(test)]
 mod nitro;
 mod output;
 mod owner;
