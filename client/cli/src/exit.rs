@@ -21,12 +21,12 @@ const DEBUG_IMAGE: u8 = 13;
 const BINDING: u8 = 14;
 const KEY_POLICY_ERROR: u8 = 15;
 const KEY_POLICY_WARNING: u8 = 16;
-const GATE: u8 = 17;
+const NOT_MARKED: u8 = 17;
 const DAMAGED: u8 = 20;
 const SIGNER: u8 = 21;
 const REFUSED: u8 = 30;
 const UNREACHABLE: u8 = 40;
-const GATE: u8 = 50;
+const RED_TEAM: u8 = 50;
 
 /// The exit code of an error. 0 is the code of no error; clap itself exits with 2 for usage.
 pub(crate) fn code(error: &CliError) -> u8 {
@@ -37,7 +37,7 @@ pub(crate) fn code(error: &CliError) -> u8 {
         | CliError::Request(_)
         | CliError::PolicyErrors => USAGE,
         CliError::Unacknowledged(_) | CliError::Suspect(_) => UNREACHABLE,
-        CliError::Gate => GATE,
+        CliError::Gate => NOT_MARKED,
         CliError::Client(error) => client(error.class()),
         CliError::Evidence(error) => evidence(error.class()),
         CliError::Document(error) => evidence(EvidenceClass::Document(error.class())),
@@ -48,7 +48,7 @@ pub(crate) fn code(error: &CliError) -> u8 {
         CliError::Kms(error) => kms(*error),
         CliError::KeyPolicy(severity) => key_policy(*severity),
         CliError::AuditSource { .. } => DAMAGED,
-        CliError::RedTeamGate => GATE,
+        CliError::RedTeamGate => RED_TEAM,
         CliError::AuditLog(class) => evidence(EvidenceClass::Document(*class)),
         CliError::File { .. }
         | CliError::Stdout(_)

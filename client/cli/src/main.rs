@@ -17,8 +17,8 @@ mod keep;
 mod kms;
 mod limits;
 mod model_signature;
-#[cfg(test)]
 mod monitor;
+#[cfg(test)]
 mod nitro;
 mod output;
 mod owner;

@@ -59,6 +59,7 @@ fn reports_are_opened_in_order_and_others_are_counted() {
     );
     file.execute_batch("CREATE TABLE report(boot BLOB, number INTEGER, summary BLOB, sealed BLOB)").unwrap();
     let insert = |number: u64, sealed: Vec<u8>| {
+        let number = i64::try_from(number).unwrap();
         let row = (vec![2_u8; 16], number, vec![0_u8], sealed);
         file.execute("INSERT INTO report VALUES (?1, ?2, ?3, ?4)", row).unwrap();
     };
