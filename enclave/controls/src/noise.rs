@@ -29,7 +29,7 @@ use crate::floats;
 use crate::limits::{MAX_NOISE_FEATURE, MAX_NOISE_FEATURES, MAX_NOISE_OUTPUTS, NOISE_TERMS};
 use stream::Stream;
 
-pub use trace::Trace;
+pub use trace::{Trace, Weights};
 
 /// The waves of one model, made once when it is loaded.
 pub struct Field {

@@ -181,8 +181,8 @@ impl Verify {
         let field = field.map_err(|error| CliError::usage(error.to_string()))?;
         let classes = case.reader.classes();
         let decoys = usize::try_from(self.decoys).unwrap_or_default();
-        let found =
-            trace(&field, classes, answered).and_then(|trace| field::judge(&trace, &digests, decoys, &seed));
+        let found = trace(&field, classes, answered)
+            .and_then(|trace| field::judge(&trace.weights(), &digests, decoys, &seed));
         match found {
             Some(found) => report.field = Some(found),
             None => skip("the suspect gives the very scores of the model, or too few of them"),

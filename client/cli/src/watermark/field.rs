@@ -5,7 +5,7 @@
 
 use ring::hmac::{HMAC_SHA256, Key, sign};
 use serde::Serialize;
-use strongroom_controls::noise::Trace;
+use strongroom_controls::noise::Weights;
 use strongroom_seal::secret::ApiKeyDigest;
 
 use super::statistics::{count, moments, student_tail};
@@ -34,7 +34,7 @@ pub(crate) struct KeyFound {
 
 /// Measures the traces of the given keys. [`None`] without keys, or where nothing varies.
 pub(crate) fn judge(
-    trace: &Trace<'_>,
+    weights: &Weights<'_>,
     keys: &[ApiKeyDigest],
     decoys: usize,
     seed: &[u8; 32],
@@ -43,7 +43,7 @@ pub(crate) fn judge(
     let decoy = |number: u64| {
         let mut digest = [0; 32];
         digest.copy_from_slice(sign(&seed, &number.to_le_bytes()).as_ref());
-        trace.of(&ApiKeyDigest::new(digest))
+        weights.of(&ApiKeyDigest::new(digest))
     };
     let null = (0..decoys as u64).map(decoy).collect::<Option<Vec<f64>>>()?;
     let (mean, deviation) = moments(&null);
@@ -53,7 +53,7 @@ pub(crate) fn judge(
     let z = |trace: f64| (trace - mean) / deviation;
     let n = count(decoys as u64);
     let one = |key: &ApiKeyDigest| {
-        let z = z(trace.of(key)?);
+        let z = z(weights.of(key)?);
         // Mean and deviation come from the decoys alone: a new draw has Student's distribution.
         let ln_p = student_tail(z / (1.0 + 1.0 / n).sqrt(), n - 1.0) + count(keys.len() as u64).ln();
         Some(KeyFound { sha256: hex::encode(key.as_bytes()), z, ln_p: ln_p.min(0.0) })
