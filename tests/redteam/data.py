@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -150,7 +151,10 @@ def trained(seed: int, folder: Path) -> Victim:
         return Rows(x.astype(np.float32), y.astype(np.int64))
 
     members = draw(PROFILE_ROWS)
-    model = MLPClassifier((48,), alpha=1e-4, max_iter=40, random_state=seed % 2**31).fit(members.x, members.y)
+    model = MLPClassifier((48,), alpha=1e-4, max_iter=40, random_state=seed % 2**31)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it could train longer is no news
+        model.fit(members.x, members.y)
     graph = to_onnx(model, initial_types=[("X", FloatTensorType([None, features]))],
                     options={"zipmap": False}, target_opset={"": 17, "ai.onnx.ml": 1})
     onnx = folder / "trained.onnx"
