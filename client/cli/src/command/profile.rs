@@ -147,9 +147,11 @@ fn words(warning: Warning) -> String {
         Warning::NoThreshold { class } => {
             format!("class {class}: too few rows to say which are out of distribution; none is refused")
         }
-        Warning::ByHeart => "the model errs on next to none of the rows: margins are not watched. Rows that it was not \
+        Warning::ByHeart => {
+            "the model errs on next to none of the rows: margins are not watched. Rows that it was not \
                              trained on are better"
-            .to_owned(),
+                .to_owned()
+        }
         Warning::Repeats => "the data repeats so often that near-duplicates are not watched".to_owned(),
     }
 }

@@ -28,7 +28,7 @@ pub(crate) enum Suspect {
     /// A file.
     Model(LocalModel),
     /// A service.
-    Service(Service),
+    Service(Box<Service>),
 }
 
 /// A model behind HTTP.
@@ -43,7 +43,7 @@ impl Suspect {
     /// with inputs like `input`.
     pub(crate) fn new(text: &str, input: TensorSpec) -> Result<Self> {
         if text.starts_with("http://") || text.starts_with("https://") {
-            return Ok(Self::Service(Service::new(text, input)?));
+            return Ok(Self::Service(Box::new(Service::new(text, input)?)));
         }
         Ok(Self::Model(LocalModel::load(Path::new(text), BTreeMap::new())?))
     }
