@@ -235,7 +235,14 @@ mod tests {
         let expected = ring::digest::digest(&SHA256, b"a report");
         assert!(matches!(&claims[4], Claim::RobustnessCurve(report) if report.0 == expected.as_ref()));
         assert!(words(&claims[3]).contains("recomputed here"), "{}", words(&claims[3]));
-        assert_eq!(stated(&claims).len(), 7);
+        let stated = stated(&claims);
+        let kept = serde_json::to_string(&stated).unwrap();
+        assert_eq!(stated.len(), 7);
+        assert_eq!(
+            serde_json::from_str::<Vec<Provenance>>(&kept).unwrap(),
+            stated,
+            "as the history keeps them"
+        );
     }
 
     #[test]

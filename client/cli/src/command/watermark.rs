@@ -125,8 +125,10 @@ pub(crate) async fn run(args: Args) -> Result<()> {
 
 impl Verify {
     fn case(&self) -> Result<Case> {
-        if !(0.0..=1.0).contains(&self.share) || self.chance.is_some_and(|c| !(c > 0.0 && c < 1.0)) {
-            return Err(CliError::usage("a share is from 0 to 1"));
+        let between = |share: f64| share > 0.0 && share < 1.0;
+        let mut given = [self.chance, self.gate].into_iter().flatten();
+        if !(0.0..=1.0).contains(&self.share) || !given.all(between) {
+            return Err(CliError::usage("--share is from 0 to 1, --chance and --gate are between"));
         }
         let own = LocalModel::load(&self.model, BTreeMap::new())?;
         let bytes = files::read(&self.profile, MAX_PROFILE_BYTES as u64)?;
