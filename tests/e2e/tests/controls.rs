@@ -10,6 +10,7 @@ mod routes;
 mod telemetry;
 mod trust;
 mod watching;
+mod watermark;
 mod who;
 
 use std::collections::BTreeMap;

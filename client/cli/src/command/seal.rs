@@ -149,10 +149,11 @@ impl Args {
     /// Reads the file a second time, chunk by chunk; a file that changed meanwhile is refused.
     async fn encrypt(&self, signed: &SignedManifest<ModelManifest>) -> Result<()> {
         let (key, wrapped) = self.kms.data_key(signed).await?;
-        self.keep_tracing_key(&key)?;
         let mut content = File::open(&self.model).map_err(CliError::file(&self.model))?;
         let mut package = files::Staged::create(&self.out)?;
         signed.seal(&key, wrapped, &mut content, &mut package).map_err(CliError::package(&self.out))?;
+        // Before the package shows under its name: nobody can have this key later.
+        self.keep_tracing_key(&key)?;
         package.finish()
     }
 }
