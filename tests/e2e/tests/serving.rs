@@ -58,7 +58,7 @@ async fn the_shipped_command_answers_lines_in_order_and_goes_on_after_a_refusal(
     };
     let row = |id: &str, name: &str| {
         let input =
-            serde_json::json!({ "name": name, "datatype": "FP32", "shape": [1, 30], "data": [0.0; 30] });
+            serde_json::json!({ "name": name, "datatype": "FP32", "shape": [1, 30], "data": vec![0.0; 30] });
         serde_json::json!({ "id": id, "inputs": [input] }).to_string()
     };
     for number in 1..=3 {
