@@ -48,8 +48,8 @@ def arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    # An end by SIGTERM runs the clean-up, too.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(FAILED))
+    # An end by SIGTERM runs the clean-up, too, and says so.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("redteam: ended by SIGTERM"))
     warnings.filterwarnings("ignore", message="PyTorch not found")
     given = arguments()
     # Small matrices: more threads would only wait for each other. Before NumPy is loaded.
