@@ -23,7 +23,7 @@ use crate::audit::{AuditPrivateKey, AuditPublicKey};
 use crate::channel::{ChannelError, ChannelKey, encapsulate};
 use crate::claims::BootId;
 
-const SEALED_CBOR: Bounds = Bounds { max_bytes: MAX_REPORT_BYTES, max_depth: 2, max_items: 16 };
+const SEALED_CBOR: Bounds = Bounds { max_bytes: MAX_REPORT_BYTES, max_depth: 3, max_items: 16 };
 
 /// Why a report could not be sealed or opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -91,7 +91,8 @@ def _measure(row: Row, world: str, measure: str) -> float | None:
     result = row.results.get(world)
     if result is None:
         return None
-    if measure == "flagged at":
-        return math.inf if result.flagged_at is None else float(result.flagged_at)
+    if measure in ("flagged at", "suspended at"):
+        at = result.flagged_at if measure == "flagged at" else result.suspended_at
+        return math.inf if at is None else float(at)
     value = result.measures.get(measure)
     return None if value is None or math.isnan(value) else value

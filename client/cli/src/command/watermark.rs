@@ -232,7 +232,8 @@ impl Case {
 fn trace<'a>(field: &'a Field, classes: usize, answered: &Compared) -> Option<Trace<'a>> {
     let mut trace = Trace::new(field, classes)?;
     let pairs = answered.suspect.scores.iter().zip(&answered.own.scores);
-    let residuals: Vec<f64> = pairs.map(|(suspect, own)| suspect - own).collect();
+    let mut residuals: Vec<f64> = pairs.map(|(suspect, own)| suspect - own).collect();
+    field::tame(&mut residuals);
     let mut left = residuals.as_slice();
     for batch in &answered.batches {
         let rows = batch.inputs.first().and_then(|input| usize::try_from(*input.shape.first()?).ok())?;

@@ -32,6 +32,27 @@ pub(crate) struct KeyFound {
     pub(crate) ln_p: f64,
 }
 
+/// Share of residuals that may be flips or errors of the suspect, far larger than any noise.
+const WILD: f64 = 0.1;
+
+/// How many times larger than the others a residual may count.
+const TAMED: f64 = 3.0;
+
+/// Cuts residuals that noise does not explain: a flipped row would drown the noise of a hundred others.
+pub(crate) fn tame(residuals: &mut [f64]) {
+    let mut sizes: Vec<f64> = residuals.iter().map(|residual| residual.abs()).collect();
+    sizes.sort_by(f64::total_cmp);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a place in the list, between 0 and its length"
+    )]
+    let place = (count(sizes.len() as u64) * (1.0 - WILD)) as usize;
+    let Some(ordinary) = sizes.get(place) else { return };
+    let most = TAMED * ordinary;
+    residuals.iter_mut().for_each(|residual| *residual = residual.clamp(-most, most));
+}
+
 /// Measures the traces of the given keys. [`None`] without keys, or where nothing varies.
 pub(crate) fn judge(
     weights: &Weights<'_>,

@@ -29,9 +29,9 @@ fn profile() -> Profile {
     let deciles = |values: &Vec<f32>| (1..BINS).map(|k| values[k * values.len() / BINS]).collect::<Vec<_>>();
     let edges: Vec<_> = columns.iter().map(deciles).collect();
     let shares = columns.iter().zip(&edges).map(|(values, edges)| {
-        let mut shares = vec![0.0; BINS];
-        values.iter().for_each(|value| shares[bin(edges, *value)] += 1.0 / values.len() as f32);
-        shares
+        let mut counts = vec![0_u32; BINS];
+        values.iter().for_each(|value| counts[bin(edges, *value)] += 1);
+        counts.iter().map(|count| *count as f32 / values.len() as f32).collect::<Vec<_>>()
     });
     let centre: Vec<f32> = columns.iter().map(mean).collect();
     let class =

@@ -53,10 +53,10 @@ fn jittered(row: &[f32], copies: usize, size: f32) -> Vec<Vec<f32>> {
     (0..copies).map(copy).collect()
 }
 
-/// Rows that no honest client sends: uniform over ten deviations.
+/// Rows that no honest client sends: uniform over thirty deviations.
 fn noise(count: usize) -> Vec<Vec<f32>> {
     let (mut draws, deviations) = (Draws(11), deviations());
-    (0..count).map(|_| deviations.iter().map(|scale| 10.0 * scale * draws.uniform()).collect()).collect()
+    (0..count).map(|_| deviations.iter().map(|scale| 30.0 * scale * draws.uniform()).collect()).collect()
 }
 
 fn coarseness(got: &Got) -> Coarseness {

@@ -121,7 +121,8 @@ async fn a_copy_gives_itself_and_its_client_away_and_an_innocent_model_does_not(
     let keys = report["field"]["keys"].as_array().unwrap();
     let named = keys.iter().min_by(|a, b| ln_p(a).total_cmp(&ln_p(b))).unwrap();
     assert!(sha256(THIEF).starts_with(named["sha256"].as_str().unwrap()), "{report}");
-    assert!(ln_p(named) < 1e-6_f64.ln() && keys.iter().filter(|key| ln_p(key) < 0.01_f64.ln()).count() == 1);
+    assert!(ln_p(named) < 1e-6_f64.ln(), "{report}");
+    assert_eq!(keys.iter().filter(|key| ln_p(key) < 0.01_f64.ln()).count(), 1, "{report}");
     assert!(report["field"]["decoys"].as_u64().unwrap() >= 200);
 
     let innocent = bundled_folder().unwrap().join("fraud.onnx").display().to_string();
