@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use ring::rand::SystemRandom;
-use strongroom_attestation::audit::{AuditOpening, AuditPrivateKey, AuditWriter};
+use strongroom_attestation::audit::{AuditOpening, AuditPrivateKey, AuditPublicKey, AuditWriter};
 use strongroom_attestation::claims::BootId;
 use strongroom_attestation::receipt::{Budget, Receipt};
 use strongroom_attestation::release::{
@@ -17,14 +17,19 @@ use strongroom_attestation::release::{
     OutputKind, Payloads, Private, Rate, RoleControls, RouteControls, RouteRule, Target, Transform,
     Treatment, encode_controls,
 };
+use strongroom_attestation::report::{ReportId, SealedReport};
 use strongroom_attestation::{DocumentRequest, PcrIndex, UnixMillis};
 use strongroom_kms::cms::RecipientKey;
+use strongroom_monitor::Profile;
+use strongroom_monitor::limits::BINS;
+use strongroom_monitor::profile::{Class, Decision, Space};
 use strongroom_proto::frame::{Header, Kind};
 use strongroom_proto::hello::{ClientNonce, Evidence, NonceDigest, OfferId, write_offers};
 use strongroom_proto::limits::AUDIT_RECORD_BYTES;
 use strongroom_proto::message::{ENCAPSULATED_KEY_BYTES, opening_header, request_header};
 use strongroom_proto::name::Name;
 use strongroom_proto::relay::{AuditBatch, BootDocuments, Credentials, Range, Status};
+use strongroom_proto::report::KeptReport;
 use strongroom_seal::digest::{
     CharterDigest, ControlsDigest, ModelDigest, OutcomeDigest, ReleaseDigest, RequestDigest,
 };
@@ -295,6 +300,40 @@ fn controls() {
         anchor: UnixMillis::new(5),
     };
     seed("receipt", &receipt.sign(&signer, &random).unwrap());
+    watching(&audit_key, boot);
+}
+
+/// A profile, and a report as it reaches host and owner.
+fn watching(audit_key: &AuditPublicKey, boot: BootId) {
+    let seed = |name: &str, bytes: &[u8]| write("fuzz/corpus/controls", name, bytes);
+    let class = Class {
+        share: 0.5,
+        mean: vec![0.0, 1.0],
+        distances: vec![0.5, 1.5],
+        margins: vec![0.1],
+        threshold: Some(3.0),
+    };
+    let profile = Profile {
+        rows: 1000,
+        space: Space::Input("x".into()),
+        features: 2,
+        decision: Some(Decision { scores: "y".into(), label: None }),
+        classes: vec![class.clone(), class],
+        centre: vec![0.0, 1.0],
+        scale: vec![1.0, 2.0],
+        whitening: vec![1.0, 0.0, 0.5],
+        bounds: vec![(-9.0, 9.0), (-9.0, 9.0)],
+        edges: vec![vec![0.0; BINS - 1]; 2],
+        shares: vec![vec![0.1; BINS]; 2],
+        neighbour: 1.0,
+        near: 0.25,
+    };
+    seed("profile", &profile.encode().unwrap());
+    let id = ReportId { deployment: DEPLOYMENT.parse().unwrap(), boot, number: 1 };
+    let report = SealedReport::seal(id, b"report", 64, audit_key, &SystemRandom::new()).unwrap();
+    seed("report-sealed", &report.encode().unwrap());
+    let kept = KeptReport { boot: *boot.as_bytes(), number: 1, summary: vec![0xa0], sealed: vec![] };
+    seed("report-kept", &kept.encode().unwrap());
 }
 
 fn answers_of_kms() {

@@ -10,11 +10,11 @@ use crate::profile::Profile;
 use crate::ring::{DIMENSIONS, Projection};
 use crate::rows::Rows;
 
-/// Share of honest rows that may be near-duplicates in a full ring. An alarm takes twenty times as many.
-const HONEST: f64 = 0.0025;
+/// Share of honest rows that may be near-duplicates in a full ring. An alarm takes five times as many.
+const HONEST: f64 = 0.01;
 
 /// Part of the median distance to the nearest neighbour that the radius is at most.
-const PART: f32 = 0.5;
+const PART: f32 = 0.6;
 
 /// Factor on the measured quantile, for the steps that a ring rounds to.
 const ROUNDING: f32 = 0.95;
