@@ -29,7 +29,7 @@ fn profile() -> Profile {
     let deciles = |values: &Vec<f32>| (1..BINS).map(|k| values[k * values.len() / BINS]).collect::<Vec<_>>();
     let edges: Vec<_> = columns.iter().map(deciles).collect();
     let shares = columns.iter().zip(&edges).map(|(values, edges)| {
-        let mut counts = vec![0_u32; BINS];
+        let mut counts = [0_u32; BINS];
         values.iter().for_each(|value| counts[bin(edges, *value)] += 1);
         counts.iter().map(|count| *count as f32 / values.len() as f32).collect::<Vec<_>>()
     });
