@@ -16,7 +16,8 @@
 //!
 //! δ is shared: between features (Bonferroni), the two statistics, and chance and noise. Bins of the profile with
 //! less than [`MIN_SHARE`] of its rows are counted together with a neighbour, or one row there would be drift; a bin
-//! between two equal edges holds nothing and is left out. Rows that move to where there were none, KS sees.
+//! between two equal edges holds nothing and is left out. Rows that move to where there were none, KS sees; a feature
+//! whose rows were all in one bin gets no verdict.
 
 pub mod chi_square;
 #[cfg(test)]

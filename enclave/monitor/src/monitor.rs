@@ -7,9 +7,8 @@
 //!
 //! A thief who asks about real rows of the data's own distribution, at random, is a customer to all of this: only
 //! allowances, price and watermark act against it. One that learns actively from real rows is seen as soon as what
-//! its copy doubts is what the model doubts: within 30 queries for a good copy, in 70 to 100 in trials that began
-//! with 20 random rows and a linear copy of a linear model, and not at all while a linear copy of a forest doubts
-//! the wrong rows.
+//! its copy doubts is what the model doubts: in 70 to 85 queries (median) in trials that began with 20 random rows and
+//! a linear copy of a linear model, and not at all while a linear copy of a forest doubts the wrong rows.
 //!
 //! Distances and projections are computed before the lock is taken; it is held for one row at a time.
 
