@@ -61,7 +61,7 @@ pub(super) struct FileTelemetry {
 #[serde(deny_unknown_fields)]
 pub(super) struct FileWatch {
     pub(super) profile: PathBuf,
-    #[serde(default)]
+    #[serde(default = "refused")]
     pub(super) unlike: Unlike,
     #[serde(default)]
     pub(super) reacts: bool,
@@ -244,6 +244,11 @@ impl FileWatch {
             suspension_ms: millis(self.suspension_seconds, default.suspension_ms),
         }
     }
+}
+
+/// Whoever takes the trouble of a profile wants it used.
+const fn refused() -> Unlike {
+    Unlike::Refused
 }
 
 const fn one() -> u64 {

@@ -60,7 +60,7 @@ async fn reporting(period_seconds: u64) -> (Stage, tempfile::TempDir) {
     std::fs::write(&path, profile().encode().unwrap()).unwrap();
     let policy = format!(
         "audit_key = \"AUDIT\"\n[telemetry]\nepsilon_per_day = 100.0\nperiod_seconds = {period_seconds}\n{FRAUD}\
-         [model.fraud.watch]\nprofile = \"{}\"\n",
+         [model.fraud.watch]\nprofile = \"{}\"\nunlike = \"answered\"\n",
         path.display()
     );
     let host = HostOptions { log: Some(folder.path().join("host.log")), ..HostOptions::default() };

@@ -4,11 +4,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use strongroom_attestation::release::Coarseness;
-use strongroom_e2e::Stage;
-use strongroom_seal::message::Refusal;
+use strongroom_e2e::{Stage, random};
+use strongroom_seal::message::{Ask, Refusal, Request, RequestId};
 use strongroom_sim::world::{Binaries, bundled_folder};
 
-use super::{Caller, FRAUD, Got, key_entry, payments, stage};
+use super::{Caller, FRAUD, Got, key_entry, payments, request, stage};
 
 /// The bundled model, watched so; keys 1 to `keys` with the role `client`.
 fn watched(watch: &str, keys: u8) -> String {
@@ -128,14 +128,14 @@ async fn rows_unlike_the_data_are_refused_by_position_and_end_in_a_suspension() 
 
 #[tokio::test]
 async fn one_large_batch_is_treated_as_its_rows_would_have_been() {
-    let stage = stage(watched("reacts = true", 1)).await;
+    let stage = stage(watched("unlike = \"answered\"\nreacts = true", 1)).await;
     let got = Caller::new(&stage, 1).await.infer("fraud", &noise(60)).await;
     assert!(matches!(got.outcome, Err(Refusal::Suspended { .. })));
 }
 
 #[tokio::test]
 async fn jittered_copies_bring_labels_alone_and_then_a_suspension() {
-    let stage = stage(watched("reacts = true", 2)).await;
+    let stage = stage(watched("unlike = \"answered\"\nreacts = true", 2)).await;
     let caller = Caller::new(&stage, 1).await;
     let rows = jittered(&payments(1)[0], 400, 0.02);
     let exact = caller.infer("fraud", &rows[..1]).await;
@@ -155,7 +155,7 @@ async fn jittered_copies_bring_labels_alone_and_then_a_suspension() {
 /// Between two payments of different labels lies the boundary: a search along the line finds it.
 #[tokio::test]
 async fn rows_at_the_boundary_bring_labels_alone() {
-    let stage = stage(watched("reacts = true", 2)).await;
+    let stage = stage(watched("unlike = \"answered\"\nreacts = true", 2)).await;
     let rows = payments(2000);
     let all = Caller::new(&stage, 2).await.infer("fraud", &rows[..1000]).await;
     let labels = all.labels();
@@ -184,10 +184,30 @@ async fn rows_at_the_boundary_bring_labels_alone() {
     assert!(tripped && asked <= 60, "{asked}");
 }
 
+/// Requests that do not fit the model, one after the other, as somebody sends who tries what passes.
+#[tokio::test]
+async fn refused_requests_bring_rounded_scores_and_a_few_do_not() {
+    let stage = stage(watched("reacts = true", 2)).await;
+    let (clumsy, prober) = (Caller::new(&stage, 1).await, Caller::new(&stage, 2).await);
+    let mut wrong = request("fraud", &payments(1));
+    wrong.inputs[0].shape = vec![30, 1];
+    for (caller, times) in [(&clumsy, 3), (&prober, 12)] {
+        for _ in 0..times {
+            let got =
+                caller.ask(&Ask::Infer(Request { id: RequestId::new(random()), ..wrong.clone() })).await;
+            assert!(matches!(got.refusal(), Refusal::Input(_)));
+        }
+    }
+    let honest = payments(1);
+    assert_eq!(coarseness(&clumsy.infer("fraud", &honest).await), Coarseness::Exact);
+    assert_eq!(coarseness(&prober.infer("fraud", &honest).await), Coarseness::Rounded);
+}
+
 /// Forty keys that ask two rows each are one organisation to the detectors.
 #[tokio::test]
 async fn young_keys_of_one_organisation_are_seen_together() {
-    let mut policy = watched("reacts = true", 0) + "[organisation.acme]\n[organisation.other]\n";
+    let mut policy =
+        watched("unlike = \"answered\"\nreacts = true", 0) + "[organisation.acme]\n[organisation.other]\n";
     for number in 1..=40 {
         policy += &key_entry(number, "organisation = \"acme\"");
     }
@@ -223,7 +243,7 @@ async fn without_reactions_nothing_happens_to_a_key() {
 /// Detectors go on over a release that changes something else.
 #[tokio::test]
 async fn a_new_release_does_not_forget() {
-    let policy = watched("reacts = true", 1);
+    let policy = watched("unlike = \"answered\"\nreacts = true", 1);
     let stage = stage(policy.clone()).await;
     let caller = Caller::new(&stage, 1).await;
     let got = caller.infer("fraud", &noise(60)).await;
@@ -236,7 +256,7 @@ async fn a_new_release_does_not_forget() {
 
 #[tokio::test]
 async fn misinformation_is_wrong_consistently_and_only_where_it_is_stated() {
-    let plain = stage(watched("", 1)).await;
+    let plain = stage(watched("unlike = \"answered\"", 1)).await;
     let stage = stage(watched("unlike = \"misinformed\"", 2)).await;
     let (rows, honest) = (noise(50), payments(50));
     let right = Caller::new(&plain, 1).await;
@@ -252,8 +272,8 @@ async fn misinformation_is_wrong_consistently_and_only_where_it_is_stated() {
 /// A share of inputs is answered otherwise, the same for every key, in label and scores alike.
 #[tokio::test]
 async fn flips_are_few_and_the_same_for_everybody() {
-    let plain = stage(watched("", 1)).await;
-    let stage = stage(watched("flips = 0.02", 2)).await;
+    let plain = stage(watched("unlike = \"answered\"", 1)).await;
+    let stage = stage(watched("unlike = \"answered\"\nflips = 0.02", 2)).await;
     let rows = payments(2000);
     let truth = Caller::new(&plain, 1).await.infer("fraud", &rows).await.labels();
     let one = Caller::new(&stage, 1).await.infer("fraud", &rows).await;

@@ -76,7 +76,7 @@ async fn a_copy_gives_itself_and_its_client_away_and_an_innocent_model_does_not(
         vec![format!("--schema={}", schema.display()), format!("--tracing-key={}", tracing.display())];
     let model = ModelSource { arguments, ..bundled_model().unwrap() };
     let mut policy = format!(
-        "{FRAUD}[model.fraud.watch]\nprofile = \"PROFILE\"\nflips = 0.02\n[treatment.noisy]\nnoise = 0.02\n"
+        "{FRAUD}[model.fraud.watch]\nprofile = \"PROFILE\"\nunlike = \"answered\"\nflips = 0.02\n[treatment.noisy]\nnoise = 0.02\n"
     );
     policy += "[role.client]\nmodels = { fraud = \"noisy\" }\n";
     for number in 1..=CLIENTS {

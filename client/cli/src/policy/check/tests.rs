@@ -461,7 +461,12 @@ fn a_watched_model_has_a_profile_that_fits_and_something_comes_of_it() {
     let one_class = Profile { decision: None, classes: profile(3).classes[..1].to_vec(), ..profile(3) };
     assert_eq!(found(&watched(", reacts = true"), &one_class), none);
     assert_eq!(found(&watched(", flips = 0.005"), &one_class), ["profile"], "nothing to flip");
-    assert_eq!(found(&watched(""), &profile(3)), ["watch-idle"]);
+    assert_eq!(found(&watched(", unlike = \"answered\""), &profile(3)), ["watch-idle"]);
+    assert_eq!(
+        found(&watched(""), &profile(3)),
+        none,
+        "rows unlike the data are refused unless it says otherwise"
+    );
     let reports = format!("[telemetry]\n{PLAIN}").replace("[model.fraud]", "[model.fraud]");
     assert_eq!(found(&reports, &profile(3)), ["reports-unread"]);
     assert_eq!(found(&watched(", alarm = 0.5, reacts = true"), &profile(3)), ["release"]);

@@ -7,8 +7,10 @@ use strongroom_attestation::release::{Telemetry, Unlike, Watch};
 pub(super) fn watch(watch: Option<&Watch>) -> Value {
     let Some(watch) = watch else { return json!("it is not watched (the default)") };
     let unlike = match watch.unlike {
-        Unlike::Answered => "rows unlike the data it was made from are answered as any other (the default)",
-        Unlike::Refused => "a request with rows unlike the data it was made from is refused",
+        Unlike::Answered => "rows unlike the data it was made from are answered as any other",
+        Unlike::Refused => {
+            "a request with rows unlike the data it was made from is refused (the default of a watch)"
+        }
         Unlike::Misinformed => {
             "rows unlike the data it was made from are answered WRONG on purpose, and nothing says so"
         }
