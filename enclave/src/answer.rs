@@ -20,7 +20,7 @@ use strongroom_seal::message::{Answer, Outcome, Refusal, Request};
 use strongroom_seal::tensor::Tensor;
 
 use crate::access::{Member, Permit, failed};
-use crate::watch::Watched;
+use crate::watch::{Watched, Watcher};
 
 /// Who asks, when, and where it is counted.
 #[derive(Clone, Copy)]
@@ -102,24 +102,31 @@ fn contained(permit: &Permit<'_>, request: &Request<'_>, asking: Asking<'_>) -> 
     Ok(Ran { outcome, treated: Treated { treatment: Some(treatment), stricter, voted } })
 }
 
-/// What the watcher of each member says of the request, where it has one. Rows are counted whatever it says.
+/// What the watcher of each member says of the request, where it has one. Every one looks before the first refuses,
+/// and rows are counted whatever they say.
 fn watched(
     members: &[Member<'_>],
     request: &Request<'_>,
     answers: &[Vec<Tensor<'static>>],
     asking: Asking<'_>,
 ) -> Result<Vec<Option<Watched>>, Refusal> {
-    let look = |(member, outputs): (&Member<'_>, &Vec<Tensor<'static>>)| {
-        let Some(watcher) = member.watcher else { return Ok(None) };
-        let watched = watcher.look(asking.caller, &request.inputs, outputs, asking.now)?;
-        if let Some(telemetry) = asking.telemetry {
+    let mut looked = Vec::with_capacity(members.len());
+    for (member, outputs) in members.iter().zip(answers) {
+        let look = |watcher: &Watcher| watcher.look(asking.caller, &request.inputs, outputs, asking.now);
+        let watched = member.watcher.map(look).transpose()?;
+        if let (Some(telemetry), Some(watched)) = (asking.telemetry, &watched) {
             let name = &member.model.id.name;
             telemetry.record_rows(name, &watched.rows);
             telemetry.record_reaction(name, watched.level);
         }
-        watcher.judge(watched, asking.now).map(Some)
-    };
-    members.iter().zip(answers).map(look).collect()
+        looked.push(watched);
+    }
+    for (member, watched) in members.iter().zip(&looked) {
+        if let (Some(watcher), Some(watched)) = (member.watcher, watched) {
+            watcher.judge(watched, asking.now)?;
+        }
+    }
+    Ok(looked)
 }
 
 /// The inputs as one model sees them.

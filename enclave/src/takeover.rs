@@ -127,7 +127,8 @@ impl Loader {
         let before = current.map(|current| &current.watchers);
         let watchers = watch::watchers(release.controls(), &private, &models, before);
         let watchers = watchers.map_err(TakeoverError::Controls)?;
-        let reporting = Reporting::begin(release.controls(), &private, models.keys());
+        let key = private.audit_key.as_ref();
+        let reporting = Reporting::begin(release.controls(), key, &watchers, models.keys());
         let reporting = reporting.map_err(TakeoverError::Controls)?;
         Ok(Ready { release, bundle, private, models, watchers, reporting })
     }

@@ -4,15 +4,13 @@
 //! take is repeated as it is, never noised anew: two draws over the same counts would tell twice. What is counted
 //! meanwhile waits for the next. With a newer release counting begins anew, and what was not reported is dropped.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use strongroom_attestation::UnixMillis;
 use strongroom_attestation::audit::AuditPublicKey;
-use strongroom_attestation::release::{Controls, Private};
+use strongroom_attestation::release::Controls;
 use strongroom_attestation::report::{ReportId, SealedReport};
-use strongroom_monitor::Profile;
 use strongroom_monitor::laplace::NoRandom;
 use strongroom_monitor::telemetry::{Head, OutcomeKind, Telemetry};
 use strongroom_proto::frame::Kind;
@@ -24,6 +22,7 @@ use crate::host::Host;
 use crate::limits::{REPORT_POLL, REPORT_RETRY};
 use crate::service::Service;
 use crate::serving::Serving;
+use crate::watch::Watchers;
 
 /// What is counted under one release, and to whom it is told.
 pub(crate) struct Reporting {
@@ -40,21 +39,18 @@ impl Reporting {
     /// Why the release cannot be served, in public words.
     pub(crate) fn begin<'a>(
         controls: &Controls,
-        private: &Private,
+        key: Option<&AuditPublicKey>,
+        watchers: &Watchers,
         models: impl IntoIterator<Item = &'a PackageId>,
     ) -> Result<Option<Self>, &'static str> {
         let Some(stated) = controls.telemetry else { return Ok(None) };
-        let mut profiles = BTreeMap::new();
-        for (name, monitored) in &private.monitors {
-            let profile = Profile::decode(&monitored.profile).map_err(|_| "a profile is none")?;
-            profiles.insert(name.clone(), Arc::new(profile));
-        }
-        let profile = |name: &Name| (name.clone(), profiles.get(name).cloned());
+        let profile =
+            |name: &Name| (name.clone(), watchers.get(name).map(|watcher| Arc::clone(watcher.profile())));
         let names = models.into_iter().map(|id| profile(&id.name));
         let telemetry = Telemetry::new(names, stated.epsilon_per_report());
         let telemetry = telemetry.map_err(|_| "telemetry of an epsilon or a size that cannot be")?;
         let period = Duration::from_millis(stated.period_ms);
-        Ok(Some(Self { telemetry: Arc::new(telemetry), period, key: private.audit_key.clone() }))
+        Ok(Some(Self { telemetry: Arc::new(telemetry), period, key: key.cloned() }))
     }
 }
 

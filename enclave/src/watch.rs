@@ -67,6 +67,11 @@ impl Watcher {
         Ok(Self { monitor: Monitor::new(profile, monitored.rules), watch, flips })
     }
 
+    /// What the model's data looks like.
+    pub(crate) fn profile(&self) -> &Arc<Profile> {
+        self.monitor.profile()
+    }
+
     /// Whether the key is served at all now.
     pub(crate) fn admit(&self, caller: &Caller, now: UnixMillis) -> Result<(), Refusal> {
         if !self.watch.reacts {
@@ -96,13 +101,13 @@ impl Watcher {
     }
 
     /// Whether the request is answered after all that was seen.
-    pub(crate) fn judge(&self, watched: Watched, now: UnixMillis) -> Result<Watched, Refusal> {
+    pub(crate) fn judge(&self, watched: &Watched, now: UnixMillis) -> Result<(), Refusal> {
         suspended(watched.level, now)?;
         if self.watch.unlike == Unlike::Refused && !watched.unlike.is_empty() {
             let rows = watched.unlike.iter().take(MAX_TOLD_ROWS).map(|row| *row as u64).collect();
             return Err(Refusal::OutOfDistribution { rows });
         }
-        Ok(watched)
+        Ok(())
     }
 
     /// Puts other classes in place of the model's where the controls say so.

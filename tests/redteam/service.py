@@ -67,6 +67,22 @@ class Seen:
     reasons: dict[str, int] = field(default_factory=dict)
 
 
+def end(process: subprocess.Popen, seconds: float) -> None:
+    """Lets a process end by itself once its stdin ends, and ends it after these seconds."""
+    if process.stdin:
+        try:
+            process.stdin.close()
+        except BrokenPipeError:
+            pass
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout:
+        process.stdout.close()
+
+
 class Oracle:
     """One API key. Counts its questions, remembers the answers, and stops when its budget is spent."""
 
@@ -89,19 +105,7 @@ class Oracle:
 
     def close(self) -> None:
         """Ends the client: it does so by itself when its stdin ends."""
-        process = self._process
-        if process.stdin:
-            try:
-                process.stdin.close()
-            except BrokenPipeError:
-                pass
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if process.stdout:
-            process.stdout.close()
+        end(self._process, 5)
         self._log.close()
 
     @property

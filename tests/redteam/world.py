@@ -19,7 +19,7 @@ from pathlib import Path
 
 from .data import Victim
 from .policy import Keys, schema
-from .service import Door, Form, Oracle, ServiceError
+from .service import Door, Form, Oracle, ServiceError, end
 
 # Longest start of a service, and longest run of an owner's command, in seconds.
 START_SECONDS = 120.0
@@ -91,16 +91,7 @@ class World:
 
     def close(self) -> None:
         """Ends the service and all that it started."""
-        process = self._process
-        if process.stdin and not process.stdin.closed:
-            process.stdin.close()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if process.stdout:
-            process.stdout.close()
+        end(self._process, STOP_SECONDS)
         self._log.close()
         self._folder.cleanup()
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_bytes::ByteBuf;
 use strongroom_monitor::Rows;
 use strongroom_monitor::profile::Labels;
-use strongroom_seal::model::{Dim, Interface, TensorSpec};
+use strongroom_seal::model::{Interface, TensorSpec};
 use strongroom_seal::tensor::{DType, Tensor, strings};
 
 use crate::error::{CliError, Result};
@@ -28,11 +28,11 @@ pub(crate) fn find(
     label: Option<&str>,
 ) -> Result<Option<Outputs>> {
     let scores =
-        the_one(interface, scores, "--scores", |spec| spec.dtype.is_float() && width(spec) > Some(1))?;
+        the_one(interface, scores, "--scores", |spec| spec.dtype.is_float() && spec.row_width() > Some(1))?;
     let label =
-        the_one(interface, label, "--label", |spec| !spec.dtype.is_float() && width(spec) == Some(1))?;
+        the_one(interface, label, "--label", |spec| !spec.dtype.is_float() && spec.row_width() == Some(1))?;
     let outputs =
-        |scores: TensorSpec| Outputs { classes: width(&scores).unwrap_or(0), scores: scores.name, label };
+        |scores: TensorSpec| Outputs { classes: scores.row_width().unwrap_or(0), scores: scores.name, label };
     Ok(scores.map(outputs))
 }
 
@@ -55,14 +55,6 @@ fn the_one(
         }
         (one, _) => Ok(one.cloned()),
     }
-}
-
-/// Elements of one row, where they are fixed.
-fn width(spec: &TensorSpec) -> Option<usize> {
-    spec.shape.get(1..)?.iter().try_fold(1_usize, |product, dim| match dim {
-        Dim::Fixed(fixed) => product.checked_mul(usize::try_from(*fixed).ok()?),
-        Dim::Symbol(_) => None,
-    })
 }
 
 impl Outputs {

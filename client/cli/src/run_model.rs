@@ -60,7 +60,7 @@ impl LocalModel {
     /// Runs it over all rows. A batch of a fixed size is filled up with its last row, and what the model says of
     /// those copies is kept: a caller takes as many rows as it gave.
     pub(crate) fn run(&self, matrix: &Matrix) -> Result<Vec<Answered>> {
-        let width = features(&self.input);
+        let width = self.input.row_width();
         if width != Some(matrix.width) {
             let width = width.map_or("an open number of".to_owned(), |width| width.to_string());
             let what = format!("rows of {} numbers for a model of {width} features", matrix.width);
@@ -92,15 +92,7 @@ impl LocalModel {
 fn table(interface: &Interface) -> Option<&TensorSpec> {
     let [input] = interface.inputs.as_slice() else { return None };
     let floats = matches!(input.dtype, DType::Fp32 | DType::Fp64);
-    (floats && input.shape.len() > 1 && features(input).is_some()).then_some(input)
-}
-
-/// Numbers in one row, where they are fixed.
-fn features(input: &TensorSpec) -> Option<usize> {
-    input.shape.get(1..)?.iter().try_fold(1_usize, |product, dim| match dim {
-        Dim::Fixed(fixed) => product.checked_mul(usize::try_from(*fixed).ok()?),
-        Dim::Symbol(_) => None,
-    })
+    (floats && input.shape.len() > 1 && input.row_width().is_some()).then_some(input)
 }
 
 /// Rows as a tensor of the input's type and shape.

@@ -12,7 +12,7 @@
 //!
 //! Distances and projections are computed before the lock is taken; it is held for one row at a time.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use strongroom_attestation::UnixMillis;
 use strongroom_attestation::release::Rules;
@@ -31,7 +31,7 @@ use crate::rows::{Row, Rows};
 
 /// The detectors of one model. No `Debug`: it holds the profile.
 pub struct Monitor {
-    profile: Profile,
+    profile: Arc<Profile>,
     rules: Rules,
     projection: Projection,
     watched: Mutex<Watched>,
@@ -81,14 +81,15 @@ impl Default for Watched {
 impl Monitor {
     /// Watches a model with this profile.
     #[must_use]
-    pub fn new(profile: Profile, rules: Rules) -> Self {
+    pub fn new(profile: impl Into<Arc<Profile>>, rules: Rules) -> Self {
+        let profile = profile.into();
         let projection = Projection::new(&profile.centre, &profile.scale);
         Self { profile, rules, projection, watched: Mutex::default() }
     }
 
     /// The profile.
     #[must_use]
-    pub const fn profile(&self) -> &Profile {
+    pub const fn profile(&self) -> &Arc<Profile> {
         &self.profile
     }
 

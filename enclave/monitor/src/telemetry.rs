@@ -34,7 +34,6 @@ use strongroom_attestation::UnixMillis;
 use strongroom_attestation::claims::BootId;
 use strongroom_proto::name::Name;
 use strongroom_proto::report::MAX_REPORT_BYTES;
-use strongroom_seal::tensor::Tensor;
 
 use crate::drift::{Expected, Test};
 use crate::laplace::{Fill, NoRandom, Random, Scale};
@@ -139,20 +138,6 @@ impl Telemetry {
     #[must_use]
     pub const fn sizes(&self) -> Sizes {
         self.sizes
-    }
-
-    /// Whether rows of this model are counted.
-    #[must_use]
-    pub fn counts_rows(&self, model: &Name) -> bool {
-        self.models.get(model).is_some_and(|watched| watched.rows.is_some())
-    }
-
-    /// Finds and counts the rows of one request. At most once a request.
-    pub fn observe(&self, model: &Name, inputs: &[Tensor<'_>], outputs: &[Tensor<'_>]) {
-        let rows = self.models.get(model).and_then(|watched| watched.rows.as_ref());
-        if let Some(rows) = rows.and_then(|rows| Rows::find(&rows.profile, inputs, outputs)) {
-            self.record_rows(model, &rows);
-        }
     }
 
     /// Counts the rows of one request. At most once a request.

@@ -59,6 +59,11 @@ fn together(
     if ensemble.vote && others.iter().any(|other| kinds(controls, other) != kinds(controls, first)) {
         return Err("members that vote give other outputs");
     }
+    let alters =
+        controls.model(&first.id.name).and_then(|model| model.watch).is_some_and(|watch| watch.alters());
+    if ensemble.vote && alters {
+        return Err("a vote cannot be answered with other classes on purpose");
+    }
     Ok(())
 }
 

@@ -39,6 +39,18 @@ pub struct TensorSpec {
     pub shape: Vec<Dim>,
 }
 
+impl TensorSpec {
+    /// Elements of one row, where the first dimension counts rows. [`None`] where the others are not fixed, or where
+    /// there is no dimension.
+    #[must_use]
+    pub fn row_width(&self) -> Option<usize> {
+        self.shape.get(1..)?.iter().try_fold(1_usize, |product, dim| match dim {
+            Dim::Fixed(fixed) => product.checked_mul(usize::try_from(*fixed).ok()?),
+            Dim::Symbol(_) => None,
+        })
+    }
+}
+
 /// The interface of a model. Anyone who verified the release may know it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

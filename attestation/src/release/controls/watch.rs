@@ -57,6 +57,12 @@ impl Watch {
         self.unlike != Unlike::Answered || self.reacts || self.flips.is_some()
     }
 
+    /// Whether any answer can be wrong on purpose.
+    #[must_use]
+    pub fn alters(&self) -> bool {
+        self.unlike == Unlike::Misinformed || self.flips.is_some()
+    }
+
     pub(super) fn is_possible(&self) -> bool {
         self.flips.is_none_or(|share| share > 0.0 && share <= MAX_FLIPS)
     }

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use serde_bytes::ByteBuf;
 use strongroom_attestation::UnixMillis;
 use strongroom_attestation::release::{ClaimKind, Provenance};
 use strongroom_monitor::Profile;
-use strongroom_monitor::profile::{Class, Decision, Space};
+use strongroom_monitor::profile::{Class, Decision, Labels, Space};
 use strongroom_seal::model::{Dim, DimRange, Interface, Schema, TensorSpec, ValueRule};
 use strongroom_seal::tensor::DType;
 
@@ -37,7 +38,10 @@ fn claim() -> Provenance {
 
 fn model(name: &str, outputs: &[(&str, DType)], lengthscale: Vec<f64>) -> ModelFacts {
     let rows = Dim::Symbol("rows".into());
-    let outputs = outputs.iter().map(|(name, dtype)| spec(name, *dtype, &[rows.clone(), Dim::Fixed(2)]));
+    let outputs = outputs.iter().map(|(name, dtype)| {
+        let shape = if dtype.is_float() { vec![rows.clone(), Dim::Fixed(2)] } else { vec![rows.clone()] };
+        spec(name, *dtype, &shape)
+    });
     let rule = ValueRule { lengthscale, ..ValueRule::default() };
     ModelFacts {
         name: name.parse().unwrap(),
@@ -431,7 +435,13 @@ fn profile(features: usize) -> Profile {
         rows: 2,
         space: Space::Input("X".into()),
         features,
-        decision: Some(Decision { scores: "probabilities".into(), label: None }),
+        decision: Some(Decision {
+            scores: "probabilities".into(),
+            label: Some(Labels {
+                output: "label".into(),
+                values: [0_i64, 1].map(|class| ByteBuf::from(class.to_le_bytes().to_vec())).into(),
+            }),
+        }),
         classes: vec![class.clone(), class],
         centre: vec![0.0; features],
         scale: vec![1.0; features],
@@ -461,6 +471,13 @@ fn a_watched_model_has_a_profile_that_fits_and_something_comes_of_it() {
     let one_class = Profile { decision: None, classes: profile(3).classes[..1].to_vec(), ..profile(3) };
     assert_eq!(found(&watched(", reacts = true"), &one_class), none);
     assert_eq!(found(&watched(", flips = 0.005"), &one_class), ["profile"], "nothing to flip");
+    let lies = ", unlike = \"misinformed\"";
+    assert_eq!(found(&watched(lies), &one_class), ["profile"], "nothing to lie about");
+    assert_eq!(found(&watched(lies), &profile(3)), none);
+    let decision = Some(Decision { scores: "probabilities".into(), label: None });
+    let unlabelled = Profile { decision, ..profile(3) };
+    assert_eq!(found(&watched(lies), &unlabelled), ["profile"], "the label would tell the truth");
+    assert_eq!(found(&watched(", reacts = true"), &unlabelled), none, "nothing is answered wrong");
     assert_eq!(found(&watched(", unlike = \"answered\""), &profile(3)), ["watch-idle"]);
     assert_eq!(
         found(&watched(""), &profile(3)),
