@@ -3,41 +3,27 @@
 //! One session serves every inference, in parallel. Whoever finds it lost opens the next one, which means a
 //! hello with a fresh nonce and a judgement of the whole trust file; the others wait for that.
 
-mod accept;
-mod call;
-mod floors;
-mod keep;
 mod open;
 mod retry;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use ring::rand::{SecureRandom, SystemRandom};
-use strongroom_attestation::evidence::{EvidenceError, Received, Verified, judge};
-use strongroom_attestation::receipt::Receipt;
-use strongroom_attestation::{Transcript, UnixMillis};
-use strongroom_proto::hello::{ClientNonce, NONCE_BYTES};
+use strongroom_attestation::UnixMillis;
+use strongroom_core::{
+    Call, ClientError, Held, InferAnswer, InferRequest, Judged, Keep, Party, Said, TransportError, TrustFile,
+};
+use strongroom_proto::hello::ClientNonce;
 use strongroom_proto::name::Name;
 use strongroom_seal::message::{AuditReport, EnclaveStatus};
 use strongroom_seal::secret::ApiKey;
-use strongroom_seal::tensor::Tensor;
 use tokio::sync::Mutex;
 
-use crate::TrustFile;
-use crate::error::{ClientError, TransportError};
-use crate::limits::INFER_TIME;
+use crate::limits::{INFER_TIME, SESSION_AGE};
 use crate::transport::{Route, Transport};
-use call::{Call, Said};
-use floors::Floors;
-use keep::Held;
 use retry::{Attempt, Retries};
-
-pub use keep::{Keep, Kept};
 
 /// What a caller may set.
 #[derive(Clone)]
@@ -48,61 +34,30 @@ pub struct Options {
     pub known_epochs: BTreeMap<Name, u64>,
     /// Time for one inference with all its attempts.
     pub deadline: Duration,
+    /// How long a session is used before the enclave has to prove itself again.
+    pub session_age: Duration,
     /// Takes each receipt that was judged, refusals' included, for who wants to prove later what was answered.
     pub keep: Option<Arc<Keep>>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { clock: Arc::new(system_time), known_epochs: BTreeMap::new(), deadline: INFER_TIME, keep: None }
+        Self {
+            clock: Arc::new(system_time),
+            known_epochs: BTreeMap::new(),
+            deadline: INFER_TIME,
+            session_age: SESSION_AGE,
+            keep: None,
+        }
     }
-}
-
-/// A request for one inference. No `Debug`: it is plaintext.
-pub struct InferRequest {
-    /// Which model, or a route that leads to one of several.
-    pub model: Name,
-    /// Which version; absent asks for the only one the release names.
-    pub version: Option<Name>,
-    /// Input tensors.
-    pub inputs: Vec<Tensor<'static>>,
-    /// Names of the outputs wanted, all of them when empty.
-    pub outputs: Vec<String>,
-    /// What is declared of the request where a route chooses by it, an amount of money say.
-    pub risk: BTreeMap<Name, f64>,
-}
-
-/// An answer whose receipt was judged. No `Debug`: it is plaintext.
-pub struct InferAnswer {
-    /// Which model answered.
-    pub model: Name,
-    /// Which version of it.
-    pub version: Name,
-    /// Output tensors.
-    pub outputs: Vec<Tensor<'static>>,
-    /// The enclave's signature under request and answer.
-    pub receipt: Receipt,
-    /// The same as it was signed (COSE_Sign1).
-    pub receipt_document: Vec<u8>,
-}
-
-/// A judgement: one line a check, and the enclave if it passed them all.
-pub struct Judged {
-    /// What was checked.
-    pub transcript: Transcript,
-    /// The enclave, or the first check that failed.
-    pub verified: Result<Verified, EvidenceError>,
 }
 
 /// A client of one deployment behind one URL.
 pub struct Client {
     transport: Transport,
-    trust: TrustFile,
-    key: ApiKey,
+    party: Party,
     options: Options,
-    floors: Floors,
     session: Mutex<Option<Arc<Held>>>,
-    random: SystemRandom,
 }
 
 impl Client {
@@ -111,15 +66,8 @@ impl Client {
     /// # Errors
     /// [`ClientError::Url`], or [`ClientError::Local`] when TLS cannot be set up.
     pub fn connect(url: &str, trust: TrustFile, key: ApiKey, options: Options) -> Result<Self, ClientError> {
-        Ok(Self {
-            transport: Transport::new(url)?,
-            floors: Floors::new(options.known_epochs.clone()),
-            trust,
-            key,
-            options,
-            session: Mutex::new(None),
-            random: SystemRandom::new(),
-        })
+        let party = Party::new(trust, key, options.known_epochs.clone(), options.keep.clone());
+        Ok(Self { transport: Transport::new(url)?, party, options, session: Mutex::new(None) })
     }
 
     /// Asks for evidence with a fresh nonce and judges it. Opens no session.
@@ -139,6 +87,30 @@ impl Client {
         .await
     }
 
+    /// The session with the verified enclave: what it was verified against, and every check. Opened where none is open, or
+    /// where it has grown too old.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub async fn session(&self) -> Result<Arc<Held>, ClientError> {
+        self.in_time(async {
+            let mut retries = Retries::new(self.options.deadline);
+            loop {
+                match self.held().await {
+                    Err(failed) => retries.wait(failed).await?,
+                    Ok(held) => return Ok(held),
+                }
+            }
+        })
+        .await
+    }
+
+    /// The demands.
+    #[must_use]
+    pub fn trust(&self) -> &TrustFile {
+        self.party.trust()
+    }
+
     /// Runs one inference in the verified enclave.
     ///
     /// # Errors
@@ -146,9 +118,7 @@ impl Client {
     /// [`ClientError::ModelNotDemanded`] when the trust file pins models, and the request could be answered by
     /// another one: nothing has been sent then at all.
     pub async fn infer(&self, request: InferRequest) -> Result<InferAnswer, ClientError> {
-        let pinned = self.trust.pinned_version(&request.model).cloned();
-        let request = InferRequest { version: request.version.or(pinned), ..request };
-        match self.call(&Call::infer(request, &self.random)?).await? {
+        match self.call(&self.party.ask(request)?).await? {
             Said::Answer(answer) => Ok(*answer),
             _ => Err(ClientError::NotAnAnswer),
         }
@@ -200,33 +170,22 @@ impl Client {
     /// The highest epoch of each deployment that passed a judgement, for the next run's [`Options`].
     #[must_use]
     pub fn epochs(&self) -> BTreeMap<Name, u64> {
-        self.floors.all()
+        self.party.epochs()
     }
 
     /// A fresh nonce and what the host returns for it.
     async fn hello(&self) -> Result<(ClientNonce, Bytes), Attempt> {
-        let mut nonce = [0; NONCE_BYTES];
-        self.random.fill(&mut nonce).map_err(|_| ClientError::Local("no randomness"))?;
-        let evidence = self.transport.post(Route::Hello, Bytes::copy_from_slice(&nonce)).await?;
-        Ok((ClientNonce::new(nonce), evidence))
+        let nonce = self.party.nonce()?;
+        let evidence = self.transport.post(Route::Hello, Bytes::copy_from_slice(nonce.as_bytes())).await?;
+        Ok((nonce, evidence))
     }
 
-    /// Judges evidence, and once more where an earlier judgement of the same deployment raised the floor.
     fn judge(&self, nonce: ClientNonce, evidence: &[u8]) -> Judged {
-        let now = (self.options.clock)();
-        let received = Received { evidence, nonce, now };
-        let (transcript, verified) = judge(received, self.trust.root(), self.trust.trust());
-        let Ok(passed) = &verified else { return Judged { transcript, verified } };
-        let floor = self.floors.of(&passed.charter().charter().deployment);
-        let (transcript, verified) = if floor > self.trust.demands().least_epoch {
-            judge(received, self.trust.root(), &self.trust.trust().clone().with_least_epoch(floor))
-        } else {
-            (transcript, verified)
-        };
-        if let Ok(passed) = &verified {
-            self.floors.raise(&passed.charter().charter().deployment, passed.claims().epoch);
-        }
-        Judged { transcript, verified }
+        self.party.judge(nonce, evidence, self.now())
+    }
+
+    fn now(&self) -> UnixMillis {
+        (self.options.clock)()
     }
 }
 

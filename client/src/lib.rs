@@ -5,17 +5,15 @@
 //! receipt does not name what was verified. A session that is lost, or whose release was swapped, costs a
 //! new attestation and a full new judgement, never a weaker one.
 //!
-//! This crate is the client's edge: it opens connections and reads the clock. It never runs a model, never
+//! This crate is the client's edge: it opens connections and reads the clock, and `strongroom-core` decides. It never runs a model, never
 //! speaks to AWS and never writes a file.
 
-pub mod api_key;
 mod client;
-mod error;
 pub mod limits;
-pub mod oip;
 mod transport;
-mod trust_file;
 
-pub use client::{Client, InferAnswer, InferRequest, Judged, Keep, Kept, Options};
-pub use error::{ClientError, ErrorClass, TransportError};
-pub use trust_file::{Demands, TrustFile, TrustFileError};
+pub use client::{Client, Options};
+pub use strongroom_core::{
+    ClientError, Demands, ErrorClass, Held, InferAnswer, InferRequest, Judged, Keep, Kept, TransportError,
+    TrustFile, TrustFileError, api_key, oip,
+};

@@ -17,10 +17,10 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use strongroom_core::{ClientError, TransportError};
 use strongroom_proto::Code;
 use strongroom_proto::limits::{MAX_EVIDENCE_BYTES, MAX_RECORD_BYTES};
 
-use crate::error::{ClientError, TransportError};
 use crate::limits::{CONNECT_TIME, EXCHANGE_TIME, KEEP_ALIVE};
 
 /// A route of the host.

@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
+use strongroom_core::{ClientError, TransportError};
 use strongroom_seal::message::Refusal;
 use tokio::time::{Instant, sleep};
 
-use crate::error::{ClientError, TransportError};
 use crate::limits::{FIRST_BACKOFF, MAX_ATTEMPTS, MAX_BACKOFF};
 use crate::transport::Failed;
 

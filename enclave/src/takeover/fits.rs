@@ -26,6 +26,13 @@ pub(super) fn check(controls: &Controls, private: &Private, models: &Models) -> 
         }
         loaded.iter().try_for_each(|model| fits(own, model))?;
         loaded.iter().try_for_each(|model| holds(&model.provenance, &own.provenance))?;
+        for (version, interface) in &own.interfaces {
+            let model = loaded.iter().find(|model| model.id.version == *version);
+            let model = model.ok_or("an interface is stated for a version that the release does not load")?;
+            if model.model.interface() != interface {
+                return Err("an interface is stated that is not the model's");
+            }
+        }
     }
     for (asked, treatment) in controls.treatments() {
         let leads_to = controls.routes.get(asked).map(|route| route.models.iter().collect());

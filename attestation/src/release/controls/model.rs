@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use strongroom_proto::name::Name;
+use strongroom_seal::model::Interface;
 
 use super::{ClaimKind, Limits, Watch};
 use crate::UnixMillis;
@@ -27,6 +28,10 @@ pub struct ModelControls {
     /// What the owner states of how it was made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub provenance: Vec<Provenance>,
+    /// What each of its versions takes and gives, so that a client that verified the release knows how to ask. What
+    /// stands here is what the sealed model says, or nothing is served.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub interfaces: BTreeMap<Name, Interface>,
     /// Until when it is not served.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frozen_until: Option<UnixMillis>,
@@ -113,6 +118,7 @@ impl ModelControls {
     pub(super) fn is_possible(&self) -> bool {
         self.limits.is_possible()
             && self.watch.as_ref().is_none_or(Watch::is_possible)
+            && self.interfaces.values().all(|interface| interface.check().is_ok())
             && self.transforms.values().flatten().all(Transform::is_possible)
     }
 }

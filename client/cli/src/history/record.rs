@@ -81,6 +81,7 @@ impl Record {
     pub(crate) fn facts(&self) -> Vec<ModelFacts> {
         let facts = |model: &RecordedModel| ModelFacts {
             name: model.name.clone(),
+            version: model.version.clone(),
             interface: model.interface.clone(),
             schema: model.schema.clone(),
             provenance: model.provenance.clone(),

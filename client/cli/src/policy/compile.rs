@@ -31,6 +31,7 @@ use super::{KeyGrant, Policy};
 #[derive(Clone)]
 pub(crate) struct ModelFacts {
     pub(crate) name: Name,
+    pub(crate) version: Name,
     pub(crate) interface: Interface,
     pub(crate) schema: Schema,
     /// What its manifest states of how it was made.
@@ -58,6 +59,7 @@ pub(super) fn draft(policy: &Policy, grants: &[KeyGrant], known: Option<&[ModelF
     let mut draft = Draft::new(file, models, policy.audit_key.clone());
     models::compile(file, &mut draft);
     models::claims(known.unwrap_or_default(), &mut draft);
+    models::interfaces(known.unwrap_or_default(), &mut draft);
     draft.monitors = models::monitors(file, &policy.profiles);
     draft.monitors.retain(|name, _| draft.controls.models.contains_key(name));
     let treatments = roles::treatments(file, &mut draft);

@@ -19,6 +19,7 @@ fn facts(names: &[&str]) -> Vec<ModelFacts> {
         .iter()
         .map(|text| ModelFacts {
             name: name(text),
+            version: name("1"),
             interface: interface(),
             schema: schema(),
             provenance: Vec::new(),

@@ -18,9 +18,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("engine", &["seal", "proto"]),
     ("kms", &[]),
     ("enclave", &["nsm", "attestation", "seal", "link", "proto", "controls", "monitor", "engine", "kms"]),
-    ("client", &["attestation", "seal", "proto"]),
+    ("core", &["attestation", "seal", "proto"]),
+    ("client", &["core"]),
+    ("proxy", &["client"]),
     ("lint", &[]),
-    ("cli", &["client", "engine", "kms", "eif", "lint", "controls", "monitor"]),
+    ("cli", &["proxy", "engine", "kms", "eif", "lint", "controls", "monitor"]),
     ("host", &["link", "proto"]),
 ];
 

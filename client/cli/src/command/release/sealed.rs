@@ -6,6 +6,7 @@ use std::path::Path;
 
 use strongroom_attestation::charter::SignedCharter;
 use strongroom_proto::cbor;
+use strongroom_proto::name::PackageId;
 use strongroom_seal::digest::ModelDigest;
 use strongroom_seal::label;
 use strongroom_seal::limits::DOCUMENT_CBOR;
@@ -61,7 +62,8 @@ pub(in crate::command) fn facts(path: &Path) -> Result<ModelFacts> {
     let manifest = { stated }().map_err(CliError::package(path))?;
     let provenance = provenance::stated(&manifest.provenance);
     let ModelManifest { model, interface, schema, .. } = manifest;
-    Ok(ModelFacts { name: model.name, interface, schema, provenance })
+    let PackageId { name, version } = model;
+    Ok(ModelFacts { name, version, interface, schema, provenance })
 }
 
 /// Prefix and header of a package, unverified.

@@ -45,6 +45,7 @@ fn model(name: &str, outputs: &[(&str, DType)], lengthscale: Vec<f64>) -> ModelF
     let rule = ValueRule { lengthscale, ..ValueRule::default() };
     ModelFacts {
         name: name.parse().unwrap(),
+        version: "1".parse().unwrap(),
         interface: Interface {
             inputs: vec![
                 spec("X", DType::Fp32, &[rows.clone(), Dim::Fixed(3)]),

@@ -47,6 +47,14 @@ pub(super) fn claims(known: &[ModelFacts], draft: &mut Draft) {
     }
 }
 
+/// Copies what the manifests say of inputs and outputs into the public controls.
+pub(super) fn interfaces(known: &[ModelFacts], draft: &mut Draft) {
+    for ModelFacts { name, version, interface, .. } in known {
+        let stated = draft.controls.models.entry(name.clone()).or_default();
+        stated.interfaces.insert(version.clone(), interface.clone());
+    }
+}
+
 /// The private part of watching models. A model that names a profile nobody read has an empty one, which no enclave
 /// takes: `Policy::read` reads them all.
 pub(super) fn monitors(file: &PolicyFile, profiles: &BTreeMap<Name, Vec<u8>>) -> BTreeMap<Name, Monitored> {
@@ -69,6 +77,7 @@ fn one(name: &Name, model: &FileModel, draft: &mut Draft) -> ModelControls {
             .collect(),
         watch: model.watch.as_ref().map(FileWatch::compile),
         provenance: provenance(name, model, draft),
+        interfaces: BTreeMap::new(),
         frozen_until: draft.time(&format!("model {name}"), model.frozen_until.as_ref()),
     }
 }

@@ -1,7 +1,6 @@
 //! Keeping receipts: each with the evidence under which it can be verified later, by whoever holds both.
 
 use bytes::Bytes;
-use strongroom_attestation::channel::Session;
 use strongroom_attestation::receipt::Receipt;
 use strongroom_seal::digest::EvidenceDigest;
 
@@ -22,14 +21,8 @@ pub struct Kept {
 }
 
 impl Kept {
-    pub(super) fn new(document: &[u8], receipt: &Receipt, evidence: (Bytes, EvidenceDigest)) -> Self {
+    pub(crate) fn new(document: &[u8], receipt: &Receipt, evidence: (Bytes, EvidenceDigest)) -> Self {
         let (evidence, evidence_digest) = evidence;
         Self { document: document.to_vec(), receipt: receipt.clone(), evidence, evidence_digest }
     }
-}
-
-/// A session and the evidence that it was opened after.
-pub(super) struct Held {
-    pub(super) session: Session,
-    pub(super) evidence: Bytes,
 }

@@ -1,4 +1,5 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use strongroom_attestation::audit::Checkpoint;
 use strongroom_attestation::claims::{BootId, Claims};
@@ -14,12 +15,18 @@ use strongroom_seal::digest::{
     AuditHead, CharterDigest, ControlsDigest, ModelDigest, OutcomeDigest, ReleaseDigest, RequestDigest,
 };
 use strongroom_seal::key::{Algorithm, SigningKey};
-use strongroom_seal::message::Answer;
+use strongroom_seal::message::{Answer, AuditReport};
 use strongroom_seal::tensor::DType;
 
-use super::accept::{self, Against};
-use super::*;
-use crate::Demands;
+use ring::rand::SystemRandom;
+use strongroom_attestation::UnixMillis;
+use strongroom_attestation::receipt::Receipt;
+use strongroom_proto::name::Name;
+use strongroom_seal::tensor::Tensor;
+
+use crate::accept::{self, Against};
+use crate::floors::Floors;
+use crate::{Call, ClientError, Demands, InferRequest, TrustFile};
 
 fn tensor(bytes: usize) -> Tensor<'static> {
     Tensor { name: "x".into(), dtype: DType::Int8, shape: vec![bytes as u64], data: vec![0; bytes].into() }

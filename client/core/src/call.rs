@@ -1,6 +1,7 @@
 //! One question: its bytes, sealed as often as it is tried, and the judgement of its answer.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use ring::rand::SecureRandom;
 use strongroom_attestation::channel::Pending;
@@ -15,24 +16,55 @@ use strongroom_seal::message::{
 };
 use strongroom_seal::record::request_record_bytes;
 use strongroom_seal::secret::SECRET_BYTES;
+use strongroom_seal::tensor::Tensor;
 use zeroize::Zeroizing;
 
-use super::accept::{self, Against};
-use super::keep::{Held, Keep, Kept};
-use super::{InferAnswer, InferRequest};
 use crate::TrustFile;
+use crate::accept::{self, Against};
 use crate::error::ClientError;
+use crate::keep::{Keep, Kept};
+use crate::party::Held;
+
+/// A request for one inference. No `Debug`: it is plaintext.
+pub struct InferRequest {
+    /// Which model, or a route that leads to one of several.
+    pub model: Name,
+    /// Which version; absent asks for the only one the release names.
+    pub version: Option<Name>,
+    /// Input tensors.
+    pub inputs: Vec<Tensor<'static>>,
+    /// Names of the outputs wanted, all of them when empty.
+    pub outputs: Vec<String>,
+    /// What is declared of the request where a route chooses by it, an amount of money say.
+    pub risk: BTreeMap<Name, f64>,
+}
+
+/// An answer whose receipt was judged. No `Debug`: it is plaintext.
+pub struct InferAnswer {
+    /// Which model answered.
+    pub model: Name,
+    /// Which version of it.
+    pub version: Name,
+    /// Output tensors.
+    pub outputs: Vec<Tensor<'static>>,
+    /// The enclave's signature under request and answer.
+    pub receipt: Receipt,
+    /// The same as it was signed (COSE_Sign1).
+    pub receipt_document: Vec<u8>,
+}
 
 /// A question that keeps its id and its bytes over all attempts, so that the enclave serves it once.
-pub(super) struct Call {
+pub struct Call {
     asked: Asked,
     encoded: Zeroizing<Vec<u8>>,
 }
 
 /// What was asked.
-pub(super) enum Asked {
+enum Asked {
     /// An inference with a model, or a route that leads to one.
     Model { name: Name, version: Option<Name> },
+    /// Nothing: a session alone.
+    Nothing,
     /// How the enclave does.
     Status,
     /// The head of its audit log.
@@ -40,7 +72,7 @@ pub(super) enum Asked {
 }
 
 /// What an authentic answer says.
-pub(super) enum Said {
+pub enum Said {
     /// The session is open.
     Open,
     /// The model answered.
@@ -52,7 +84,7 @@ pub(super) enum Said {
 }
 
 impl Call {
-    pub(super) fn infer(request: InferRequest, random: &dyn SecureRandom) -> Result<Self, ClientError> {
+    pub(crate) fn infer(request: InferRequest, random: &dyn SecureRandom) -> Result<Self, ClientError> {
         if request.inputs.iter().any(|input| input.check().is_err()) {
             return Err(ClientError::Request("holds a tensor whose type, shape and bytes disagree"));
         }
@@ -68,11 +100,25 @@ impl Call {
         Self::new(asked, &ask)
     }
 
-    pub(super) fn status() -> Result<Self, ClientError> {
+    /// Nothing: it opens a session and is answered by [`Said::Open`].
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self { asked: Asked::Nothing, encoded: Zeroizing::default() }
+    }
+
+    /// How the enclave does.
+    ///
+    /// # Errors
+    /// [`ClientError::Request`], which this question does not cause.
+    pub fn status() -> Result<Self, ClientError> {
         Self::new(Asked::Status, &Ask::Status)
     }
 
-    pub(super) fn audit() -> Result<Self, ClientError> {
+    /// The head of its audit log.
+    ///
+    /// # Errors
+    /// [`ClientError::Request`], which this question does not cause.
+    pub fn audit() -> Result<Self, ClientError> {
         Self::new(Asked::Audit, &Ask::Audit)
     }
 
@@ -83,20 +129,20 @@ impl Call {
         Ok(Self { asked, encoded })
     }
 
-    pub(super) fn encoded(&self) -> &[u8] {
+    pub(crate) fn encoded(&self) -> &[u8] {
         &self.encoded
     }
 
     /// The bytes that may travel with an opening: the whole request, or none of it when it is too large to
     /// precede authentication.
-    pub(super) fn encoded_for_opening(&self) -> &[u8] {
+    pub(crate) fn encoded_for_opening(&self) -> &[u8] {
         let record = request_record_bytes(SECRET_BYTES + self.encoded.len());
         let fits = record.is_ok_and(|bytes| OPENING_HEADER_BYTES + bytes <= MAX_OPENING_BYTES);
         if fits { &self.encoded } else { &[] }
     }
 
     /// Whether the demands allow to ask this under the controls that were verified.
-    pub(super) fn check(&self, trust: &TrustFile, controls: &Controls) -> Result<(), ClientError> {
+    pub(crate) fn check(&self, trust: &TrustFile, controls: &Controls) -> Result<(), ClientError> {
         match &self.asked {
             Asked::Model { name, version } if !trust.allows_ask(name, version.as_ref(), controls) => {
                 Err(ClientError::ModelNotDemanded)
@@ -106,20 +152,20 @@ impl Call {
     }
 
     /// Opens an answer and judges its receipt, then reads what it says.
-    pub(super) fn read(
+    pub(crate) fn read(
         &self,
         held: &Held,
         pending: &Pending,
         record: &[u8],
         (trust, keep): (&TrustFile, Option<&Keep>),
     ) -> Result<Said, ClientError> {
-        let body = held.session.open_answer(pending, record)?;
+        let body = held.session().open_answer(pending, record)?;
         let parts = split_answer(body.bytes()).ok_or(ClientError::NotAnAnswer)?;
-        let verified = held.session.verified();
+        let verified = held.verified();
         let outcome = OutcomeDigest::of(parts.outcome);
         let receipt = Receipt::judge(parts.receipt, verified.claims(), pending.request(), outcome)?;
         if let Some(keep) = keep {
-            let evidence = (held.evidence.clone(), verified.evidence());
+            let evidence = (held.evidence().clone(), verified.evidence());
             keep(&Kept::new(parts.receipt, &receipt, evidence));
         }
         accept::clock(&receipt)?;

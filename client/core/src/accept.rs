@@ -17,23 +17,23 @@ use strongroom_proto::name::{Name, PackageId};
 use strongroom_seal::message::{Answer, AuditReport};
 use strongroom_seal::tensor::Tensor;
 
-use super::InferAnswer;
 use crate::TrustFile;
+use crate::call::InferAnswer;
 use crate::error::ClientError;
 
 /// What an answer is held against.
-pub(super) struct Against<'a> {
+pub(crate) struct Against<'a> {
     /// What the enclave claims.
-    pub(super) claims: &'a Claims,
+    pub(crate) claims: &'a Claims,
     /// The controls of its release.
-    pub(super) controls: &'a Controls,
+    pub(crate) controls: &'a Controls,
     /// What is demanded.
-    pub(super) trust: &'a TrustFile,
+    pub(crate) trust: &'a TrustFile,
 }
 
 impl Against<'_> {
     /// Accepts an answer to whoever asked for this name, and this version if one was asked for.
-    pub(super) fn answer(
+    pub(crate) fn answer(
         &self,
         (asked, asked_version): (&Name, Option<&Name>),
         answer: Answer<'_>,
@@ -79,13 +79,13 @@ fn finest(controls: &Controls, asked: &Name) -> Option<Coarseness> {
 }
 
 /// Step 1.
-pub(super) fn clock(receipt: &Receipt) -> Result<(), ClientError> {
+pub(crate) fn clock(receipt: &Receipt) -> Result<(), ClientError> {
     if receipt.time < receipt.anchor { Err(ReceiptError::NotVerified.into()) } else { Ok(()) }
 }
 
 /// Accepts the head of an audit log: signed by the receipt key of the claims, of this boot, and about as many
 /// records as the report says. Nothing is signed where no log is kept.
-pub(super) fn report(report: &AuditReport, claims: &Claims) -> Result<(), ClientError> {
+pub(crate) fn report(report: &AuditReport, claims: &Claims) -> Result<(), ClientError> {
     let Some(segment) = report.segment else { return Ok(()) };
     let head = Checkpoint::open_under(&report.checkpoint, &claims.receipt_key, claims.boot, segment);
     match head {

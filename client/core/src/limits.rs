@@ -1,0 +1,21 @@
+//! Every bound of what a client reads and demands, with its unit.
+
+use std::time::Duration;
+
+/// Bytes of a trust file.
+pub const MAX_TRUST_FILE_BYTES: usize = 256 * 1024;
+
+/// Images that one trust file may accept.
+pub const MAX_TRUSTED_IMAGES: usize = 16;
+
+/// Age of an attestation document that is accepted when the trust file says nothing else.
+pub const DEFAULT_MAX_AGE: Duration = Duration::from_secs(300);
+
+/// Bytes of the JSON of one Open Inference Protocol request or response.
+pub const MAX_JSON_BYTES: usize = 256 * 1024 * 1024;
+
+/// Nesting of that JSON; the protocol itself needs four levels.
+pub const MAX_JSON_DEPTH: usize = 16;
+
+/// Bytes of the id that a JSON request carries and its response repeats.
+pub const MAX_JSON_ID_BYTES: usize = 256;

@@ -1,0 +1,151 @@
+//! The one way to the enclave: a session that was verified, and is verified again when it has to be.
+//!
+//! What callers may know of models comes from the controls of the verified release, never from the host.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use strongroom_client::{Client, Held, InferAnswer, InferRequest};
+use strongroom_proto::name::{Name, PackageId};
+use strongroom_seal::model::Interface;
+use strongroom_seal::tensor::Tensor;
+
+use crate::failure::Failure;
+use crate::limits::LOOK_AGAIN_AFTER;
+use crate::stats::Stats;
+
+/// The verified enclave, as the languages of this crate see it.
+pub struct Upstream {
+    client: Client,
+    stats: Stats,
+}
+
+/// A request for one inference. No `Debug`: it is plaintext.
+pub struct Question {
+    /// Which model, or a route that leads to one of several.
+    pub model: Name,
+    /// Which version; absent asks for the only one there is.
+    pub version: Option<Name>,
+    /// Input tensors.
+    pub inputs: Vec<Tensor<'static>>,
+    /// Names of the outputs wanted, all of them when empty.
+    pub outputs: Vec<String>,
+    /// What is declared of the request where a route chooses by it.
+    pub risk: BTreeMap<Name, f64>,
+}
+
+/// A name that may be asked, and what the release says of it.
+#[derive(Clone, Debug)]
+pub struct Described {
+    /// The name to ask for: a model's, or a route's.
+    pub name: Name,
+    /// Versions that may be asked for; none of a route, which has no version.
+    pub versions: Vec<Name>,
+    /// What it takes and gives: of the version that was asked for, else of the only one; of a route that of the first of its
+    /// models. Absent where the release does not say.
+    pub interface: Option<Interface>,
+}
+
+impl Upstream {
+    /// Takes a client, which decides how often the enclave has to prove itself.
+    #[must_use]
+    pub fn new(client: Client) -> Self {
+        Self { client, stats: Stats::default() }
+    }
+
+    /// The session with the verified enclave, opened where there is none.
+    ///
+    /// # Errors
+    /// [`NotReady`](crate::Fault::NotReady) where no enclave passes, [`Key`](crate::Fault::Key) where it refuses the API key.
+    pub async fn session(&self) -> Result<Arc<Held>, Failure> {
+        Ok(self.client.session().await?)
+    }
+
+    /// Counts and latencies.
+    #[must_use]
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// The client, for what it demands and has seen.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Everything that may be asked: the models that the enclave claims and the trust file allows, and the routes to them.
+    ///
+    /// # Errors
+    /// As for [`Upstream::session`].
+    pub async fn models(&self) -> Result<Vec<Described>, Failure> {
+        let held = self.session().await?;
+        let claims = held.verified().claims();
+        let mut names: Vec<&Name> = claims.models.iter().map(|model| &model.id.name).collect();
+        names.extend(held.verified().release().controls().routes.keys());
+        names.sort_unstable();
+        names.dedup();
+        Ok(names.into_iter().filter_map(|name| self.describe(&held, name, None)).collect())
+    }
+
+    /// One model or route.
+    ///
+    /// # Errors
+    /// As for [`Upstream::session`]; [`Unknown`](crate::Fault::Unknown) where there is none of that name and version, or where the trust file
+    /// does not allow it.
+    pub async fn model(&self, name: &Name, version: Option<&Name>) -> Result<Described, Failure> {
+        let held = self.session().await?;
+        self.describe(&held, name, version).ok_or_else(Failure::unknown_model)
+    }
+
+    fn describe(&self, held: &Held, name: &Name, version: Option<&Name>) -> Option<Described> {
+        let verified = held.verified();
+        let controls = verified.release().controls();
+        if !self.client.trust().allows_ask(name, version, controls) {
+            return None;
+        }
+        let interface = |name: &Name, version: &Name| controls.model(name)?.interfaces.get(version).cloned();
+        let ids = |name: &Name| -> Vec<PackageId> {
+            let of_name = verified.claims().models.iter().filter(|model| model.id.name == *name);
+            of_name.map(|model| model.id.clone()).collect()
+        };
+        if let Some(route) = controls.routes.get(name) {
+            let first = route.models.iter().flat_map(ids).next();
+            let interface = first.and_then(|id| interface(&id.name, &id.version));
+            return version.is_none().then(|| Described {
+                name: name.clone(),
+                versions: Vec::new(),
+                interface,
+            });
+        }
+        let versions: Vec<Name> = ids(name).into_iter().map(|id| id.version).collect();
+        let wanted = match version {
+            Some(version) => versions.iter().find(|own| *own == version)?,
+            None => versions.first()?,
+        };
+        let interface = interface(name, wanted);
+        Some(Described { name: name.clone(), versions, interface })
+    }
+
+    /// Asks the verified enclave.
+    ///
+    /// # Errors
+    /// See [`Fault`](crate::Fault).
+    pub async fn infer(&self, question: Question) -> Result<InferAnswer, Failure> {
+        let Question { model, version, inputs, outputs, risk } = question;
+        let (asked, begun) = (model.clone(), Instant::now());
+        let answer = self.client.infer(InferRequest { model, version, inputs, outputs, risk }).await;
+        self.stats.count(&asked, answer.is_ok(), begun.elapsed());
+        Ok(answer?)
+    }
+
+    /// Keeps a verified session ready, so that no caller waits for one; ends only when dropped.
+    pub async fn keep_ready(&self) {
+        loop {
+            if let Err(Failure { fault, message, .. }) = self.session().await {
+                tracing::warn!(?fault, message, "no verified enclave");
+            }
+            tokio::time::sleep(LOOK_AGAIN_AFTER).await;
+        }
+    }
+}
