@@ -1,6 +1,7 @@
 //! What every command shares that asks a verified enclave something with an API key.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use strongroom_client::{Client, ClientError, Keep, Options};
 
@@ -25,15 +26,22 @@ pub(crate) struct AskArgs {
 /// A client, and what earlier runs have seen.
 pub(crate) struct Asking {
     pub(crate) client: Client,
-    memory: Memory,
+    pub(crate) memory: Memory,
 }
 
 impl AskArgs {
     pub(crate) fn connect(&self, keep: Option<Arc<Keep>>) -> Result<Asking> {
+        self.connect_for(keep, None)
+    }
+
+    /// The same, with an age at which the enclave has to prove itself again.
+    pub(crate) fn connect_for(&self, keep: Option<Arc<Keep>>, age: Option<Duration>) -> Result<Asking> {
         let trust = self.trust.load()?;
         let key = secret::api_key(self.api_key.as_ref())?;
         let memory = Memory::load(&trust);
-        let options = Options { known_epochs: memory.known(), keep, ..Options::default() };
+        let ordinary = Options::default();
+        let session_age = age.unwrap_or(ordinary.session_age);
+        let options = Options { known_epochs: memory.known(), keep, session_age, ..ordinary };
         Ok(Asking { client: Client::connect(&self.url, trust, key, options)?, memory })
     }
 }

@@ -13,6 +13,7 @@ mod measure;
 mod monitor;
 mod policy;
 mod profile;
+mod proxy;
 mod receipt;
 mod redteam;
 mod release;
@@ -63,6 +64,8 @@ pub(crate) enum Command {
     Redteam(Box<redteam::Args>),
     /// Client: verify an enclave and run inferences in it
     Infer(Box<infer::Args>),
+    /// Client: serve standard inference APIs on loopback, in front of a verified enclave
+    Proxy(Box<proxy::Args>),
     /// Operator: verify an enclave and ask how it does
     Status(status::Args),
     /// Anyone: verify the receipt of an answer
@@ -95,6 +98,7 @@ impl Command {
             Self::Redteam(args) => redteam::run(&args).await,
             Self::Verify(args) => verify::run(&args).await,
             Self::Infer(args) => infer::run(*args).await,
+            Self::Proxy(args) => proxy::run(*args).await,
             Self::Status(args) => status::run(args).await,
             Self::Receipt(args) => receipt::run(&args),
             Self::Audit(args) => audit::run(args).await,

@@ -139,12 +139,14 @@ impl Upstream {
         Ok(answer?)
     }
 
-    /// Keeps a verified session ready, so that no caller waits for one; ends only when dropped.
-    pub async fn keep_ready(&self) {
+    /// Keeps a verified session ready, so that few callers wait for one, and hands on the highest epochs that were seen.
+    /// Ends only when dropped.
+    pub async fn keep_ready(&self, seen: impl Fn(&BTreeMap<Name, u64>)) {
         loop {
             if let Err(Failure { fault, message, .. }) = self.session().await {
                 tracing::warn!(?fault, message, "no verified enclave");
             }
+            seen(&self.client.epochs());
             tokio::time::sleep(LOOK_AGAIN_AFTER).await;
         }
     }

@@ -1,0 +1,90 @@
+//! `proxy`: standard inference APIs on loopback, in front of a verified enclave.
+//!
+//! Whoever reaches the listener asks with this API key and in the clear, so that only loopback is listened on unless
+//! another address is asked for by name. stdout carries one line, the address, once connections are accepted.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use strongroom_proxy::{REVERIFY_AFTER, Upstream};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::asking::AskArgs;
+use crate::error::{CliError, Result};
+use crate::output;
+
+/// Arguments of `proxy`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    ask: AskArgs,
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Allow an address that is not loopback: others on the network then ask with this API key, and in the clear
+    #[arg(long)]
+    expose: bool,
+    /// Seconds after which the enclave has to prove itself again
+    #[arg(long, value_name = "N", default_value_t = REVERIFY_AFTER.as_secs(), value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    reverify_after_seconds: u64,
+}
+
+pub(crate) async fn run(args: Args) -> Result<()> {
+    if !args.listen.ip().is_loopback() && !args.expose {
+        return Err(CliError::usage(
+            "--listen is not a loopback address: whoever reaches it would ask with this API key and in the clear; --expose allows it",
+        ));
+    }
+    let age = Duration::from_secs(args.reverify_after_seconds);
+    let asking = args.ask.connect_for(None, Some(age))?;
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .map_err(|error| CliError::usage(format!("cannot listen on {}: {}", args.listen, error.kind())))?;
+    let address = listener.local_addr().map_err(|error| CliError::Runtime(error.kind()))?;
+    let upstream = Arc::new(Upstream::new(asking.client));
+    let memory = asking.memory;
+    // What is wrong from the start is said at once and ends the command; what goes wrong later is waited for.
+    asking_once(&upstream).await?;
+    memory.keep(&upstream.client().epochs());
+    output::line(&format!("ready http://{address}"))?;
+    let ready = {
+        let upstream = Arc::clone(&upstream);
+        async move { upstream.keep_ready(|epochs| memory.keep(epochs)).await }
+    };
+    tokio::select! {
+        served = strongroom_proxy::serve(listener, Arc::clone(&upstream), stopped()) => {
+            served.map_err(|error| CliError::Runtime(error.kind()))
+        }
+        () = ready => Ok(()),
+    }
+}
+
+/// The first session. An enclave that is not there yet is waited for.
+async fn asking_once(upstream: &Upstream) -> Result<()> {
+    match upstream.client().session().await {
+        Ok(_) => Ok(()),
+        Err(error) if error.class() == strongroom_client::ErrorClass::Unreachable => {
+            output::warn(&format!("{error}: the proxy answers 503 until an enclave is verified"));
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Until SIGINT or SIGTERM. Where neither can be waited for, until the process is killed.
+async fn stopped() {
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => {
+                terminate.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}
