@@ -10,7 +10,7 @@ use strongroom_attestation::release::{
     ClaimKind, Controls, Ensemble, ModelControls, OutputKind, Private, Provenance, Target, Treatment,
 };
 use strongroom_proto::name::{Name, PackageId};
-use strongroom_seal::model::{Claim, Dim, TensorSpec};
+use strongroom_seal::model::{Claim, Dim, Interface, TensorSpec};
 
 use crate::load::LoadedModel;
 
@@ -26,13 +26,8 @@ pub(super) fn check(controls: &Controls, private: &Private, models: &Models) -> 
         }
         loaded.iter().try_for_each(|model| fits(own, model))?;
         loaded.iter().try_for_each(|model| holds(&model.provenance, &own.provenance))?;
-        for (version, interface) in &own.interfaces {
-            let model = loaded.iter().find(|model| model.id.version == *version);
-            let model = model.ok_or("an interface is stated for a version that the release does not load")?;
-            if model.model.interface() != interface {
-                return Err("an interface is stated that is not the model's");
-            }
-        }
+        let interfaces = loaded.iter().map(|model| (&model.id.version, model.model.interface()));
+        same_interfaces(&own.interfaces, &interfaces.collect())?;
     }
     for (asked, treatment) in controls.treatments() {
         let leads_to = controls.routes.get(asked).map(|route| route.models.iter().collect());
@@ -121,6 +116,18 @@ fn fits(controls: &ModelControls, model: &LoadedModel) -> Result<(), &'static st
     Ok(())
 }
 
+/// Whether what clients are told of a model's versions is what these take and give.
+fn same_interfaces(
+    stated: &BTreeMap<Name, Interface>,
+    loaded: &BTreeMap<&Name, &Interface>,
+) -> Result<(), &'static str> {
+    stated.iter().try_for_each(|(version, interface)| match loaded.get(version) {
+        Some(own) if *own == interface => Ok(()),
+        Some(_) => Err("an interface is stated that is not the model's"),
+        None => Err("an interface is stated for a version that the release does not load"),
+    })
+}
+
 /// Whether a model's manifest holds every claim that is stated as more than the owner's word.
 fn holds(claims: &[Claim], stated: &[Provenance]) -> Result<(), &'static str> {
     let held = |stated: &Provenance| {
@@ -151,6 +158,7 @@ fn possible(treatment: &Treatment, models: &[&Arc<LoadedModel>]) -> Result<(), &
 #[cfg(test)]
 mod tests {
     use strongroom_seal::model::FileDigest;
+    use strongroom_seal::tensor::DType;
 
     use super::*;
 
@@ -166,5 +174,21 @@ mod tests {
         assert!(stated("bias-report", ClaimKind::Measured, [0; 32]).is_err(), "another digest");
         assert!(stated("bias-report", ClaimKind::Recomputed, sha256).is_err(), "another kind");
         assert!(stated("robustness-curve", ClaimKind::Measured, sha256).is_err(), "another claim");
+    }
+
+    #[test]
+    fn an_interface_that_is_not_the_models_is_refused() {
+        let interface = |dtype| {
+            let spec = |name: &str| TensorSpec { name: name.into(), dtype, shape: vec![Dim::Fixed(2)] };
+            Interface { inputs: vec![spec("x")], outputs: vec![spec("y")], symbols: BTreeMap::new() }
+        };
+        let (one, two): (Name, Name) = ("1".parse().unwrap(), "2".parse().unwrap());
+        let own = interface(DType::Fp32);
+        let loaded = BTreeMap::from([(&one, &own)]);
+        let judge = |stated| same_interfaces(&BTreeMap::from([stated]), &loaded);
+        assert_eq!(judge((one.clone(), own.clone())), Ok(()));
+        assert!(judge((one.clone(), interface(DType::Fp64))).is_err(), "another type");
+        assert!(judge((two, own.clone())).is_err(), "another version");
+        assert_eq!(same_interfaces(&BTreeMap::new(), &loaded), Ok(()), "nothing is stated");
     }
 }
