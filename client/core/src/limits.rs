@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use strongroom_proto::limits::MAX_RECORD_BYTES;
+
 /// Bytes of a trust file.
 pub const MAX_TRUST_FILE_BYTES: usize = 256 * 1024;
 
@@ -16,6 +18,12 @@ pub const MAX_JSON_BYTES: usize = 256 * 1024 * 1024;
 
 /// Nesting of that JSON; the protocol itself needs four levels.
 pub const MAX_JSON_DEPTH: usize = 16;
+
+/// Values in that JSON, the elements of tensors not counted: those are never held as values.
+pub const MAX_JSON_VALUES: usize = 16_384;
+
+/// Bytes of all tensors of one request or response together; no record could carry more.
+pub const MAX_TENSORS_BYTES: usize = MAX_RECORD_BYTES;
 
 /// Bytes of the id that a JSON request carries and its response repeats.
 pub const MAX_JSON_ID_BYTES: usize = 256;

@@ -18,6 +18,8 @@ pub enum Fault {
     Method,
     /// 413, `RESOURCE_EXHAUSTED`: larger than a bound.
     TooLarge,
+    /// 415, `INVALID_ARGUMENT`: a content encoding other than gzip.
+    Encoding,
     /// 422, `FAILED_PRECONDITION`: the rows are unlike the data that the model was made from.
     OutOfDistribution,
     /// 429, `RESOURCE_EXHAUSTED`: a rate, quota or budget is used up, or the key or the model rests for a time.
@@ -50,6 +52,7 @@ impl Fault {
             Self::Unknown => 404,
             Self::Method => 405,
             Self::TooLarge => 413,
+            Self::Encoding => 415,
             Self::OutOfDistribution => 422,
             Self::Limit => 429,
             Self::Answer => 502,

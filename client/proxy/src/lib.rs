@@ -2,15 +2,18 @@
 //!
 //! Applications keep the clients they have: the Open Inference Protocol v2 over REST and gRPC, and OpenAI's shape for
 //! embeddings. Whoever can reach the listener asks with the proxy's API key and in the clear, so it belongs on loopback,
-//! beside the application.
+//! beside the application; web pages are kept out even there.
 //!
+//! - `guard` refuses what comes from web pages.
 //! - `upstream` is the one way to the enclave: it verifies, asks, counts.
 //! - `failure` is the one mapping from what went wrong to HTTP and gRPC.
 //! - `oip`, `grpc`, `openai` and `page` each speak one language to callers and hold no policy.
 
 mod failure;
+mod guard;
 mod limits;
 mod oip;
+mod openai;
 mod stats;
 mod upstream;
 
@@ -18,14 +21,19 @@ use std::io;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use http::Uri;
 use tokio::net::TcpListener;
 
 pub use failure::{Failure, Fault};
+pub use guard::Hosts;
 pub use limits::{MAX_BODY_BYTES, REVERIFY_AFTER};
 pub use stats::{ModelStats, Stats};
 pub use upstream::{Described, Question, Upstream};
 
-/// Serves until `stop` is ready, then finishes what it has begun.
+/// Serves until `stop` is ready, then finishes what it has begun. Clients reach it by the address that it listens on or as
+/// `localhost`.
 ///
 /// # Errors
 /// What accepting a connection fails with.
@@ -34,10 +42,43 @@ pub async fn serve(
     upstream: Arc<Upstream>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    axum::serve(listener, router(upstream)).with_graceful_shutdown(stop).await
+    let hosts = Hosts::new(listener.local_addr()?.ip(), []);
+    serve_hosts(listener, upstream, hosts, stop).await
 }
 
-/// Every route, REST and gRPC on one port.
-fn router(upstream: Arc<Upstream>) -> Router {
-    oip::router().with_state(upstream)
+/// Serves as [`serve`] does, for clients that reach it by other names.
+///
+/// # Errors
+/// As for [`serve`].
+pub async fn serve_hosts(
+    listener: TcpListener,
+    upstream: Arc<Upstream>,
+    hosts: Hosts,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    axum::serve(listener, router(upstream, hosts)).with_graceful_shutdown(stop).await
+}
+
+/// Every route, REST and gRPC on one port, behind the guard.
+fn router(upstream: Arc<Upstream>, hosts: Hosts) -> Router {
+    let no_path = |uri: Uri| async move { refuse(&uri, Failure::new(Fault::Unknown, "no such path")) };
+    let other_methods = |uri: Uri| async move {
+        refuse(&uri, Failure::new(Fault::Method, "the path has other methods, see the Allow header"))
+    };
+    Router::new()
+        .merge(oip::router())
+        .merge(openai::router())
+        .fallback(no_path)
+        .method_not_allowed_fallback(other_methods)
+        .layer(from_fn_with_state(Arc::new(hosts), guard::guard))
+        .with_state(upstream)
+}
+
+/// A failure in the language of the path.
+fn refuse(uri: &Uri, failure: Failure) -> Response {
+    if uri.path().starts_with("/v1/") {
+        openai::OpenAiFailure(failure).into_response()
+    } else {
+        failure.into_response()
+    }
 }

@@ -13,3 +13,24 @@ pub(crate) const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(2);
 
 /// Latencies that the statistics of a model remember.
 pub(crate) const REMEMBERED_LATENCIES: usize = 1024;
+
+/// Bytes of the body of a request that is no inference; none of them says much.
+pub(crate) const MAX_SMALL_BODY_BYTES: usize = 64 * 1024;
+
+/// Bytes of the body of a request for embeddings, after decompression too.
+pub(crate) const MAX_EMBEDDINGS_BODY_BYTES: usize = 8 * 1024 * 1024;
+
+/// Rows of one request for embeddings, which may take several inferences.
+pub(crate) const MAX_EMBEDDINGS_ROWS: usize = 2048;
+
+/// Bytes of a refused body that are read and dropped, so that its sender gets to read the refusal.
+pub(crate) const MAX_DISCARDED_BYTES: usize = 2 * MAX_BODY_BYTES;
+
+/// Time in which they are.
+pub(crate) const DISCARD_TIME: Duration = Duration::from_secs(10);
+
+/// Bytes from which reading or writing a body leaves the threads that serve connections.
+pub(crate) const LARGE_BYTES: usize = 256 * 1024;
+
+/// Time in which a verified session must be there for the proxy to call itself ready.
+pub(crate) const READY_TIME: Duration = Duration::from_secs(5);

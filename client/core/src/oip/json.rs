@@ -1,11 +1,15 @@
 //! JSON (RFC 8259) with numbers kept as their text, so that each datatype rounds them once, or not at all.
 //!
-//! Strict: no duplicate names, nothing after the value, bounded nesting.
+//! Strict: no duplicate names, nothing after the value, bounded nesting and a bounded number of values. The `data` of a
+//! tensor, which may have millions of elements, becomes no value at all: [`super::data`] reads it straight into bytes.
 
 use std::collections::BTreeMap;
 
 use super::OipError;
-use crate::limits::MAX_JSON_DEPTH;
+use crate::limits::{MAX_JSON_DEPTH, MAX_JSON_VALUES};
+
+/// Nesting at which the `data` of a tensor stands: inside a tensor, inside a list, inside the body.
+const DATA_DEPTH: usize = 3;
 
 /// A value; numbers and keys borrow nothing that outlives the text.
 pub(super) enum Json<'a> {
@@ -16,14 +20,19 @@ pub(super) enum Json<'a> {
     Text(String),
     List(Vec<Json<'a>>),
     Object(BTreeMap<String, Json<'a>>),
+    /// The list under `data` of a tensor, of which nothing but the end is known yet.
+    Data(Reader<'a>),
 }
 
 /// Reads exactly one value.
 pub(super) fn read(bytes: &[u8]) -> Result<Json<'_>, OipError> {
     let text = std::str::from_utf8(bytes).map_err(|error| syntax(bytes, error.valid_up_to()))?;
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = Reader { text, at: 0, values: 0 };
     let value = reader.value(0).filter(|_| reader.peek().is_none());
-    value.ok_or_else(|| syntax(bytes, reader.at))
+    if reader.values > MAX_JSON_VALUES {
+        return Err(OipError::TooMany);
+    }
+    value.ok_or_else(|| reader.syntax())
 }
 
 fn syntax(bytes: &[u8], at: usize) -> OipError {
@@ -33,35 +42,54 @@ fn syntax(bytes: &[u8], at: usize) -> OipError {
     OipError::Syntax { line, column: at - line_start + 1 }
 }
 
-struct Reader<'a> {
+/// A place in the text.
+#[derive(Clone)]
+pub(super) struct Reader<'a> {
     text: &'a str,
     at: usize,
+    /// Values that were built so far.
+    values: usize,
 }
 
 impl<'a> Reader<'a> {
     /// The next byte that is not white space, left unread.
-    fn peek(&mut self) -> Option<u8> {
+    pub(super) fn peek(&mut self) -> Option<u8> {
         let rest = self.rest();
         let space = rest.bytes().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
         self.at += space;
         rest.as_bytes().get(space).copied()
     }
 
-    fn rest(&self) -> &'a str {
+    /// What is wrong here.
+    pub(super) fn syntax(&self) -> OipError {
+        syntax(self.text.as_bytes(), self.at)
+    }
+
+    /// What is left of the text.
+    pub(super) fn rest(&self) -> &'a str {
         self.text.get(self.at..).unwrap_or_default()
     }
 
-    fn skip(&mut self, expected: u8) -> Option<()> {
+    /// Reads one byte after white space, if it is this one.
+    pub(super) fn skip(&mut self, expected: u8) -> Option<()> {
         let found = self.peek()? == expected;
         self.at += usize::from(found);
         found.then_some(())
     }
 
     fn value(&mut self, depth: usize) -> Option<Json<'a>> {
+        self.values += 1;
         match self.peek()? {
-            _ if depth > MAX_JSON_DEPTH => None,
+            _ if depth > MAX_JSON_DEPTH || self.values > MAX_JSON_VALUES => None,
             b'{' => self.object(depth),
             b'[' => self.list(depth),
+            _ => self.scalar(),
+        }
+    }
+
+    /// A value that holds no others.
+    pub(super) fn scalar(&mut self) -> Option<Json<'a>> {
+        match self.peek()? {
             b'"' => self.string().map(Json::Text),
             b'n' => self.word("null", Json::Null),
             b't' => self.word("true", Json::Bool(true)),
@@ -100,7 +128,8 @@ impl<'a> Reader<'a> {
             self.peek()?;
             let name = self.string()?;
             self.skip(b':')?;
-            let value = self.value(depth + 1)?;
+            let data = name == "data" && depth + 1 == DATA_DEPTH && self.peek()? == b'[';
+            let value = if data { self.data()? } else { self.value(depth + 1)? };
             if map.insert(name, value).is_some() {
                 return None;
             }
@@ -108,6 +137,27 @@ impl<'a> Reader<'a> {
                 return self.skip(b'}').map(|()| Json::Object(map));
             }
         }
+    }
+
+    /// Finds the end of a list by its brackets, and leaves what is between them to be read later.
+    fn data(&mut self) -> Option<Json<'a>> {
+        let start = self.clone();
+        let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
+        for (position, byte) in self.rest().bytes().enumerate() {
+            match byte {
+                _ if escaped => escaped = false,
+                b'\\' => escaped = quoted,
+                b'"' => quoted = !quoted,
+                b'[' if !quoted => depth += 1,
+                b']' if !quoted => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            if depth == 0 {
+                self.at += position + 1;
+                return Some(Json::Data(start));
+            }
+        }
+        None
     }
 
     /// Finds the end of a string and leaves its escapes to `serde_json`.
@@ -225,6 +275,8 @@ mod tests {
         }
         assert!(read(&[0xff]).is_err());
         assert!(read("[".repeat(100_000).as_bytes()).is_err(), "deep nesting");
+        let many = format!("[{}0]", "0,".repeat(MAX_JSON_VALUES));
+        assert_eq!(read(many.as_bytes()).err(), Some(OipError::TooMany));
         let place = read(b"{\n  \"a\": ?}").err();
         assert_eq!(place, Some(OipError::Syntax { line: 2, column: 8 }));
     }

@@ -55,7 +55,14 @@ fn each_misfit_names_its_field_and_no_value() {
         ("BOOL", "[1]", "[1]", Fault::Element { index: 0, expected: "a boolean" }),
         ("BYTES", "[1]", "[1]", Fault::Element { index: 0, expected: "a string" }),
         ("FP32", "[2]", "[1]", Fault::Count),
-        ("FP32", "[1, 2]", "[[1, 2]]", Fault::Nested),
+        ("FP32", "[1]", "[1, 2]", Fault::Count),
+        ("FP32", "[2]", "[[1, 2]]", Fault::Nested),
+        ("FP32", "[2, 1]", "[[1, 2]]", Fault::Nested),
+        ("FP32", "[2, 1]", "[[1], 2]", Fault::Nested),
+        ("FP32", "[2, 1]", "[1, [2]]", Fault::Nested),
+        ("FP32", "[2, 1]", "[[1]]", Fault::Nested),
+        ("FP32", "[1, 1]", "[[[1]]]", Fault::Nested),
+        ("FP32", "[1]", "[{}]", Fault::Element { index: 0, expected: "a number" }),
         ("FP32", "[]", "3", Fault::Type("a list")),
     ] {
         assert_eq!(fault(one(dtype, shape, data)), (at.clone(), expected), "{dtype} {data}");
@@ -65,6 +72,8 @@ fn each_misfit_names_its_field_and_no_value() {
     assert_eq!(fault(one("STRING", "[1]", "[1]")), (datatype, Fault::Datatype));
     let shape = "inputs[0].shape".to_owned();
     assert_eq!(fault(one("FP32", "[-1]", "[1]")), (shape.clone(), Fault::Type("a list of sizes")));
+    let huge = fault(one("FP32", "[1000000000]", "[1]"));
+    assert_eq!(huge, (shape.clone(), Fault::TooLong));
     let overflow = fault(one("FP32", "[18446744073709551615, 2]", "[1]"));
     assert_eq!(overflow, (shape, Fault::Tensor(TensorError::Shape)));
 }
@@ -73,10 +82,10 @@ fn each_misfit_names_its_field_and_no_value() {
 fn what_would_be_ignored_is_refused() {
     let fault_of = |json: &str| read_request(json.as_bytes()).err();
     assert_eq!(fault_of(r#"{"inputs": [], "model": 1}"#), Some(Fault::Unknown.at("request")));
-    assert_eq!(
-        fault_of(r#"{"inputs": [], "parameters": {"a": 1}}"#),
-        Some(Fault::Parameters.at("parameters"))
-    );
+    for parameters in [r#"{"risk.amount": 1}"#, r#"{"binary_data_output": true}"#] {
+        let json = format!(r#"{{"inputs": [], "parameters": {parameters}}}"#);
+        assert_eq!(fault_of(&json), Some(Fault::Parameters.at("parameters")));
+    }
     assert_eq!(
         fault_of(r#"{"inputs": [], "outputs": [{"name": 1}]}"#),
         Some(Fault::Type("a string").at("outputs[0].name"))
@@ -84,9 +93,133 @@ fn what_would_be_ignored_is_refused() {
     assert_eq!(fault_of("{}"), Some(Fault::Missing.at("inputs")));
     assert_eq!(fault_of("[]"), Some(Fault::Type("an object").at("body")));
     assert!(matches!(fault_of(r#"{"inputs": [NaN]}"#), Some(OipError::Syntax { line: 1, .. })));
+    let torn = r#"{"inputs": [{"name": "x", "datatype": "FP32", "shape": [2], "data": [1, "a}]}"#;
+    assert!(matches!(fault_of(torn), Some(OipError::Syntax { .. })));
+    let torn = torn.replace(r#""a"#, "]");
+    assert!(
+        matches!(fault_of(&torn), Some(OipError::Syntax { line: 1, column: 73 })),
+        "{:?}",
+        fault_of(&torn)
+    );
+    let twice = r#"{"name": "x", "datatype": "FP32", "shape": [0], "data": []}"#;
+    let twice = format!(r#"{{"inputs": [{twice}, {twice}]}}"#);
+    assert_eq!(fault_of(&twice), Some(Fault::Twice.at("inputs[1].name")));
+    assert_eq!(
+        fault_of(r#"{"inputs": [], "outputs": [{"name": "y"}, {"name": "y"}]}"#),
+        Some(Fault::Twice.at("outputs[1].name"))
+    );
     assert!(
         read_request(br#"{"id": "a", "parameters": {}, "inputs": [], "outputs": [{"name": "y"}]}"#).is_ok()
     );
+}
+
+#[test]
+fn lists_may_be_nested_as_the_shape_says() {
+    for (shape, nested, flat) in [
+        ("[2, 2]", "[[1, 2], [3, 4]]", "[1, 2, 3, 4]"),
+        ("[1, 2, 1]", "[ [[1],[2]] ]", "[1, 2]"),
+        ("[2, 0]", "[[], []]", "[]"),
+        ("[0, 2]", "[]", "[]"),
+        ("[]", "[7]", "[7]"),
+    ] {
+        let (nested, flat) = (one("INT64", shape, nested).unwrap(), one("INT64", shape, flat).unwrap());
+        assert!(nested == flat, "{shape}");
+    }
+}
+
+fn binary(inputs: &str, rest: &str, behind: &[u8]) -> Result<Asked, OipError> {
+    read_infer(format!(r#"{{"inputs": [{inputs}]{rest}}}"#).as_bytes(), behind)
+}
+
+fn behind(name: &str, dtype: &str, shape: &str, bytes: &str) -> String {
+    format!(
+        r#"{{"name": "{name}", "datatype": "{dtype}", "shape": {shape}, "parameters": {{"binary_data_size": {bytes}}}}}"#
+    )
+}
+
+#[test]
+fn bytes_behind_the_json_belong_to_the_inputs_in_order() {
+    let inputs = [
+        behind("a", "FP16", "[2]", "4"),
+        r#"{"name": "j", "datatype": "BOOL", "shape": [1], "data": [true]}"#.to_owned(),
+        behind("b", "BYTES", "[1]", "5"),
+        behind("c", "BF16", "[0]", "0"),
+    ];
+    let asked = binary(&inputs.join(","), "", &[1, 2, 3, 4, 1, 0, 0, 0, b'x']).unwrap();
+    let data: Vec<_> = asked.body.inputs.iter().map(|input| input.data.to_vec()).collect();
+    assert_eq!(data, [vec![1, 2, 3, 4], vec![1], vec![1, 0, 0, 0, b'x'], vec![]]);
+}
+
+#[test]
+fn a_misfit_behind_the_json_names_its_field() {
+    let size = "inputs[0].parameters.binary_data_size".to_owned();
+    for (input, bytes, field, fault) in [
+        (behind("a", "FP32", "[1]", "4"), 3, size.as_str(), Fault::Short),
+        (behind("a", "FP32", "[1]", "4"), 5, "body", Fault::Surplus),
+        (behind("a", "FP32", "[1]", "3"), 3, &size, Fault::Tensor(TensorError::Length)),
+        (behind("a", "FP32", "[2]", "4"), 4, &size, Fault::Tensor(TensorError::Length)),
+        (behind("a", "BYTES", "[1]", "3"), 3, &size, Fault::Tensor(TensorError::Length)),
+        (behind("a", "BOOL", "[1]", "1"), 1, &size, Fault::Tensor(TensorError::Bool)),
+        (behind("a", "FP32", "[1]", "-4"), 4, &size, Fault::Type("a number of bytes")),
+        (behind("a", "FP32", "[1]", "\"4\""), 4, &size, Fault::Type("a number of bytes")),
+        (behind("a", "FP32", "[-1]", "4"), 4, "inputs[0].shape", Fault::Type("a list of sizes")),
+        (behind("a", "FP99", "[1]", "4"), 4, "inputs[0].datatype", Fault::Datatype),
+        (behind("a", "FP32", "[99999999]", "4"), 4, "inputs[0].shape", Fault::TooLong),
+        (
+            r#"{"name": "a", "datatype": "UINT8", "shape": [1], "data": [1], "parameters": {"binary_data_size": 1}}"#
+                .to_owned(),
+            1,
+            "inputs[0].data",
+            Fault::Both,
+        ),
+        (r#"{"name": "a", "datatype": "UINT8", "shape": [1]}"#.to_owned(), 0, "inputs[0].data", Fault::Missing),
+    ] {
+        assert_eq!(binary(&input, "", &vec![2; bytes]).err(), Some(fault.at(field)), "{input}");
+    }
+}
+
+#[test]
+fn parameters_that_count_are_read_and_those_that_cannot_be_obeyed_are_named() {
+    let rest = r#", "id": "7", "parameters": {"binary_data_output": true, "risk.amount": 2.5, "priority": 1, "own": "x",
+        "sequence_id": 0, "sequence_start": false}, "outputs": [{"name": "y"},
+        {"name": "z", "parameters": {"binary_data": false}}]"#;
+    let asked = binary("", rest, &[]).unwrap();
+    assert_eq!(asked.risk, [("amount".parse().unwrap(), 2.5)].into());
+    assert!(asked.binary.binary("y") && !asked.binary.binary("z"));
+    let asked =
+        binary("", r#", "outputs": [{"name": "z", "parameters": {"binary_data": true}}]"#, &[]).unwrap();
+    assert!(asked.binary.binary("z") && !asked.binary.binary("y"));
+    let request = |parameters: &str| binary("", &format!(r#", "parameters": {parameters}"#), &[]).err();
+    for (parameters, field, fault) in [
+        (r#"{"sequence_id": 3}"#, "parameters.sequence_id", Fault::Parameter),
+        (r#"{"sequence_end": true}"#, "parameters.sequence_end", Fault::Parameter),
+        (r#"{"binary_data": true}"#, "parameters.binary_data", Fault::Parameter),
+        (r#"{"binary_data_output": 1}"#, "parameters.binary_data_output", Fault::Type("a boolean")),
+        (r#"{"risk.amount": "1"}"#, "parameters", Fault::Risk),
+        (r#"{"risk.amount": 1e999}"#, "parameters", Fault::Risk),
+        (r#"{"risk.": 1}"#, "parameters", Fault::Risk),
+        ("[]", "parameters", Fault::Type("an object")),
+    ] {
+        assert_eq!(request(parameters), Some(fault.at(field)), "{parameters}");
+    }
+    let output = |parameters: &str| {
+        binary("", &format!(r#", "outputs": [{{"name": "y", "parameters": {parameters}}}]"#), &[]).err()
+    };
+    for name in ["classification", "shared_memory_region"] {
+        let field = format!("outputs[0].parameters.{name}");
+        assert_eq!(output(&format!(r#"{{"{name}": 1}}"#)), Some(Fault::Parameter.at(field)));
+    }
+    assert_eq!(output(r#"{"risk.a": 1}"#), Some(Fault::Risk.at("outputs[0].parameters")));
+}
+
+#[test]
+fn an_output_wanted_in_binary_leaves_its_size_alone_in_the_json() {
+    let output = Tensor { name: "y".into(), dtype: DType::Fp16, shape: vec![2], data: vec![0; 4].into() };
+    let (model, version) = ("m".parse().unwrap(), "1".parse().unwrap());
+    let body = ResponseBody { id: None, model, version, outputs: vec![output] };
+    let all = Wanted::new(Some(true), BTreeMap::new());
+    let json = write_answer(&body, &all).unwrap();
+    assert!(json.contains(r#""shape":[2],"parameters":{"binary_data_size":4}}"#), "{json}");
 }
 
 #[test]
@@ -129,12 +262,33 @@ proptest! {
     fn what_is_written_reads_back(
         parts in proptest::collection::vec((json_types(), proptest::collection::vec(any::<u64>(), 0..6)), 0..4),
     ) {
-        let tensors: Vec<_> = parts.iter().map(|(dtype, seeds)| tensor(*dtype, seeds)).collect();
+        let name = |(index, (dtype, seeds)): (usize, &(DType, Vec<u64>))| {
+            Tensor { name: format!("t{index}").into(), ..tensor(*dtype, seeds) }
+        };
+        let tensors: Vec<_> = parts.iter().enumerate().map(name).collect();
         let request = InferBody { id: Some("a".into()), inputs: tensors.clone(), outputs: vec!["y".into()] };
         prop_assert!(read_request(write_request(&request).unwrap().as_bytes()).unwrap() == request);
         let (model, version) = ("m".parse().unwrap(), "1".parse().unwrap());
         let response = ResponseBody { id: None, model, version, outputs: tensors };
         prop_assert!(read_response(write_response(&response).unwrap().as_bytes()).unwrap() == response);
+    }
+
+    #[test]
+    fn what_stands_behind_the_json_reads_as_what_stands_in_it(
+        parts in proptest::collection::vec((json_types(), proptest::collection::vec(any::<u64>(), 0..6)), 0..4),
+    ) {
+        let name = |(index, (dtype, seeds)): (usize, &(DType, Vec<u64>))| {
+            Tensor { name: format!("t{index}").into(), ..tensor(*dtype, seeds) }
+        };
+        let inputs: Vec<_> = parts.iter().enumerate().map(name).collect();
+        let (mut listed, mut tail) = (Vec::new(), Vec::new());
+        for input in &inputs {
+            listed.push(behind(&input.name, input.dtype.name(), &format!("{:?}", input.shape), &input.data.len().to_string()));
+            tail.extend_from_slice(&input.data);
+        }
+        let body = InferBody { id: None, inputs, outputs: vec![] };
+        prop_assert!(binary(&listed.join(","), "", &tail).unwrap().body == body);
+        prop_assert!(read_request(write_request(&body).unwrap().as_bytes()).unwrap() == body);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Tensors to JSON.
+//! Tensors to JSON, or to a JSON that says how many bytes of them follow it.
 //!
 //! FP32 is written with the fewest digits that read back to the same FP32.
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 use strongroom_seal::tensor::{DType, Tensor, strings};
 
-use super::{Fault, InferBody, OipError, ResponseBody, has_json_form};
+use super::{Fault, InferBody, OipError, ResponseBody, Wanted, has_json_form};
 
 /// Writes the body of an infer request.
 ///
@@ -14,7 +14,8 @@ use super::{Fault, InferBody, OipError, ResponseBody, has_json_form};
 /// [`OipError::Field`] for a tensor that has no JSON form.
 pub fn write_request(body: &InferBody) -> Result<String, OipError> {
     let outputs = body.outputs.iter().map(|name| OutputName { name }).collect();
-    write(&RequestJson { id: body.id.as_deref(), inputs: views("inputs", &body.inputs)?, outputs })
+    let inputs = views("inputs", &body.inputs, &Wanted::default())?;
+    write(&RequestJson { id: body.id.as_deref(), inputs, outputs })
 }
 
 /// Writes the body of an infer response.
@@ -22,11 +23,19 @@ pub fn write_request(body: &InferBody) -> Result<String, OipError> {
 /// # Errors
 /// [`OipError::Field`] for a tensor that has no JSON form.
 pub fn write_response(body: &ResponseBody) -> Result<String, OipError> {
+    write_answer(body, &Wanted::default())
+}
+
+/// Writes the JSON of an infer response. The bytes of each output that is wanted in binary are to follow it, in order.
+///
+/// # Errors
+/// [`OipError::Field`] for a tensor that has no JSON form and is not wanted in binary.
+pub fn write_answer(body: &ResponseBody, binary: &Wanted) -> Result<String, OipError> {
     write(&ResponseJson {
         model_name: body.model.as_str(),
         model_version: body.version.as_str(),
         id: body.id.as_deref(),
-        outputs: views("outputs", &body.outputs)?,
+        outputs: views("outputs", &body.outputs, binary)?,
     })
 }
 
@@ -53,13 +62,21 @@ struct ResponseJson<'a> {
     outputs: Vec<View<'a>>,
 }
 
-/// A tensor that was found to have a JSON form.
+/// A tensor that was found to have a JSON form, or that goes behind the JSON.
 #[derive(Serialize)]
 struct View<'a> {
     name: &'a str,
     datatype: &'static str,
     shape: &'a [u64],
-    data: Data<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameters: Option<Behind>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<Data<'a>>,
+}
+
+#[derive(Serialize)]
+struct Behind {
+    binary_data_size: usize,
 }
 
 struct Data<'a> {
@@ -71,20 +88,32 @@ fn write(json: &impl Serialize) -> Result<String, OipError> {
     serde_json::to_string(json).map_err(|_| Fault::Type("JSON").at("body"))
 }
 
-fn views<'a>(side: &str, tensors: &'a [Tensor<'static>]) -> Result<Vec<View<'a>>, OipError> {
-    tensors.iter().enumerate().map(|(index, tensor)| view(&format!("{side}[{index}]"), tensor)).collect()
+fn views<'a>(side: &str, tensors: &'a [Tensor<'static>], binary: &Wanted) -> Result<Vec<View<'a>>, OipError> {
+    let at = |index| format!("{side}[{index}]");
+    let each = tensors.iter().enumerate();
+    each.map(|(index, tensor)| view(&at(index), tensor, binary.binary(&tensor.name))).collect()
 }
 
-fn view<'a>(at: &str, tensor: &'a Tensor<'static>) -> Result<View<'a>, OipError> {
+fn view<'a>(at: &str, tensor: &'a Tensor<'static>, binary: bool) -> Result<View<'a>, OipError> {
+    tensor.check().map_err(|error| Fault::Tensor(error).at(at))?;
+    let view = View {
+        name: &tensor.name,
+        datatype: tensor.dtype.name(),
+        shape: &tensor.shape,
+        parameters: binary.then_some(Behind { binary_data_size: tensor.data.len() }),
+        data: None,
+    };
+    if binary {
+        return Ok(view);
+    }
     if !has_json_form(tensor.dtype) {
         return Err(Fault::NoJsonForm.at(format!("{at}.datatype")));
     }
-    tensor.check().map_err(|error| Fault::Tensor(error).at(at))?;
     let data = Data { dtype: tensor.dtype, bytes: &tensor.data };
-    if let Some(index) = data.first_unwritable() {
-        return Err(Fault::Unwritable { index }.at(format!("{at}.data")));
+    match data.first_unwritable() {
+        Some(index) => Err(Fault::Unwritable { index }.at(format!("{at}.data"))),
+        None => Ok(View { data: Some(data), ..view }),
     }
-    Ok(View { name: &tensor.name, datatype: tensor.dtype.name(), shape: &tensor.shape, data })
 }
 
 impl Data<'_> {
