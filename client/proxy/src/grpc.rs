@@ -35,7 +35,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::failure::Failure;
 use crate::limits::{MAX_BODY_BYTES, STREAMED_ANSWERS};
-use crate::upstream::{Described, Upstream};
+use crate::upstream::{Described, Upstream, in_time};
 use generated::grpc_inference_service_server::{GrpcInferenceService, GrpcInferenceServiceServer};
 use generated::{
     ModelInferRequest, ModelInferResponse, ModelMetadataRequest, ModelMetadataResponse, ModelReadyRequest,
@@ -89,7 +89,8 @@ impl Service {
 
 #[tonic::async_trait]
 impl GrpcInferenceService for Service {
-    type ModelStreamInferStream = Pin<Box<dyn Stream<Item = Result<ModelStreamInferResponse, Status>> + Send>>;
+    type ModelStreamInferStream =
+        Pin<Box<dyn Stream<Item = Result<ModelStreamInferResponse, Status>> + Send>>;
 
     async fn server_live(
         &self,
@@ -102,7 +103,7 @@ impl GrpcInferenceService for Service {
         &self,
         _: Request<ServerReadyRequest>,
     ) -> Result<Response<ServerReadyResponse>, Status> {
-        Ok(Response::new(ServerReadyResponse { ready: self.0.ready().await.is_ok() }))
+        Ok(Response::new(ServerReadyResponse { ready: in_time(self.0.session()).await.is_ok() }))
     }
 
     async fn model_ready(
@@ -110,7 +111,7 @@ impl GrpcInferenceService for Service {
         request: Request<ModelReadyRequest>,
     ) -> Result<Response<ModelReadyResponse>, Status> {
         let ModelReadyRequest { name, version } = request.into_inner();
-        let ready = self.0.ready().await.is_ok() && self.described(&name, &version).await.is_ok();
+        let ready = in_time(self.described(&name, &version)).await.is_ok();
         Ok(Response::new(ModelReadyResponse { ready }))
     }
 

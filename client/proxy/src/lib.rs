@@ -10,6 +10,7 @@
 //! - `oip`, `grpc`, `openai` and `page` each speak one language to callers and hold no policy.
 
 mod failure;
+mod grpc;
 mod guard;
 mod limits;
 mod oip;
@@ -31,6 +32,18 @@ pub use guard::Hosts;
 pub use limits::{MAX_BODY_BYTES, REVERIFY_AFTER};
 pub use stats::{ModelStats, Stats};
 pub use upstream::{Described, Question, Upstream};
+
+/// What the proxy calls itself, in both languages of the Open Inference Protocol.
+const NAME: &str = "strongroom";
+
+/// Its version.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Extensions of the protocol that it speaks.
+const EXTENSIONS: [&str; 1] = ["binary_tensor_data"];
+
+/// What runs the models in the enclave.
+const PLATFORM: &str = "tract_onnx";
 
 /// Serves until `stop` is ready, then finishes what it has begun. Clients reach it by the address that it listens on or as
 /// `localhost`.
@@ -68,6 +81,7 @@ fn router(upstream: Arc<Upstream>, hosts: Hosts) -> Router {
     Router::new()
         .merge(oip::router())
         .merge(openai::router())
+        .merge(grpc::router(Arc::clone(&upstream)))
         .fallback(no_path)
         .method_not_allowed_fallback(other_methods)
         .layer(from_fn_with_state(Arc::new(hosts), guard::guard))

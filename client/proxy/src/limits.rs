@@ -34,3 +34,6 @@ pub(crate) const LARGE_BYTES: usize = 256 * 1024;
 
 /// Time in which a verified session must be there for the proxy to call itself ready.
 pub(crate) const READY_TIME: Duration = Duration::from_secs(5);
+
+/// Answers of one stream that wait for a caller who reads slowly.
+pub(crate) const STREAMED_ANSWERS: usize = 4;

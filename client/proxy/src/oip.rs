@@ -27,8 +27,8 @@ use strongroom_client::oip::{self, Asked};
 use strongroom_proto::name::Name;
 
 use crate::failure::{Failure, Fault};
-use crate::limits::{MAX_BODY_BYTES, MAX_SMALL_BODY_BYTES, READY_TIME};
-use crate::upstream::{Question, Upstream};
+use crate::limits::{MAX_BODY_BYTES, MAX_SMALL_BODY_BYTES};
+use crate::upstream::{Question, Upstream, in_time};
 use answer::JSON_LENGTH;
 use metadata::{Model, ModelReady, Server};
 
@@ -139,10 +139,4 @@ fn asked(headers: &HeaderMap, body: &[u8]) -> Result<Asked, Failure> {
         }
     };
     oip::read_infer(json, behind).map_err(|error| answer::unreadable(&error))
-}
-
-/// A probe wants to know now, not once everything was tried.
-async fn in_time<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let late = |_| Err(Failure::new(Fault::NotReady, "no verified enclave yet"));
-    tokio::time::timeout(READY_TIME, work).await.unwrap_or_else(late)
 }

@@ -11,8 +11,8 @@ use strongroom_proto::name::{Name, PackageId};
 use strongroom_seal::model::Interface;
 use strongroom_seal::tensor::Tensor;
 
-use crate::failure::Failure;
-use crate::limits::LOOK_AGAIN_AFTER;
+use crate::failure::{Failure, Fault};
+use crate::limits::{LOOK_AGAIN_AFTER, READY_TIME};
 use crate::stats::Stats;
 
 /// The verified enclave, as the languages of this crate see it.
@@ -150,4 +150,10 @@ impl Upstream {
             tokio::time::sleep(LOOK_AGAIN_AFTER).await;
         }
     }
+}
+
+/// A probe wants to know now, not once everything was tried.
+pub(crate) async fn in_time<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let late = |_| Err(Failure::new(Fault::NotReady, "no verified enclave yet"));
+    tokio::time::timeout(READY_TIME, work).await.unwrap_or_else(late)
 }

@@ -54,15 +54,8 @@ pub(super) fn version(text: &str) -> Result<Option<Name>, Failure> {
 }
 
 pub(super) fn read(request: ModelInferRequest) -> Result<Asked, Failure> {
-    let ModelInferRequest {
-        model_name,
-        model_version,
-        id,
-        parameters,
-        inputs,
-        outputs,
-        raw_input_contents,
-    } = request;
+    let ModelInferRequest { model_name, model_version, id, parameters, inputs, outputs, raw_input_contents } =
+        request;
     let model = model_name.parse().map_err(|_| Failure::unknown_model())?;
     if inputs.len() > MAX_TENSORS || outputs.len() > MAX_TENSORS {
         return Err(Failure::request("inputs or outputs: longer than the bound"));

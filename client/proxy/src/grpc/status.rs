@@ -12,7 +12,7 @@ impl Fault {
     /// The status code of gRPC.
     const fn grpc(self) -> Code {
         match self {
-            Self::Request => Code::InvalidArgument,
+            Self::Request | Self::Encoding => Code::InvalidArgument,
             Self::Key => Code::PermissionDenied,
             Self::Unknown => Code::NotFound,
             Self::Method => Code::Unimplemented,

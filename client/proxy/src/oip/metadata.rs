@@ -6,9 +6,6 @@ use strongroom_seal::model::{Dim, Interface, TensorSpec};
 
 use crate::upstream::Described;
 
-/// What runs the models in the enclave.
-const PLATFORM: &str = "tract_onnx";
-
 #[derive(Serialize)]
 pub(super) struct Server {
     name: &'static str,
@@ -51,7 +48,7 @@ pub(super) struct ModelReady<'a> {
 
 impl Server {
     pub(super) const OWN: Self =
-        Self { name: "strongroom", version: env!("CARGO_PKG_VERSION"), extensions: ["binary_tensor_data"] };
+        Self { name: crate::NAME, version: crate::VERSION, extensions: crate::EXTENSIONS };
 }
 
 impl<'a> Model<'a> {
@@ -62,7 +59,7 @@ impl<'a> Model<'a> {
         Self {
             name: &described.name,
             versions: &described.versions,
-            platform: PLATFORM,
+            platform: crate::PLATFORM,
             inputs: tensors(|interface| &interface.inputs),
             outputs: tensors(|interface| &interface.outputs),
         }
