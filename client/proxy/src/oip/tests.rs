@@ -65,7 +65,10 @@ async fn what_needs_no_enclave_is_answered() {
     for path in ["/v2", "/v2/"] {
         let (status, _, body) = call("GET", path, "").await;
         assert_eq!((status, &body["extensions"]), (200, &json!(["binary_tensor_data"])));
-        assert_eq!((&body["name"], &body["version"]), (&"strongroom".into(), &env!("CARGO_PKG_VERSION").into()));
+        assert_eq!(
+            (&body["name"], &body["version"]),
+            (&"strongroom".into(), &env!("CARGO_PKG_VERSION").into())
+        );
     }
 }
 
@@ -117,7 +120,8 @@ async fn openai_paths_have_openai_errors() {
         assert_eq!((status, &json["error"]["code"]), (expected, &code.into()), "{method} {path}");
         assert!(json["error"]["message"].is_string() && json["error"]["type"].is_string());
     }
-    let large = request("POST", "/v1/embeddings").header(CONTENT_LENGTH, "9000000").body(Body::empty()).unwrap();
+    let large =
+        request("POST", "/v1/embeddings").header(CONTENT_LENGTH, "9000000").body(Body::empty()).unwrap();
     assert_eq!(send(large).await.0, 413);
 }
 
@@ -135,11 +139,32 @@ async fn pages_and_other_names_are_refused_on_every_path() {
 
 #[tokio::test]
 async fn bodies_beyond_the_bound_or_packed_otherwise_are_refused_unread() {
-    let large = request("POST", INFER).header(CONTENT_LENGTH, MAX_BODY_BYTES + 1).body(Body::empty()).unwrap();
+    let large =
+        request("POST", INFER).header(CONTENT_LENGTH, MAX_BODY_BYTES + 1).body(Body::empty()).unwrap();
     let (status, _, body) = send(large).await;
     assert_eq!((status, body.starts_with(b"{\"error\":")), (413, true));
     let packed = request("POST", INFER).header("content-encoding", "br").body(Body::empty()).unwrap();
     assert_eq!(send(packed).await.0, 415);
+}
+
+#[tokio::test]
+async fn a_client_that_sends_too_much_gets_to_read_why() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(crate::serve(listener, unreachable(), std::future::pending()));
+    for sent in [0, MAX_BODY_BYTES + 1] {
+        let mut client = tokio::net::TcpStream::connect(address).await.unwrap();
+        let head = format!(
+            "POST {INFER} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {}\r\n\r\n",
+            MAX_BODY_BYTES + 1
+        );
+        client.write_all(head.as_bytes()).await.unwrap();
+        client.write_all(&vec![b' '; sent]).await.unwrap();
+        let mut status = [0; 12];
+        client.read_exact(&mut status).await.unwrap();
+        assert_eq!(&status, b"HTTP/1.1 413", "after {sent} bytes");
+    }
 }
 
 fn length_of(value: &str) -> HeaderMap {
@@ -148,7 +173,8 @@ fn length_of(value: &str) -> HeaderMap {
 
 #[test]
 fn the_header_says_where_the_json_ends() {
-    let body = r#"{"inputs":[{"name":"x","datatype":"BF16","shape":[1],"parameters":{"binary_data_size":2}}]}"#;
+    let body =
+        r#"{"inputs":[{"name":"x","datatype":"BF16","shape":[1],"parameters":{"binary_data_size":2}}]}"#;
     let whole = [body.as_bytes(), &[1, 2]].concat();
     let read = asked(&length_of(&body.len().to_string()), &whole).ok().unwrap();
     assert_eq!(read.body.inputs[0].data.as_ref(), [1, 2]);
@@ -192,7 +218,10 @@ fn half(name: &'static str) -> Tensor<'static> {
 }
 
 fn wanted(parameters: &str) -> Wanted {
-    oip::read_infer(format!(r#"{{"inputs":[],"parameters":{parameters}}}"#).as_bytes(), &[]).ok().unwrap().binary
+    oip::read_infer(format!(r#"{{"inputs":[],"parameters":{parameters}}}"#).as_bytes(), &[])
+        .ok()
+        .unwrap()
+        .binary
 }
 
 #[tokio::test]
@@ -206,7 +235,10 @@ async fn outputs_wanted_in_binary_stand_behind_the_json() {
     let length: usize = headers["inference-header-content-length"].to_str().unwrap().parse().unwrap();
     let (json, behind) = body.split_at(length);
     let json: Value = serde_json::from_slice(json).unwrap();
-    assert_eq!((&json["id"], &json["outputs"][1]["parameters"]), (&"7".into(), &json!({"binary_data_size": 2})));
+    assert_eq!(
+        (&json["id"], &json["outputs"][1]["parameters"]),
+        (&"7".into(), &json!({"binary_data_size": 2}))
+    );
     assert_eq!(behind, [7, 8, 7, 8]);
 }
 

@@ -1,5 +1,6 @@
 //! `POST /v1/embeddings`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -58,7 +59,7 @@ fn question(model: &Name, inputs: Vec<Tensor<'static>>, plan: &Plan) -> Question
         version: None,
         inputs,
         outputs: vec![plan.output.clone()],
-        risk: std::collections::BTreeMap::new(),
+        risk: BTreeMap::new(),
     }
 }
 
