@@ -305,4 +305,19 @@ proptest! {
         let _ = read_request(&bytes).is_ok();
         let _ = read_response(&bytes).is_ok();
     }
+
+    #[test]
+    fn any_data_parameters_and_bytes_behind_are_read_or_refused_without_panic(
+        shape in r#"\[[0-9,\- ]{0,8}\]"#,
+        data in r#"\[[\[\]{}",:0-9e. \\-]{0,24}"#,
+        parameters in r#"\{"(binary_data_size|risk.a|sequence_id)":[0-9"\[\]-]{0,3}\}"#,
+        behind in proptest::collection::vec(any::<u8>(), 0..16),
+    ) {
+        for dtype in DType::ALL.map(DType::name) {
+            let input = format!(r#"{{"name":"x","datatype":"{dtype}","shape":{shape},"data":{data}}}"#);
+            let _ = binary(&input, "", &behind).is_ok();
+            let input = format!(r#"{{"name":"x","datatype":"{dtype}","shape":{shape},"parameters":{parameters}}}"#);
+            let _ = binary(&input, &format!(r#","parameters":{parameters}"#), &behind).is_ok();
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! `POST /v1/embeddings`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -30,6 +31,9 @@ async fn embedded(upstream: &Upstream, request: &Request) -> Result<Response, Fa
     let described = upstream.model(&request.model, None).await?;
     let interface = described.interface.ok_or_else(|| Failure::request("model: makes no embeddings"))?;
     let plan = Plan::new(&interface)?;
+    if request.dimensions.is_some_and(|wanted| plan.width != Some(wanted)) {
+        return Err(Failure::request("dimensions: the model's vectors have another length, and none is cut"));
+    }
     let (batches, tokens) = prepared(&request.input, &plan)?;
     let (mut vectors, mut receipts) = (Vec::new(), Vec::new());
     for Batch { inputs, lengths, padded } in batches {
@@ -39,10 +43,6 @@ async fn embedded(upstream: &Upstream, request: &Request) -> Result<Response, Fa
         let output = output.ok_or_else(|| Failure::new(Fault::Answer, "the answer lacks the vectors"))?;
         vectors.extend(pooling::vectors(output, plan.gives, &lengths, padded)?);
         receipts.push(receipt_document);
-    }
-    let other_length = |wanted| vectors.iter().any(|vector| vector.len() as u64 != wanted);
-    if request.dimensions.is_some_and(other_length) {
-        return Err(Failure::request("dimensions: the model's vectors have another length, and none is cut"));
     }
     let mut response = answer::embeddings(&request.model, &vectors, request.encoding, tokens);
     // Many receipts would be more than clients take of headers; each can be kept by the proxy all the same.
@@ -58,7 +58,7 @@ fn question(model: &Name, inputs: Vec<Tensor<'static>>, plan: &Plan) -> Question
         version: None,
         inputs,
         outputs: vec![plan.output.clone()],
-        risk: std::collections::BTreeMap::new(),
+        risk: BTreeMap::new(),
     }
 }
 
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     fn plan(takes: Takes) -> Plan {
-        Plan { takes, output: "y".into(), gives: Gives::Vectors, rows: 2 }
+        Plan { takes, output: "y".into(), gives: Gives::Vectors, width: None, rows: 2 }
     }
 
     #[test]

@@ -42,6 +42,8 @@ pub(super) struct Plan {
     pub(super) takes: Takes,
     pub(super) output: String,
     pub(super) gives: Gives,
+    /// Length of the vectors, where the model says so.
+    pub(super) width: Option<u64>,
     /// Most rows of one inference.
     pub(super) rows: usize,
 }
@@ -57,7 +59,11 @@ impl Plan {
                 "model: gives a vector for each token of a text, and no mask to pool them by",
             ));
         }
-        Ok(Self { takes, output, gives, rows })
+        let width = match output.shape.last() {
+            Some(Dim::Fixed(width)) => Some(*width),
+            _ => None,
+        };
+        Ok(Self { takes, output: output.name.clone(), gives, width, rows })
     }
 }
 
@@ -105,13 +111,13 @@ fn most(interface: &Interface, batch: Option<&Dim>) -> usize {
     usize::try_from(rows).unwrap_or(usize::MAX).max(1)
 }
 
-fn gives(interface: &Interface) -> Option<(String, Gives)> {
+fn gives(interface: &Interface) -> Option<(&TensorSpec, Gives)> {
     let of_rank = |name: &str, rank: usize| {
         let fits = |output: &&TensorSpec| output.dtype == DType::Fp32 && output.shape.len() == rank;
         let named = interface.outputs.iter().find(|output| output.name == name && fits(output));
         let mut all = interface.outputs.iter().filter(fits);
         let only = all.next().filter(|_| all.next().is_none());
-        named.or(only).map(|output| output.name.clone())
+        named.or(only)
     };
     let vectors = of_rank("sentence_embedding", 2).map(|name| (name, Gives::Vectors));
     vectors.or_else(|| of_rank("last_hidden_state", 3).map(|name| (name, Gives::Tokens)))
@@ -140,7 +146,7 @@ mod tests {
         let inputs = inputs.map(|name| spec(name, DType::Int64, &["b", "s"])).to_vec();
         let vectors = vec![spec("sentence_embedding", DType::Fp32, &["b", "384"])];
         let found = plan(inputs.clone(), vectors).unwrap();
-        assert_eq!((found.gives, found.rows), (Gives::Vectors, 8));
+        assert_eq!((found.gives, found.width, found.rows), (Gives::Vectors, Some(384), 8));
         assert!(
             matches!(&found.takes, Takes::Tokens { ids, mask: Some(_), types: Some(_), tokens: (2, None) }
             if ids.0 == "input_ids")
