@@ -81,11 +81,10 @@ fn router(upstream: Arc<Upstream>, hosts: Hosts) -> Router {
     Router::new()
         .merge(oip::router())
         .merge(openai::router())
-        .merge(grpc::router(Arc::clone(&upstream)))
         .fallback(no_path)
         .method_not_allowed_fallback(other_methods)
         .layer(from_fn_with_state(Arc::new(hosts), guard::guard))
-        .with_state(upstream)
+        .with_state(Arc::clone(&upstream))
 }
 
 /// A failure in the language of the path.
