@@ -140,7 +140,7 @@ impl Call {
     }
 
     /// Wipes and frees the question, so that it takes no memory beside its answer.
-    fn answered(&self) {
+    pub(crate) fn answered(&self) {
         *self.encoded.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
