@@ -52,7 +52,7 @@ pub const MAX_IMAGES: usize = 16;
 pub const DEFAULT_VALIDITY: Duration = Duration::from_secs(7 * 24 * 3600);
 
 const RELEASE_CBOR: Bounds = Bounds { max_bytes: 128 * 1024, max_depth: 6, max_items: 2048 };
-const CONTROLS_CBOR: Bounds = Bounds { max_bytes: MAX_CONTROLS_BYTES, max_depth: 8, max_items: 32_768 };
+const CONTROLS_CBOR: Bounds = Bounds { max_bytes: MAX_CONTROLS_BYTES, max_depth: 10, max_items: 32_768 };
 
 /// A model of a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

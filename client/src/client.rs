@@ -177,7 +177,7 @@ impl Client {
     async fn hello(&self) -> Result<(ClientNonce, Bytes), Attempt> {
         let nonce = self.party.nonce()?;
         let evidence = self.transport.post(Route::Hello, Bytes::copy_from_slice(nonce.as_bytes())).await?;
-        Ok((nonce, evidence))
+        Ok((nonce, evidence.into()))
     }
 
     fn judge(&self, nonce: ClientNonce, evidence: &[u8]) -> Judged {

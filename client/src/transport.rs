@@ -12,7 +12,8 @@ use bytes::Bytes;
 use http::header::RETRY_AFTER;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Request, Uri};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Body as _;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -89,12 +90,12 @@ impl Transport {
     }
 
     /// Posts `body` and returns the whole answer to a status of 200.
-    pub(crate) async fn post(&self, route: Route, body: Bytes) -> Result<Bytes, Failed> {
+    pub(crate) async fn post(&self, route: Route, body: Bytes) -> Result<Vec<u8>, Failed> {
         let exchange = tokio::time::timeout(EXCHANGE_TIME, self.exchange(route, body)).await;
         exchange.unwrap_or(Err(TransportError::TimedOut.into()))
     }
 
-    async fn exchange(&self, route: Route, body: Bytes) -> Result<Bytes, Failed> {
+    async fn exchange(&self, route: Route, body: Bytes) -> Result<Vec<u8>, Failed> {
         let request = Request::post(self.uri(route)).body(Full::new(body));
         let request = request.map_err(|_| TransportError::Unreachable)?;
         let connections = Arc::clone(&self.connections.read().unwrap_or_else(PoisonError::into_inner));
@@ -154,12 +155,23 @@ fn split(url: &str) -> Option<(Scheme, Authority)> {
     bare.then_some((scheme, authority))
 }
 
-async fn whole(body: hyper::body::Incoming, max_bytes: usize) -> Result<Bytes, TransportError> {
-    let collected = Limited::new(body, max_bytes).collect().await;
-    let collected = collected.map_err(|error| {
-        if error.is::<LengthLimitError>() { TransportError::TooLong } else { TransportError::Broken }
-    })?;
-    Ok(collected.to_bytes())
+/// The whole of an answer in one buffer, as large as the host announces: what does not come takes no memory,
+/// because nothing is written there.
+async fn whole(mut body: hyper::body::Incoming, max_bytes: usize) -> Result<Vec<u8>, TransportError> {
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > max_bytes {
+        return Err(TransportError::TooLong);
+    }
+    let mut whole = Vec::with_capacity(announced);
+    while let Some(frame) = body.frame().await {
+        // Trailers are of no interest.
+        let Ok(data) = frame.map_err(|_| TransportError::Broken)?.into_data() else { continue };
+        if data.len() > max_bytes - whole.len() {
+            return Err(TransportError::TooLong);
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok(whole)
 }
 
 fn refusal(code: Option<Code>, status: u16) -> TransportError {

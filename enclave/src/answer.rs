@@ -172,12 +172,15 @@ fn selected(outputs: Vec<Tensor<'static>>, wanted: &[String]) -> Result<Vec<Tens
     if wanted.is_empty() || in_order() {
         return Ok(outputs);
     }
-    let find = |(position, name): (usize, &String)| {
-        let repeated = wanted.iter().take(position).any(|earlier| earlier == name);
-        let found = outputs.iter().find(|output| output.name == *name && !repeated).cloned();
-        found.ok_or_else(|| {
+    let mut left: Vec<Option<Tensor<'static>>> = outputs.into_iter().map(Some).collect();
+    let take = |(position, name): (usize, &String)| {
+        let named = |output: &&mut Option<Tensor<'static>>| {
+            output.as_ref().is_some_and(|output| output.name == *name)
+        };
+        // One that is asked for twice is not there any more.
+        left.iter_mut().find(named).and_then(Option::take).ok_or_else(|| {
             Refusal::Input(format!("requested output number {position} is not one of the model's"))
         })
     };
-    wanted.iter().enumerate().map(find).collect()
+    wanted.iter().enumerate().map(take).collect()
 }

@@ -35,27 +35,29 @@ struct Inference<'a> {
     serving: &'a Serving,
     caller: &'a Caller,
     request: &'a Request<'a>,
-    /// The request as it was sealed.
-    body: &'a [u8],
+    /// Digest of the request as it was sealed.
+    content: RequestDigest,
     bound: AnswerBound,
 }
 
 impl Service {
-    /// Handles one message and returns the record that answers it.
+    /// Handles one message, which is decrypted where it lies, and returns the record that answers it.
     ///
     /// # Errors
     /// A [`Code`] where there is no session to seal an answer for.
-    pub(crate) fn message(&self, message: &[u8]) -> Result<Vec<u8>, Code> {
-        match Message::parse(message).ok_or(Code::Malformed)? {
+    pub(crate) fn message(&self, message: Vec<u8>) -> Result<Vec<u8>, Code> {
+        match Message::parse(&message).ok_or(Code::Malformed)? {
             Message::Opening { .. } if message.len() > MAX_OPENING_BYTES => Err(Code::TooLarge),
-            Message::Opening { offer, nonce, encapsulated_key, header, record } => {
+            Message::Opening { offer, nonce, encapsulated_key, header, .. } => {
                 self.room()?;
                 let offer = self.offers.take(offer, nonce, Instant::now()).ok_or(Code::Misdirected)?;
-                self.opening(offer, encapsulated_key, Sealed { header, record })
+                let (encapsulated, header_bytes) = (*encapsulated_key, header.len());
+                self.opening(offer, &encapsulated, Sealed::new(message, header_bytes))
             }
-            Message::Request { session, number, header, record } => {
+            Message::Request { session, number, header, .. } => {
                 self.room()?;
-                self.request(session, number, Sealed { header, record })
+                let header_bytes = header.len();
+                self.request(session, number, Sealed::new(message, header_bytes))
             }
         }
     }
@@ -71,10 +73,10 @@ impl Service {
         &self,
         offer: Offer,
         encapsulated: &[u8; ENCAPSULATED_KEY_BYTES],
-        sealed: Sealed<'_>,
+        sealed: Sealed,
     ) -> Result<Vec<u8>, Code> {
         let serving = Arc::clone(&offer.batch.serving);
-        self.check(&serving, sealed)?;
+        self.check(&serving, &sealed)?;
         let opened = ServerSession::open(&offer.batch.key, offer.handshake, encapsulated, sealed);
         // The batch's private key has done its part: it must not live as long as the model runs.
         drop(offer);
@@ -92,31 +94,36 @@ impl Service {
                 let bound = live.serving.answer_bound(None).ok_or(Code::Unavailable)?;
                 Done::without_model(bound, &Outcome::Open)?
             }
-            _ => self.serve(&live, request)?,
+            _ => self.serve(&live, request, content)?,
         };
+        drop(body);
         self.seal(&live, slot, content, done)
     }
 
-    fn request(&self, session: OfferId, number: u64, sealed: Sealed<'_>) -> Result<Vec<u8>, Code> {
+    fn request(&self, session: OfferId, number: u64, sealed: Sealed) -> Result<Vec<u8>, Code> {
         let live = self.sessions.get(session, Instant::now()).ok_or(Code::Misdirected)?;
-        self.check(&live.serving, sealed)?;
+        self.check(&live.serving, &sealed)?;
         let (body, slot) = live.channel.open_request(number, sealed).map_err(|_| Code::Malformed)?;
-        let done = self.serve(&live, body.bytes())?;
-        self.seal(&live, slot, RequestDigest::of(body.bytes()), done)
+        // The model runs beside it.
+        let body = body.without_padding();
+        let content = RequestDigest::of(body.bytes());
+        let done = self.serve(&live, body.bytes(), content)?;
+        drop(body);
+        self.seal(&live, slot, content, done)
     }
 
     /// What is checked before anything is decrypted: the release is the one in force, the size allowed.
-    fn check(&self, serving: &Arc<Serving>, sealed: Sealed<'_>) -> Result<(), Code> {
+    fn check(&self, serving: &Arc<Serving>, sealed: &Sealed) -> Result<(), Code> {
         self.serving().ok_or(Code::Unavailable)?;
         if !self.is_current(serving) {
             return Err(Code::Misdirected);
         }
         let allowed = serving.release.controls().max_request_bytes;
-        if sealed.record.len() as u64 > allowed { Err(Code::TooLarge) } else { Ok(()) }
+        if sealed.record_bytes() as u64 > allowed { Err(Code::TooLarge) } else { Ok(()) }
     }
 
     /// Decides on what is asked.
-    fn serve(&self, live: &Live, body: &[u8]) -> Result<Done, Code> {
+    fn serve(&self, live: &Live, body: &[u8], content: RequestDigest) -> Result<Done, Code> {
         let serving = live.serving.as_ref();
         let ask = Ask::decode(body);
         // Whatever is answered has the size that an answer of the named model would have had.
@@ -129,7 +136,7 @@ impl Service {
             (None, _) => Done::refused(bound, Refusal::Key),
             (Some(_), Err(_)) => Done::refused(bound, Refusal::Malformed),
             (Some(caller), Ok(Ask::Infer(request))) => {
-                let done = self.infer(Inference { serving, caller, request, body, bound });
+                let done = self.infer(Inference { serving, caller, request, content, bound });
                 done.map(|done| done.of(Operation::Infer))
             }
             (Some(caller), Ok(Ask::Status)) => {
@@ -143,7 +150,7 @@ impl Service {
 
     /// Runs the models that answer a request, if it is permitted; once, however often it is repeated.
     fn infer(&self, asked: Inference<'_>) -> Result<Done, Code> {
-        let Inference { serving, caller, request, body, bound } = asked;
+        let Inference { serving, caller, request, content, bound } = asked;
         let (now, begun) = (self.measured.clock().now(), Instant::now());
         let asked = match Asked::of(caller, serving, request, now) {
             Ok(asked) => asked,
@@ -154,12 +161,8 @@ impl Service {
         };
         let model = asked.answers().ok_or(Code::Unavailable)?;
         let name = &model.id.name;
-        let identity = Identity {
-            caller: *caller.key(),
-            id: request.id,
-            content: RequestDigest::of(body),
-            release: serving.release.digest(),
-        };
+        let identity =
+            Identity { caller: *caller.key(), id: request.id, content, release: serving.release.digest() };
         match self.dedup.claim(identity) {
             Claim::Served(remembered) => Ok(Done::repeated(bound, remembered)),
             Claim::InFlight => Done::of_model(model, bound, &Outcome::Refused(Refusal::InFlight)),

@@ -184,7 +184,7 @@ impl Service {
         drop(place);
         let service = Arc::clone(&self);
         let handled = tokio::task::spawn_blocking(move || {
-            let answer = service.message(&message);
+            let answer = service.message(message.into());
             // Given back by the thread itself: it works on even when nobody waits for it any more.
             drop(core);
             answer

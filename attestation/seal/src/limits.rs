@@ -30,6 +30,9 @@ pub const MAX_TENSOR_NAME_BYTES: usize = 128;
 /// Bytes of one element of a BYTES tensor.
 pub const MAX_STRING_BYTES: usize = 1024 * 1024;
 
+/// Bytes of padding that a body keeps behind it when it is held for longer; more is worth a copy.
+pub const MAX_KEPT_PADDING_BYTES: usize = 1024 * 1024;
+
 /// Bytes of a signed document other than a release: manifest, charter.
 pub const MAX_SIGNED_BYTES: usize = 64 * 1024;
 

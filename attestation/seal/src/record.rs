@@ -8,11 +8,13 @@
 //! Each direction of a session has its own key and each number is sealed once, so no nonce is used
 //! twice under one key. The key's holder must see to the latter: see `channel` in the attestation crate.
 
+use std::ops::Range;
+
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use strongroom_proto::limits::MAX_RECORD_BYTES;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::limits::{MIN_RECORD_BYTES, RECORD_OVERHEAD_BYTES};
+use crate::limits::{MAX_KEPT_PADDING_BYTES, MIN_RECORD_BYTES, RECORD_OVERHEAD_BYTES};
 
 /// Seals or opens the records of one direction of one session. No `Clone`, no `Debug`.
 pub struct RecordKey(LessSafeKey);
@@ -54,17 +56,27 @@ impl RecordKey {
         body: &[&[u8]],
         record_bytes: usize,
     ) -> Result<Vec<u8>, RecordError> {
-        let length: usize = body.iter().map(|part| part.len()).sum();
-        if length > record_bytes.saturating_sub(RECORD_OVERHEAD_BYTES) || record_bytes > MAX_RECORD_BYTES {
-            return Err(RecordError::TooLarge);
-        }
-        let prefix = u32::try_from(length).map_err(|_| RecordError::TooLarge)?.to_be_bytes();
-        let mut record = Vec::with_capacity(record_bytes);
-        record.extend(prefix);
-        body.iter().for_each(|part| record.extend_from_slice(part));
-        record.resize(record_bytes - AES_256_GCM.tag_len(), 0);
-        let sealed = self.0.seal_in_place_append_tag(nonce(number), Aad::from(bound.0), &mut record);
-        sealed.map(|()| record).map_err(|_| RecordError::TooLarge)
+        let mut record = padded(&[], body, record_bytes)?;
+        self.seal_in_place(number, bound, &mut record)?;
+        Ok(std::mem::take(&mut *record))
+    }
+
+    /// Seals the parts of a body, in order, into a message: the header, to which the record is bound, and the
+    /// record of exactly `record_bytes`. It is written and encrypted where it is sent from.
+    ///
+    /// # Errors
+    /// [`RecordError::TooLarge`] when the body does not fit.
+    pub fn seal_message(
+        &self,
+        number: u64,
+        header: &[u8],
+        body: &[&[u8]],
+        record_bytes: usize,
+    ) -> Result<Vec<u8>, RecordError> {
+        let mut message = padded(header, body, record_bytes)?;
+        let (header, record) = message.split_at_mut_checked(header.len()).ok_or(RecordError::TooLarge)?;
+        self.seal_in_place(number, Bound(header), record)?;
+        Ok(std::mem::take(&mut *message))
     }
 
     /// Opens a record and returns its body.
@@ -72,21 +84,86 @@ impl RecordKey {
     /// # Errors
     /// [`RecordError::NotAuthentic`], whatever was wrong.
     pub fn open(&self, number: u64, bound: Bound<'_>, record: &[u8]) -> Result<Body, RecordError> {
-        let mut buffer = Zeroizing::new(record.to_vec());
-        let opened = self.0.open_in_place(nonce(number), Aad::from(bound.0), &mut buffer);
-        let plain = opened.map_err(|_| RecordError::NotAuthentic)?;
-        let (prefix, padded) = plain.split_first_chunk::<4>().ok_or(RecordError::NotAuthentic)?;
-        let length = usize::try_from(u32::from_be_bytes(*prefix)).map_err(|_| RecordError::NotAuthentic)?;
-        let body = padded.get(..length).ok_or(RecordError::NotAuthentic)?;
-        let range = prefix.len()..prefix.len() + body.len();
+        self.open_owned(number, bound, record.to_vec())
+    }
+
+    /// Opens a record where it lies and returns its body.
+    ///
+    /// # Errors
+    /// [`RecordError::NotAuthentic`], whatever was wrong.
+    pub fn open_owned(&self, number: u64, bound: Bound<'_>, record: Vec<u8>) -> Result<Body, RecordError> {
+        let mut buffer = Zeroizing::new(record);
+        let range = self.open_in_place(number, bound, &mut buffer)?;
         Ok(Body { buffer, range })
     }
+
+    /// Opens a message of a header, to which its record is bound, and the record, where it lies.
+    ///
+    /// # Errors
+    /// [`RecordError::NotAuthentic`], whatever was wrong.
+    pub fn open_message(
+        &self,
+        number: u64,
+        header_bytes: usize,
+        message: Vec<u8>,
+    ) -> Result<Body, RecordError> {
+        let mut buffer = Zeroizing::new(message);
+        let split = buffer.split_at_mut_checked(header_bytes);
+        let (header, record) = split.ok_or(RecordError::NotAuthentic)?;
+        let body = self.open_in_place(number, Bound(header), record)?;
+        Ok(Body { buffer, range: header_bytes + body.start..header_bytes + body.end })
+    }
+
+    /// Encrypts all but the last bytes of `record`, which become its tag.
+    fn seal_in_place(&self, number: u64, bound: Bound<'_>, record: &mut [u8]) -> Result<(), RecordError> {
+        let plain_bytes = record.len().checked_sub(AES_256_GCM.tag_len()).ok_or(RecordError::TooLarge)?;
+        let (plain, place) = record.split_at_mut_checked(plain_bytes).ok_or(RecordError::TooLarge)?;
+        let tag = self.0.seal_in_place_separate_tag(nonce(number), Aad::from(bound.0), plain);
+        place.copy_from_slice(tag.map_err(|_| RecordError::TooLarge)?.as_ref());
+        Ok(())
+    }
+
+    /// Decrypts `record` and says where in it the body lies.
+    fn open_in_place(
+        &self,
+        number: u64,
+        bound: Bound<'_>,
+        record: &mut [u8],
+    ) -> Result<Range<usize>, RecordError> {
+        let opened = self.0.open_in_place(nonce(number), Aad::from(bound.0), record);
+        let plain = opened.map_err(|_| RecordError::NotAuthentic)?;
+        let (prefix, padded) = plain.split_first_chunk::<PREFIX_BYTES>().ok_or(RecordError::NotAuthentic)?;
+        let length = usize::try_from(u32::from_be_bytes(*prefix)).map_err(|_| RecordError::NotAuthentic)?;
+        let body = padded.get(..length).ok_or(RecordError::NotAuthentic)?;
+        Ok(PREFIX_BYTES..PREFIX_BYTES + body.len())
+    }
+}
+
+/// Bytes of the body's length at the start of a record.
+const PREFIX_BYTES: usize = size_of::<u32>();
+
+/// The header, the body's length, the body, and zeros up to the end of the record: allocated once, because a
+/// buffer that grows leaves pieces of the plaintext behind.
+fn padded(header: &[u8], body: &[&[u8]], record_bytes: usize) -> Result<Zeroizing<Vec<u8>>, RecordError> {
+    let length: usize = body.iter().map(|part| part.len()).sum();
+    let room = record_bytes.checked_sub(RECORD_OVERHEAD_BYTES).ok_or(RecordError::TooLarge)?;
+    if length > room || record_bytes > MAX_RECORD_BYTES {
+        return Err(RecordError::TooLarge);
+    }
+    let prefix = u32::try_from(length).map_err(|_| RecordError::TooLarge)?.to_be_bytes();
+    let whole = header.len() + record_bytes;
+    let mut message = Zeroizing::new(Vec::with_capacity(whole));
+    message.extend_from_slice(header);
+    message.extend(prefix);
+    body.iter().for_each(|part| message.extend_from_slice(part));
+    message.resize(whole, 0);
+    Ok(message)
 }
 
 /// The plaintext of an opened record, zeroed when dropped.
 pub struct Body {
     buffer: Zeroizing<Vec<u8>>,
-    range: std::ops::Range<usize>,
+    range: Range<usize>,
 }
 
 impl Body {
@@ -94,6 +171,19 @@ impl Body {
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         self.buffer.get(self.range.clone()).unwrap_or_default()
+    }
+
+    /// The same body without the padding of its record, which is up to half of it. For whoever holds it while
+    /// it needs memory for more: it is copied once, and the record wiped and freed.
+    #[must_use]
+    pub fn without_padding(self) -> Self {
+        let bytes = self.bytes();
+        if self.buffer.len() - bytes.len() <= MAX_KEPT_PADDING_BYTES {
+            return self;
+        }
+        let buffer = Zeroizing::new(bytes.to_vec());
+        let range = 0..buffer.len();
+        Self { buffer, range }
     }
 }
 
@@ -140,6 +230,32 @@ mod tests {
             let mut changed = record.clone();
             changed[position] ^= 0x80;
             assert!(key(1).open(5, Bound(b"header"), &changed).is_err());
+        }
+    }
+
+    #[test]
+    fn a_message_is_its_header_and_the_record_that_is_bound_to_it() {
+        let message = key(1).seal_message(5, b"header", &[b"bo", b"dy"], 1024).unwrap();
+        let record = key(1).seal(5, Bound(b"header"), &[b"body"], 1024).unwrap();
+        assert_eq!(message, [b"header".as_slice(), &record].concat());
+        assert_eq!(key(1).open_message(5, 6, message.clone()).unwrap().bytes(), b"body");
+        assert!(key(1).open_message(5, 5, message.clone()).is_err());
+        assert!(key(1).open_message(5, message.len() + 1, message.clone()).is_err());
+        for position in [0, 5, 6, 1029] {
+            let mut changed = message.clone();
+            changed[position] ^= 1;
+            assert!(key(1).open_message(5, 6, changed).is_err());
+        }
+    }
+
+    #[test]
+    fn a_body_is_the_same_without_its_padding() {
+        for body in [vec![7; 5], vec![7; MAX_KEPT_PADDING_BYTES + 5]] {
+            let size = request_record_bytes(2 * body.len()).unwrap();
+            let record = key(1).seal(0, Bound(b""), &[&body], size).unwrap();
+            let opened = key(1).open_owned(0, Bound(b""), record).unwrap().without_padding();
+            assert_eq!(opened.bytes(), body);
+            assert!(opened.buffer.len() - body.len() <= MAX_KEPT_PADDING_BYTES);
         }
     }
 

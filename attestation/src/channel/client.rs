@@ -55,7 +55,7 @@ impl Channel {
         let header = opening_header(self.verified.offer(), self.verified.nonce(), &self.encapsulated);
         let body: [&[u8]; 2] = [key.expose_secret(), request];
         let session = Session { verified: self.verified, keys: self.keys, next: AtomicU64::new(1) };
-        let (message, pending) = session.seal_numbered(0, header, &body, RequestDigest::of(request))?;
+        let (message, pending) = session.seal_numbered(0, &header, &body, RequestDigest::of(request))?;
         Ok((session, message, pending))
     }
 }
@@ -71,20 +71,18 @@ impl Session {
             return Err(ChannelError::Exhausted);
         }
         let header = request_header(self.id(), number);
-        self.seal_numbered(number, header, &[request], RequestDigest::of(request))
+        self.seal_numbered(number, &header, &[request], RequestDigest::of(request))
     }
 
     fn seal_numbered(
         &self,
         number: u64,
-        header: Vec<u8>,
+        header: &[u8],
         body: &[&[u8]],
         request: RequestDigest,
     ) -> Result<(Vec<u8>, Pending), ChannelError> {
         let record_bytes = request_record_bytes(body.iter().map(|part| part.len()).sum())?;
-        let record = self.keys.requests.seal(number, Bound(&header), body, record_bytes)?;
-        let mut message = header;
-        message.extend_from_slice(&record);
+        let message = self.keys.requests.seal_message(number, header, body, record_bytes)?;
         Ok((message, Pending { number, record_bytes, request }))
     }
 
@@ -93,10 +91,18 @@ impl Session {
     /// # Errors
     /// [`ChannelError::Record`] when it is not the answer that the enclave sealed for this request.
     pub fn open_answer(&self, pending: &Pending, record: &[u8]) -> Result<Body, ChannelError> {
+        self.open_answer_owned(pending, record.to_vec())
+    }
+
+    /// Opens the answer to `pending` where it lies.
+    ///
+    /// # Errors
+    /// As [`Session::open_answer`].
+    pub fn open_answer_owned(&self, pending: &Pending, record: Vec<u8>) -> Result<Body, ChannelError> {
         if !record.len().is_power_of_two() {
             return Err(RecordError::NotAuthentic.into());
         }
-        Ok(self.keys.answers.open(pending.number, Bound(self.id().as_bytes()), record)?)
+        Ok(self.keys.answers.open_owned(pending.number, Bound(self.id().as_bytes()), record)?)
     }
 
     /// The session's id: that of the offer it was opened with.

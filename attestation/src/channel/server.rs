@@ -46,30 +46,32 @@ impl ServerSession {
         key: &OfferKey,
         handshake: Handshake,
         encapsulated: &[u8; ENCAPSULATED_KEY_BYTES],
-        sealed: Sealed<'_>,
+        sealed: Sealed,
     ) -> Result<(Self, Body, AnswerSlot), ChannelError> {
         let Handshake { evidence, nonce, offer } = handshake;
         let keys = key.receive(&Binding { evidence, nonce, offer }, encapsulated)?;
         let session = Self { id: offer, keys, window: Mutex::new(Window::default()) };
+        let request_bytes = sealed.record_bytes();
         let body = session.open_record(0, sealed)?;
-        Ok((session, body, AnswerSlot { number: 0, request_bytes: sealed.record.len() }))
+        Ok((session, body, AnswerSlot { number: 0, request_bytes }))
     }
 
     /// Opens a request.
     ///
     /// # Errors
     /// [`ChannelError::Replayed`] for a number used before or too old, [`ChannelError::Record`] otherwise.
-    pub fn open_request(&self, number: u64, sealed: Sealed<'_>) -> Result<(Body, AnswerSlot), ChannelError> {
+    pub fn open_request(&self, number: u64, sealed: Sealed) -> Result<(Body, AnswerSlot), ChannelError> {
         let open = |window: &mut Window| window.is_open(number);
         if !self.with_window(open) {
             return Err(ChannelError::Replayed);
         }
+        let request_bytes = sealed.record_bytes();
         let body = self.open_record(number, sealed)?;
         // Two copies of one message may both get here; the window lets one pass.
         if !self.with_window(|window| window.accept(number)) {
             return Err(ChannelError::Replayed);
         }
-        Ok((body, AnswerSlot { number, request_bytes: sealed.record.len() }))
+        Ok((body, AnswerSlot { number, request_bytes }))
     }
 
     /// Seals the parts of an answer into a record of exactly `record_bytes`.
@@ -91,11 +93,11 @@ impl ServerSession {
         self.id
     }
 
-    fn open_record(&self, number: u64, sealed: Sealed<'_>) -> Result<Body, ChannelError> {
-        if !is_request_record_size(sealed.record.len()) {
+    fn open_record(&self, number: u64, sealed: Sealed) -> Result<Body, ChannelError> {
+        if !is_request_record_size(sealed.record_bytes()) {
             return Err(RecordError::NotAuthentic.into());
         }
-        Ok(self.keys.requests.open(number, Bound(sealed.header), sealed.record)?)
+        Ok(self.keys.requests.open_message(number, sealed.header_bytes, sealed.message)?)
     }
 
     fn with_window<T>(&self, act: impl FnOnce(&mut Window) -> T) -> T {
@@ -103,13 +105,24 @@ impl ServerSession {
     }
 }
 
-/// A record and the header it is bound to.
-#[derive(Clone, Copy, Debug)]
-pub struct Sealed<'a> {
-    /// Header in clear.
-    pub header: &'a [u8],
-    /// The record.
-    pub record: &'a [u8],
+/// A message as it came: a header and the record that is bound to it. Opening decrypts it where it lies.
+pub struct Sealed {
+    message: Vec<u8>,
+    header_bytes: usize,
+}
+
+impl Sealed {
+    /// Takes a message whose first `header_bytes` are the header.
+    #[must_use]
+    pub fn new(message: Vec<u8>, header_bytes: usize) -> Self {
+        Self { message, header_bytes }
+    }
+
+    /// Bytes of the record.
+    #[must_use]
+    pub fn record_bytes(&self) -> usize {
+        self.message.len().saturating_sub(self.header_bytes)
+    }
 }
 
 impl AnswerSlot {

@@ -2,7 +2,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ring::rand::SystemRandom;
 use strongroom_seal::key::Algorithm;
+use strongroom_seal::model::{Dim, DimRange, Interface, TensorSpec};
 use strongroom_seal::secret::{ApiKeyDigest, StateKey};
+use strongroom_seal::tensor::DType;
 
 use super::*;
 use crate::Pcr;
@@ -78,6 +80,21 @@ fn controls_that_cannot_be_kept_are_refused() {
     for wrong in [nothing, nowhere, crossed, even] {
         assert!(matches!(encode_controls(&wrong), Err(ReleaseError::ControlsSense(_))));
     }
+}
+
+#[test]
+fn controls_that_state_interfaces_read_back() {
+    let spec = TensorSpec {
+        name: "x".into(),
+        dtype: DType::Fp32,
+        shape: vec![Dim::Symbol("n".into()), Dim::Fixed(4)],
+    };
+    let symbols = BTreeMap::from([("n".to_owned(), DimRange { min: 1, max: 9 })]);
+    let interface = Interface { inputs: vec![spec.clone()], outputs: vec![spec], symbols };
+    let interfaces = BTreeMap::from([("1".parse().unwrap(), interface)]);
+    let mut stated = open_controls();
+    stated.models.insert("m".parse().unwrap(), ModelControls { interfaces, ..ModelControls::default() });
+    assert_eq!(decode_controls(&encode_controls(&stated).unwrap()), Ok(stated));
 }
 
 fn private() -> Private {

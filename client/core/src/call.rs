@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ring::rand::SecureRandom;
 use strongroom_attestation::channel::Pending;
@@ -56,8 +57,12 @@ pub struct InferAnswer {
 /// A question that keeps its id and its bytes over all attempts, so that the enclave serves it once.
 pub struct Call {
     asked: Asked,
-    encoded: Zeroizing<Vec<u8>>,
+    /// Gone with the answer, after which nothing is tried again.
+    encoded: Mutex<Option<Encoded>>,
 }
+
+/// What is sealed at each attempt.
+type Encoded = Arc<Zeroizing<Vec<u8>>>;
 
 /// What was asked.
 enum Asked {
@@ -103,7 +108,7 @@ impl Call {
     /// Nothing: it opens a session and is answered by [`Said::Open`].
     #[must_use]
     pub fn nothing() -> Self {
-        Self { asked: Asked::Nothing, encoded: Zeroizing::default() }
+        Self { asked: Asked::Nothing, encoded: Mutex::new(Some(Encoded::default())) }
     }
 
     /// How the enclave does.
@@ -126,19 +131,26 @@ impl Call {
         let encoded = Zeroizing::new(ask.encode().map_err(|_| ClientError::Request("cannot be encoded"))?);
         request_record_bytes(encoded.len())
             .map_err(|_| ClientError::Request("is larger than any message"))?;
-        Ok(Self { asked, encoded })
+        Ok(Self { asked, encoded: Mutex::new(Some(Arc::new(encoded))) })
     }
 
-    pub(crate) fn encoded(&self) -> &[u8] {
-        &self.encoded
+    pub(crate) fn encoded(&self) -> Result<Encoded, ClientError> {
+        let encoded = self.encoded.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        encoded.ok_or(ClientError::Request("was answered already"))
+    }
+
+    /// Wipes and frees the question, so that it takes no memory beside its answer.
+    pub(crate) fn answered(&self) {
+        *self.encoded.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// The bytes that may travel with an opening: the whole request, or none of it when it is too large to
     /// precede authentication.
-    pub(crate) fn encoded_for_opening(&self) -> &[u8] {
-        let record = request_record_bytes(SECRET_BYTES + self.encoded.len());
+    pub(crate) fn encoded_for_opening(&self) -> Result<Encoded, ClientError> {
+        let encoded = self.encoded()?;
+        let record = request_record_bytes(SECRET_BYTES + encoded.len());
         let fits = record.is_ok_and(|bytes| OPENING_HEADER_BYTES + bytes <= MAX_OPENING_BYTES);
-        if fits { &self.encoded } else { &[] }
+        Ok(if fits { encoded } else { Encoded::default() })
     }
 
     /// Whether the demands allow to ask this under the controls that were verified.
@@ -151,15 +163,15 @@ impl Call {
         }
     }
 
-    /// Opens an answer and judges its receipt, then reads what it says.
+    /// Opens an answer where it lies and judges its receipt, then reads what it says.
     pub(crate) fn read(
         &self,
         held: &Held,
         pending: &Pending,
-        record: &[u8],
+        record: Vec<u8>,
         (trust, keep): (&TrustFile, Option<&Keep>),
     ) -> Result<Said, ClientError> {
-        let body = held.session().open_answer(pending, record)?;
+        let body = held.session().open_answer_owned(pending, record)?;
         let parts = split_answer(body.bytes()).ok_or(ClientError::NotAnAnswer)?;
         let verified = held.verified();
         let outcome = OutcomeDigest::of(parts.outcome);
@@ -185,6 +197,7 @@ impl Call {
             (_, Outcome::Open) => Ok(Said::Open),
             (_, Outcome::Refused(refusal)) => Err(refusal.into()),
             (Asked::Model { name, version }, Outcome::Answer(answer)) => {
+                self.answered();
                 let answer = against.answer((name, version.as_ref()), answer, receipt)?;
                 Ok(Said::Answer(Box::new(answer)))
             }

@@ -131,17 +131,18 @@ impl Party {
         let verified = verified?;
         call.check(&self.trust, verified.release().controls())?;
         let channel = Channel::new(verified, &self.random)?;
-        let (session, message, pending) = channel.open(&self.key, call.encoded_for_opening())?;
+        let (session, message, pending) = channel.open(&self.key, &call.encoded_for_opening()?)?;
         Ok(Opening { held: Held { session, evidence, transcript, opened: now }, message, pending })
     }
 
     /// Seals a request under an open session.
     ///
     /// # Errors
-    /// [`ClientError::ModelNotDemanded`], [`ClientError::Channel`].
+    /// [`ClientError::ModelNotDemanded`], [`ClientError::Channel`], [`ClientError::Request`] for one that was
+    /// answered.
     pub fn seal(&self, held: &Held, call: &Call) -> Result<(Vec<u8>, Pending), ClientError> {
         call.check(&self.trust, held.verified().release().controls())?;
-        Ok(held.session.seal(call.encoded())?)
+        Ok(held.session.seal(&call.encoded()?)?)
     }
 
     /// Opens an answer, judges its receipt and reads what it says.
@@ -154,6 +155,20 @@ impl Party {
         call: &Call,
         pending: &Pending,
         record: &[u8],
+    ) -> Result<Said, ClientError> {
+        self.read_owned(held, call, pending, record.to_vec())
+    }
+
+    /// The same of a record that is decrypted where it lies: a large answer is not copied before it is read.
+    ///
+    /// # Errors
+    /// As [`Party::read`].
+    pub fn read_owned(
+        &self,
+        held: &Held,
+        call: &Call,
+        pending: &Pending,
+        record: Vec<u8>,
     ) -> Result<Said, ClientError> {
         call.read(held, pending, record, (&self.trust, self.keep.as_deref()))
     }

@@ -264,9 +264,18 @@ fn a_refusal_says_when_to_come_back() {
 fn only_a_small_request_travels_with_the_opening() {
     let small = call(1000, None);
     assert_eq!(small.encoded_for_opening(), small.encoded());
-    assert!(call(600_000, None).encoded_for_opening().is_empty());
+    assert!(call(600_000, None).encoded_for_opening().unwrap().is_empty());
     let largest = call(520_000, None);
     assert_eq!(largest.encoded_for_opening(), largest.encoded());
+}
+
+#[test]
+fn a_question_that_was_answered_is_gone_and_not_asked_again() {
+    let call = call(1000, None);
+    assert!(call.encoded().is_ok());
+    call.answered();
+    assert!(matches!(call.encoded(), Err(ClientError::Request(_))));
+    assert!(matches!(call.encoded_for_opening(), Err(ClientError::Request(_))));
 }
 
 #[test]

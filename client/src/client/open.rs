@@ -53,7 +53,7 @@ impl Client {
         let judged = self.judge(nonce, &evidence);
         let Opening { held, message, pending } = self.party.open(judged, evidence, self.now(), call)?;
         let record = self.transport.post(Route::Message, Bytes::from(message)).await?;
-        let said = self.party.read(&held, call, &pending, &record);
+        let said = self.party.read_owned(&held, call, &pending, record);
         let kept = match &said {
             Ok(_) => true,
             Err(ClientError::Refused(refusal)) => *refusal != Refusal::Key,
@@ -73,7 +73,7 @@ impl Client {
                 return Err(failed.into());
             }
         };
-        match self.party.read(held, call, &pending, &record)? {
+        match self.party.read_owned(held, call, &pending, record)? {
             Said::Open => Err(ClientError::NotAnAnswer.into()),
             said => Ok(said),
         }

@@ -1,8 +1,8 @@
 //! Reads and writes single frames on any byte stream.
 //!
-//! A length is believed only as far as bytes have arrived, and nobody waits for a peer without a
-//! limit. Only [`read_header`] may be cancelled, and only while no byte has come: any other cut
-//! leaves the stream out of step, so that the connection must be given up.
+//! A length is believed only as far as bytes have arrived, unless its memory was reserved before, and
+//! nobody waits for a peer without a limit. Only [`read_header`] may be cancelled, and only while no
+//! byte has come: any other cut leaves the stream out of step, so that the connection must be given up.
 
 use std::io;
 use std::time::Duration;
@@ -46,7 +46,8 @@ where
     read_after(reader, Vec::new(), header, limit).await
 }
 
-/// Reads the body that `header` announces behind the bytes that were read before it.
+/// Reads the body that `header` announces behind the bytes that were read before it. Where those have room for
+/// all of it behind them, nothing is allocated.
 ///
 /// # Errors
 /// As [`read_body`].

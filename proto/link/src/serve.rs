@@ -141,7 +141,10 @@ where
             return Ok(Body::Refused(answer));
         }
         let memory = self.reserve(header).await?;
-        Ok(Body::Read(read_after(reader, first.to_vec(), rest, BODY_TIMEOUT).await?, memory))
+        // What was reserved is allocated at once; the rest grows as it comes.
+        let mut body = Vec::with_capacity(if memory.is_some() { header.body_bytes() } else { FIRST_BYTES });
+        body.extend_from_slice(&first);
+        Ok(Body::Read(read_after(reader, body, rest, BODY_TIMEOUT).await?, memory))
     }
 
     async fn write(&self, id: u32, answer: &Answer) -> Result<(), LinkError> {

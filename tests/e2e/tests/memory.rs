@@ -1,4 +1,5 @@
-//! Loading a sealed model takes little more memory than loading the plain file.
+//! Loading a sealed model takes little more memory than loading the plain file, and serving large tensors no more
+//! than four times their size in any process.
 
 #![allow(
     clippy::unwrap_used,
@@ -51,19 +52,88 @@ fn plain_peak_kib(file: &Path) -> u64 {
     String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
 }
 
+/// MiB of a large tensor.
+const TENSOR_MIB: usize = 64;
+
+/// What a process may take for it above what it had before: its padded record has twice its size already.
+const TIMES: usize = 4;
+
+#[tokio::test]
+async fn tensors_of_64_mib_work_within_four_times_their_size_in_each_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let elements = TENSOR_MIB * 1024 * 1024 / size_of::<f32>();
+    let model = |id: &str, operator, answered| {
+        let onnx = folder.path().join(operator);
+        std::fs::write(&onnx, one_node_model(operator, elements, answered)).unwrap();
+        ModelSource { id: id.parse().unwrap(), onnx, arguments: vec![] }
+    };
+    let models = vec![model("largest@1", "ReduceMax", 1), model("negative@1", "Neg", elements)];
+    let stage = Stage::set(StageOptions { models: Some(models), ..StageOptions::default() }).await.unwrap();
+    stage.host.wait_until_serving(READY).await.unwrap();
+    // A process keeps its highest peak: enclave and host are measured over both calls.
+    let (enclave, host) = (stage.enclave.id().unwrap(), stage.host.id().unwrap());
+    let (idle_enclave, idle_host) = (status_kib(enclave, "VmRSS:"), status_kib(host, "VmRSS:"));
+    let small = large_call(&stage, "largest").await;
+    assert_eq!(small.answered, size_of::<f32>());
+    let large = large_call(&stage, "negative").await;
+    assert_eq!(large.answered, TENSOR_MIB * 1024 * 1024);
+    let above = [
+        ("enclave", status_kib(enclave, "VmHWM:") - idle_enclave),
+        ("host", status_kib(host, "VmHWM:") - idle_host),
+        ("client, small answer", small.above_idle_kib),
+        ("client, large answer", large.above_idle_kib),
+    ];
+    eprintln!("KiB above idle for a tensor of {} KiB: {above:?}", TENSOR_MIB * 1024);
+    let allowed = u64::try_from(TIMES * TENSOR_MIB * 1024).unwrap();
+    for (process, kib) in above {
+        assert!(kib >= allowed / 4, "{process}: the tensor was not there");
+        assert!(kib <= allowed, "{process}: {kib} KiB, {allowed} KiB are allowed");
+    }
+}
+
+/// What a client in a process of its own took, and the bytes of its answer.
+struct LargeCall {
+    above_idle_kib: u64,
+    answered: usize,
+}
+
+async fn large_call(stage: &Stage, model: &str) -> LargeCall {
+    let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_large-call"))
+        .arg(stage.host.url())
+        .args([stage.ground.layout.trust(), stage.ground.layout.api_key()])
+        .args([model, &TENSOR_MIB.to_string()])
+        .output()
+        .await
+        .unwrap();
+    assert!(output.status.success(), "large-call: {}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut numbers = text.split_whitespace().map(|number| number.parse::<u64>().unwrap());
+    let [idle, peak, answered] = std::array::from_fn(|_| numbers.next().unwrap());
+    LargeCall { above_idle_kib: peak - idle, answered: usize::try_from(answered).unwrap() }
+}
+
 /// Peak of an enclave that has loaded this model and served nothing.
 async fn serving_peak_kib(model: ModelSource) -> u64 {
     let options = StageOptions { models: Some(vec![model]), ..StageOptions::default() };
     let stage = Stage::set(options).await.unwrap();
     stage.host.wait_until_serving(READY).await.unwrap();
-    peak_kib(stage.enclave.id().expect("the enclave runs"))
+    status_kib(stage.enclave.id().expect("the enclave runs"), "VmHWM:")
 }
 
-/// `VmHWM` of a process (proc_pid_status(5)).
-fn peak_kib(process: u32) -> u64 {
+/// One line of a process's status (proc_pid_status(5)).
+fn status_kib(process: u32, label: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(label)).unwrap();
     line.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+/// The ONNX file of `y = operator(x)` for one row of numbers.
+fn one_node_model(operator: &str, width: usize, answered: usize) -> Vec<u8> {
+    let (mut node, mut graph) = (Message::default(), Message::default());
+    node.text(1, "x").text(2, "y").text(4, operator);
+    graph.message(1, &node).text(2, "one node");
+    graph.message(11, &row("x", width)).message(12, &row("y", answered));
+    model(&graph)
 }
 
 /// The ONNX file of `y = x · w + b` for one row of `width` numbers, written field by field (onnx.proto).
@@ -76,10 +146,13 @@ fn linear_model(width: usize) -> Vec<u8> {
     graph.message(5, &tensor("b", &[width], 2));
     graph.message(11, &row("x", width));
     graph.message(12, &row("y", width));
-    let mut opset = Message::default();
+    model(&graph)
+}
+
+fn model(graph: &Message) -> Vec<u8> {
+    let (mut opset, mut model) = (Message::default(), Message::default());
     opset.text(1, "").number(2, 17);
-    let mut model = Message::default();
-    model.number(1, 8).message(7, &graph).message(8, &opset);
+    model.number(1, 8).message(7, graph).message(8, &opset);
     model.0
 }
 
