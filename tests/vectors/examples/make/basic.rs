@@ -18,7 +18,7 @@ fn cbor(counts: &mut Counts) {
         ("negative", "3863"),
         ("bytes", "43010203"),
         ("text", "63c3a978"),
-        ("array", "8301820203f6"),
+        ("array", "8201820203"),
         ("map", "a2617801617902"),
         ("half-float", "f93e00"),
         ("double-float", "fb3fb999999999999a"),

@@ -20,7 +20,7 @@ use crate::book::Book;
 use crate::cbor::Item;
 use crate::owner::{envelopes, payload, sign};
 use crate::pki::NOW;
-use crate::world::{API_KEY, AUDIT_SEED, BOOT, DEPLOYMENT, World, name};
+use crate::world::{API_KEY, AUDIT_SEED, BOOT, DEPLOYMENT, World, name, x_wing};
 
 pub(crate) fn write(world: &World, counts: &mut Counts) {
     records(counts);
@@ -119,10 +119,10 @@ fn batches(world: &World, batch: &AuditBatch, counts: &mut Counts) {
     ] {
         book.bad(name, reason, &changed.encode());
     }
-    let other = "11".repeat(32);
+    let other = x_wing(&[0x11; 32]).0;
     book.bad("other-owner", "sealed to another owner", &bytes)
-        .given("audit_seed", other.as_str())
-        .given("audit_secret_key", other);
+        .given("audit_seed", "11".repeat(32))
+        .given("audit_secret_key", hex::encode(other));
     book.write(counts);
 }
 
@@ -262,9 +262,9 @@ fn reports(world: &World, owner: &AuditPrivateKey, counts: &mut Counts) {
     ] {
         book.bad(name, reason, &changed.encode());
     }
-    let other = "11".repeat(32);
+    let other = x_wing(&[0x11; 32]).0;
     book.bad("other-owner", "sealed to another owner", &bytes)
-        .given("audit_seed", other.as_str())
-        .given("audit_secret_key", other);
+        .given("audit_seed", "11".repeat(32))
+        .given("audit_secret_key", hex::encode(other));
     book.write(counts);
 }

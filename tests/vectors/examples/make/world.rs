@@ -92,7 +92,8 @@ impl Keys {
     }
 }
 
-fn x_wing(seed: &[u8; 32]) -> (Vec<u8>, Vec<u8>) {
+/// The X-Wing key of a seed, secret half first.
+pub(crate) fn x_wing(seed: &[u8; 32]) -> (Vec<u8>, Vec<u8>) {
     let (private, public) = XWing::derive_keypair(seed);
     (private.to_bytes().to_vec(), public.to_bytes().to_vec())
 }
