@@ -84,6 +84,33 @@ def release(given, data):
     return {"release": tree(stated), "digest": digest("release", data).hex()}
 
 
+# What a model takes and gives.
+
+DTYPES = tuple("BOOL UINT8 UINT16 UINT32 UINT64 INT8 INT16 INT32 INT64 FP16 BF16 FP32 FP64 BYTES".split())
+
+
+def dimension(value):
+    return value if isinstance(value, str) else uint(value)
+
+
+spec = fields({"name": text, "dtype": words(*DTYPES), "shape": many(dimension, 0, 8)})
+INTERFACE = fields({
+    "inputs": many(spec, 1, 64), "outputs": many(spec, 1, 64),
+    "symbols": by(text, fields({"min": uint, "max": uint})),
+})
+
+
+def interface(value):
+    INTERFACE(value)
+    for specs in (value["inputs"], value["outputs"]):
+        names = [one["name"] for one in specs]
+        need(len(set(names)) == len(names) and all(names), "a tensor twice, or without a name")
+    for size in value["symbols"].values():
+        need(size["min"] <= size["max"], "an empty range")
+    used = {size for one in value["inputs"] for size in one["shape"] if isinstance(size, str)}
+    need(used <= set(value["symbols"]), "an input symbol without a range")
+
+
 # Controls.
 
 def rate(value):
@@ -133,7 +160,7 @@ provenance = fields({"claim": name, "kind": words("declared", "recomputed", "mea
 transform = choice((), {"clip": clip, "quantize": fields({"step": positive}), "smooth": smooth})
 model_controls = fields({"limits": limits}, {
     "outputs": by(text, words("label", "probabilities", "logits", "values")), "transforms": by(text, many(transform)),
-    "provenance": many(provenance), "frozen_until": uint,
+    "provenance": many(provenance), "interfaces": by(name, interface), "frozen_until": uint,
     "watch": fields({"unlike": words("answered", "refused", "misinformed"), "reacts": boolean}, {"flips": flips}),
 })
 route = fields({"models": many(name, 1), "votes": boolean}, {"fields": many(name)})
@@ -244,15 +271,7 @@ def published(given, data):
 
 # The sealed package.
 
-DTYPES = tuple("BOOL UINT8 UINT16 UINT32 UINT64 INT8 INT16 INT32 INT64 FP16 BF16 FP32 FP64 BYTES".split())
 content = fields({"sha256": bytes_of(32), "length": uint, "chunk_bytes": up_to(2**32 - 1)})
-
-
-def dimension(value):
-    return value if isinstance(value, str) else uint(value)
-
-
-spec = fields({"name": text, "dtype": words(*DTYPES), "shape": many(dimension, 0, 8)})
 value_rule = fields({}, {
     "non_finite": boolean, "min": many(number, 0, 4096), "max": many(number, 0, 4096),
     "lengthscale": many(positive, 0, 4096), "vocabulary": uint, "max_string_bytes": uint,
@@ -268,23 +287,13 @@ def commit(value):
 claim = choice((), {"code_commit": commit, "training_data": many(bytes_of(32), 1, 64)})
 MODEL = fields({
     "deployment": name, "model": package_id, "content": content, "answer": answer_bound,
-    "interface": fields({
-        "inputs": many(spec, 1, 64), "outputs": many(spec, 1, 64),
-        "symbols": by(text, fields({"min": uint, "max": uint})),
-    }),
+    "interface": interface,
     "schema": fields({}, {"inputs": by(text, value_rule), "max_bytes": uint}),
 }, {"provenance": many(claim, 0, 16)})
 PRIVATE_MANIFEST = fields({"deployment": name, "epoch": uint, "content": content})
 
 
-def check_interface(interface, schema):
-    for specs in (interface["inputs"], interface["outputs"]):
-        names = [one["name"] for one in specs]
-        need(len(set(names)) == len(names) and all(names), "a tensor twice")
-    for size in interface["symbols"].values():
-        need(size["min"] <= size["max"], "an empty range")
-    used = {size for one in interface["inputs"] for size in one["shape"] if isinstance(size, str)}
-    need(used <= set(interface["symbols"]), "an input symbol without a range")
+def check_schema(schema, interface):
     for tensor, stated in schema.get("inputs", {}).items():
         need(tensor in [one["name"] for one in interface["inputs"]], "a rule for no input")
         low, high = stated.get("min", []), stated.get("max", [])
@@ -295,7 +304,7 @@ def check_interface(interface, schema):
 
 
 def model_context(manifest):
-    check_interface(manifest["interface"], manifest["schema"])
+    check_schema(manifest["schema"], manifest["interface"])
     kinds = [next(iter(one)) for one in manifest.get("provenance", [])]
     need(len(set(kinds)) == len(kinds), "a claim twice")
     return {"strongroom:model": manifest["model"]["name"], "strongroom:version": manifest["model"]["version"]}

@@ -6,7 +6,7 @@ use ring::rand::SystemRandom;
 use strongroom_attestation::UnixMillis;
 use strongroom_attestation::channel::Channel;
 use strongroom_attestation::evidence::{Received, Verified, judge};
-use strongroom_client::TrustFile;
+use strongroom_core::TrustFile;
 use strongroom_proto::hello::ClientNonce;
 use strongroom_proto::message::Message;
 use strongroom_seal::label;

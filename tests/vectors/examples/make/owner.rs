@@ -262,6 +262,12 @@ fn controls(world: &World, counts: &mut Counts) {
         ),
         ("kind", "not a kind of claim", "models.fraud.provenance.0.kind".to_owned(), Item::text("believed")),
         ("output", "not a kind of output", "models.fraud.outputs.label".to_owned(), Item::text("class")),
+        (
+            "interface",
+            "an interface whose symbol has no range",
+            "models.fraud.interfaces.1.symbols".to_owned(),
+            Item::Map(vec![]),
+        ),
         ("route-nowhere", "a route to no model", "routes.payments.models".to_owned(), Item::Array(vec![])),
         (
             "telemetry-period",

@@ -117,26 +117,31 @@ fn sealed<M: Manifest>(manifest: M, content: &[u8], keys: &Keys) -> (Vec<u8>, [u
     (package, signed.digest())
 }
 
-fn model_manifest(content: strongroom_seal::package::Content) -> ModelManifest {
+/// What the model takes and gives.
+pub(crate) fn interface() -> Interface {
     let spec = |name: &str, dtype, shape| TensorSpec { name: name.to_owned(), dtype, shape };
     let batch = || Dim::Symbol("batch".to_owned());
+    Interface {
+        inputs: vec![
+            spec("x", DType::Fp32, vec![batch(), Dim::Fixed(2)]),
+            spec("note", DType::Bytes, vec![batch()]),
+        ],
+        outputs: vec![
+            spec("label", DType::Int64, vec![batch()]),
+            spec("scores", DType::Fp32, vec![batch(), Dim::Fixed(2)]),
+        ],
+        symbols: [("batch".to_owned(), DimRange { min: 1, max: 64 })].into(),
+    }
+}
+
+fn model_manifest(content: strongroom_seal::package::Content) -> ModelManifest {
     let rule =
         ValueRule { min: vec![-4.0], max: vec![4.0, 8.0], lengthscale: vec![0.5], ..ValueRule::default() };
     let text = ValueRule { max_string_bytes: Some(100), ..ValueRule::default() };
     ModelManifest {
         deployment: name(DEPLOYMENT),
         model: "fraud@1".parse().unwrap(),
-        interface: Interface {
-            inputs: vec![
-                spec("x", DType::Fp32, vec![batch(), Dim::Fixed(2)]),
-                spec("note", DType::Bytes, vec![batch()]),
-            ],
-            outputs: vec![
-                spec("label", DType::Int64, vec![batch()]),
-                spec("scores", DType::Fp32, vec![batch(), Dim::Fixed(2)]),
-            ],
-            symbols: [("batch".to_owned(), DimRange { min: 1, max: 64 })].into(),
-        },
+        interface: interface(),
         schema: Schema {
             inputs: [("x".to_owned(), rule), ("note".to_owned(), text)].into(),
             max_bytes: Some(65_536),

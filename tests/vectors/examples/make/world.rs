@@ -27,6 +27,7 @@ use strongroom_seal::secret::{ApiKey, StateKey};
 use strongroom_vectors::VectorFile;
 
 use crate::cbor::Item;
+use crate::packages::interface;
 use crate::pki::{NOW, Pki};
 
 pub(crate) const DEPLOYMENT: &str = "vectors-eu";
@@ -253,6 +254,7 @@ pub(crate) fn controls() -> Controls {
             kind: ClaimKind::Declared,
             sha256: [5; 32],
         }],
+        interfaces: [(name("1"), interface())].into(),
         frozen_until: Some(UnixMillis::new(NOW - DAY)),
     };
     let route = RouteControls {

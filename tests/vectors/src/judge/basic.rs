@@ -1,7 +1,7 @@
 //! Conventions: CBOR, names, API keys, digests, derived keys.
 
 use serde_json::json;
-use strongroom_client::api_key;
+use strongroom_core::api_key;
 use strongroom_proto::cbor::{self, Bounds};
 use strongroom_proto::name::{Name, PackageId};
 use strongroom_seal::digest::labelled;

@@ -3,7 +3,7 @@
 use serde_json::json;
 use strongroom_attestation::UnixMillis;
 use strongroom_attestation::evidence::{Received, judge};
-use strongroom_client::TrustFile;
+use strongroom_core::TrustFile;
 use strongroom_proto::hello::ClientNonce;
 
 use super::{Verdict, found};

@@ -3,7 +3,7 @@
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use strongroom_attestation::evidence::{CharterDemand, ControlsDemand, ModelDemand, Requirement};
-use strongroom_client::TrustFile;
+use strongroom_core::TrustFile;
 
 use super::{Verdict, found};
 use crate::case::Case;
