@@ -1,6 +1,12 @@
 //! Our readers and writers agree with every vector, and would notice if one were another.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may stop at a fault")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test may stop at a fault"
+)]
 
 use std::collections::BTreeSet;
 

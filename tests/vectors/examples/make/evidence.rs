@@ -104,7 +104,7 @@ fn pcr_json(image: &ImagePcrs) -> Value {
 #[allow(clippy::too_many_lines, reason = "one line for each step of the verifier")]
 fn documents(world: &World, counts: &mut Counts) {
     let pki = &world.pki;
-    let ImagePcrs { pcr0, pcr1, pcr2 } = world.image.clone();
+    let ImagePcrs { pcr0, pcr1, pcr2 } = world.image;
     let (user_data, nonce) = (Item::Bytes(vec![0x33; 48]), Item::Bytes(vec![0x44; 48]));
     let whole = pki.payload(&[(0, pcr0), (1, pcr1), (2, pcr2), (16, Pcr::new([0x22; 48]))], user_data, nonce);
     let good = pki.sign(&whole.encode());

@@ -377,7 +377,7 @@ fn bundles(world: &World, packages: &Packages, counts: &mut Counts) {
 }
 
 fn published(world: &World, counts: &mut Counts) {
-    let image = |version: &str| PublishedImage { version: name(version), image: world.image.clone() };
+    let image = |version: &str| PublishedImage { version: name(version), image: world.image };
     let owner = &world.keys.owner;
     let both =
         PublishedMeasurements { deployment: name(DEPLOYMENT), images: vec![image("0.9"), image("1.0")] };

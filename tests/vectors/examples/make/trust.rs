@@ -205,7 +205,7 @@ pub(crate) fn write(world: &World, counts: &mut Counts) {
 
 /// Files that name who publishes measurements in place of images.
 fn measurements(book: &mut Book, world: &World, text: &str, trust: &Trust) {
-    let image = PublishedImage { version: name("1.0"), image: world.image.clone() };
+    let image = PublishedImage { version: name("1.0"), image: world.image };
     let published = PublishedMeasurements { deployment: name(DEPLOYMENT), images: vec![image] };
     let document = hex::encode(published.sign(&world.keys.owner, &world.random).unwrap());
     let table =

@@ -131,7 +131,7 @@ impl World {
             epoch: 7,
             not_before: UnixMillis::new(NOW - DAY),
             not_after: UnixMillis::new(NOW + 6 * DAY),
-            images: vec![image.clone()],
+            images: vec![image],
             models: models.clone(),
             controls: ControlsDigest::of(&controls),
             private,
@@ -172,7 +172,7 @@ impl World {
     }
 
     pub(crate) fn statement(&self, parts: &Parts) -> Item {
-        let ImagePcrs { pcr0, pcr1, pcr2 } = self.image.clone();
+        let ImagePcrs { pcr0, pcr1, pcr2 } = self.image;
         let pcr16 = SignedCharter::open(&self.charter).unwrap().pcr16();
         let user_data = Item::Bytes(ClaimsDigest::of(&parts.claims).as_bytes().to_vec());
         let nonce = Item::Bytes(OffersDigest::of(&parts.offers).as_bytes().to_vec());
