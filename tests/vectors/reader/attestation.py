@@ -8,7 +8,6 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-
 from . import owner, trust
 from .cbor import Refused, canonical, loads, need, shortest, tree
 from .clear import EVIDENCE, find_offer, read_claims
