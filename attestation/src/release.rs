@@ -52,7 +52,8 @@ pub const MAX_IMAGES: usize = 16;
 pub const DEFAULT_VALIDITY: Duration = Duration::from_secs(7 * 24 * 3600);
 
 const RELEASE_CBOR: Bounds = Bounds { max_bytes: 128 * 1024, max_depth: 6, max_items: 2048 };
-const CONTROLS_CBOR: Bounds = Bounds { max_bytes: MAX_CONTROLS_BYTES, max_depth: 10, max_items: 32_768 };
+/// The deepest is a dimension of an interface that is stated of a model: nine.
+const CONTROLS_CBOR: Bounds = Bounds { max_bytes: MAX_CONTROLS_BYTES, max_depth: 9, max_items: 32_768 };
 
 /// A model of a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -295,5 +296,8 @@ pub fn decode_controls(bytes: &[u8]) -> Result<Controls, ReleaseError> {
 pub fn encode_controls(controls: &Controls) -> Result<Vec<u8>, ReleaseError> {
     controls.check()?;
     let bytes = cbor::encode_canonical(controls).map_err(|_| ReleaseError::ControlsShape)?;
-    if bytes.len() > MAX_CONTROLS_BYTES { Err(ReleaseError::ControlsShape) } else { Ok(bytes) }
+    match cbor::scan(&bytes, CONTROLS_CBOR) {
+        Ok(()) => Ok(bytes),
+        Err(_) => Err(ReleaseError::ControlsShape),
+    }
 }
