@@ -5,19 +5,21 @@ use std::sync::Arc;
 use strongroom_client::{Client, ClientError, Keep, Options};
 
 use crate::error::Result;
-use crate::secret::{self, SecretFile};
+use crate::secret::SecretFile;
+use crate::settings::Settings;
 use crate::state::Memory;
 use crate::trust::TrustArgs;
 
 /// Whom to ask, and as who.
 #[derive(clap::Args)]
 pub(crate) struct AskArgs {
-    /// The host, http://HOST:PORT or https://HOST:PORT
+    /// The host, http://HOST:PORT or https://HOST:PORT; else STRONGROOM_URL, else `url` of the config file
     #[arg(long)]
-    url: String,
+    url: Option<String>,
     #[command(flatten)]
     trust: TrustArgs,
-    /// File that holds the API key; else the environment variable STRONGROOM_API_KEY
+    /// File that holds the API key; else STRONGROOM_API_KEY or STRONGROOM_API_KEY_FILE, else `api_key_file` of the
+    /// config file
     #[arg(long, value_name = "@FILE")]
     api_key: Option<SecretFile>,
 }
@@ -30,11 +32,13 @@ pub(crate) struct Asking {
 
 impl AskArgs {
     pub(crate) fn connect(&self, keep: Option<Arc<Keep>>) -> Result<Asking> {
+        let settings = Settings::load()?;
+        let url = settings.url(self.url.as_deref())?;
         let trust = self.trust.load()?;
-        let key = secret::api_key(self.api_key.as_ref())?;
+        let key = settings.api_key(self.api_key.as_ref())?;
         let memory = Memory::load(&trust);
         let options = Options { known_epochs: memory.known(), keep, ..Options::default() };
-        Ok(Asking { client: Client::connect(&self.url, trust, key, options)?, memory })
+        Ok(Asking { client: Client::connect(&url, trust, key, options)?, memory })
     }
 }
 
