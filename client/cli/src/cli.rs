@@ -25,7 +25,7 @@ struct Global {
     /// File that says what a client would repeat; else STRONGROOM_CONFIG, else ~/.config/strongroom/config.toml
     #[arg(long, value_name = "FILE", global = true)]
     config: Option<PathBuf>,
-    /// Whether stderr has colours, and progress bars; else NO_COLOR and TERM=dumb, else `color` of the config file
+    /// Whether stderr has colours and progress bars; else NO_COLOR, TERM=dumb, and `color` of the config file decide
     #[arg(long, value_enum, value_name = "WHEN", global = true)]
     color: Option<Color>,
 }
@@ -104,6 +104,8 @@ mod tests {
     fn each_command_shows_examples_that_parse() {
         for (path, command) in leaves() {
             let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let longest = help.lines().map(str::len).max().unwrap_or_default();
+            assert!(longest <= 80, "{path}: clap would break a line of {longest} characters");
             let lines = examples::lines(&help);
             assert!(!lines.is_empty(), "{path} has no example");
             for words in lines {

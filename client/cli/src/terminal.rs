@@ -11,11 +11,9 @@ use tracing_subscriber::EnvFilter;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Color {
-    /// On a terminal that knows them, unless NO_COLOR is set
+    // Comments of the variants would make every command's help longer.
     Auto,
-    /// Always
     Always,
-    /// Never, and no progress bars either
     Never,
 }
 

@@ -1,5 +1,6 @@
 //! Flag, environment, config file, default: each before the next, and what a config file may not hold.
 
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +11,7 @@ use tempfile::TempDir;
 use crate::common::{Ran, strongroom, strongroom_with, text};
 use crate::online::client;
 
-/// A host that counts who comes, and hangs up.
+/// A server that counts who comes, and is no host of ours: whoever asks it fails at once, with the exit code 1.
 struct Door {
     address: SocketAddr,
     knocks: Arc<AtomicUsize>,
@@ -28,7 +29,10 @@ impl Door {
                 if watched.upgrade().is_none() {
                     break;
                 }
-                drop(stream);
+                let mut stream = stream.unwrap();
+                let _ = stream.read(&mut [0; 1024]);
+                let _ = stream
+                    .write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
                 counted.fetch_add(1, Ordering::SeqCst);
             }
         });
@@ -70,13 +74,13 @@ fn the_url_is_that_of_the_flag_the_environment_or_the_file() {
     let env = [("STRONGROOM_URL", environment.url()), ("STRONGROOM_CONFIG", config.clone())];
     let env: Vec<_> = env.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let ran = strongroom_with(&["verify", "--url", &flag.url()], &env);
-    assert_eq!((ran.code, asked()), (40, [true, false, false]), "{}", ran.err);
+    assert_eq!((ran.code, asked()), (1, [true, false, false]), "{}", ran.err);
     let ran = strongroom_with(&["verify"], &env);
-    assert_eq!((ran.code, asked()), (40, [false, true, false]), "{}", ran.err);
+    assert_eq!((ran.code, asked()), (1, [false, true, false]), "{}", ran.err);
     let ran = strongroom(&["verify", "--config", &config]);
-    assert_eq!((ran.code, asked()), (40, [false, false, true]), "{}", ran.err);
+    assert_eq!((ran.code, asked()), (1, [false, false, true]), "{}", ran.err);
     let ran = strongroom_with(&["--config", &config, "verify"], &[("STRONGROOM_URL", "")]);
-    assert_eq!((ran.code, asked()), (40, [false, false, true]), "an empty variable says nothing");
+    assert_eq!((ran.code, asked()), (1, [false, false, true]), "an empty variable says nothing");
     let ran = strongroom(&["verify"]);
     assert_eq!((ran.code, asked()), (2, [false; 3]));
     for way in ["--url", "STRONGROOM_URL", "config file"] {
@@ -138,12 +142,12 @@ fn the_usual_file_is_found_and_a_named_one_is_before_it() {
     let config = format!("url = \"{}\"\ntrust = \"{trust}\"\n", door.url());
     std::fs::write(usual.join("config.toml"), config).unwrap();
     let xdg = path(&folder, "xdg");
-    assert_eq!(strongroom_with(&["verify"], &[("XDG_CONFIG_HOME", &xdg)]).code, 40);
+    assert_eq!(strongroom_with(&["verify"], &[("XDG_CONFIG_HOME", &xdg)]).code, 1);
     assert!(door.was_asked());
     let home = path(&folder, "home");
     std::fs::create_dir_all(Path::new(&home).join(".config")).unwrap();
     std::fs::rename(&usual, Path::new(&home).join(".config/strongroom")).unwrap();
-    assert_eq!(strongroom_with(&["verify"], &[("HOME", &home)]).code, 40);
+    assert_eq!(strongroom_with(&["verify"], &[("HOME", &home)]).code, 1);
     assert!(door.was_asked());
     let named = strongroom_with(&["verify", "--config", "/dev/null"], &[("HOME", &home)]);
     assert_eq!((named.code, door.was_asked()), (2, false), "the named one alone counts");
@@ -177,4 +181,17 @@ fn a_stored_document_needs_no_url_and_is_not_disturbed_by_one() {
     let env = [("STRONGROOM_URL", "http://127.0.0.1:9"), ("STRONGROOM_TRUST", "absent")];
     assert_eq!(strongroom_with(&args, &env).code, 10);
     assert_eq!(strongroom(&[args.as_slice(), &["--url", "http://127.0.0.1:9"]].concat()).code, 2);
+}
+
+#[test]
+fn a_receipt_is_judged_by_the_trust_file_that_is_named_unless_none_is_wanted() {
+    let folder = client();
+    let (file, absent) = (path(&folder, "request.json"), path(&folder, "absent"));
+    let args = ["receipt", "verify", &file, "--evidence", &file];
+    let env = [("STRONGROOM_TRUST", absent.as_str())];
+    assert_eq!(strongroom_with(&args, &env).code, 1, "the trust file is not there");
+    assert_eq!(strongroom_with(&[args.as_slice(), &["--any-enclave"]].concat(), &env).code, 10);
+    assert_eq!(strongroom(&args).code, 10);
+    let measurements = [args.as_slice(), &["--measurements", &absent]].concat();
+    assert_eq!(strongroom(&measurements).code, 2, "measurements of no trust file");
 }
