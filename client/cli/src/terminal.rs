@@ -27,7 +27,9 @@ pub(crate) fn prepare(flag: Option<Color>, file: Option<Color>) {
     let _ = ANIMATED.set(colored && terminal);
     // A second hook is refused, and the first one says the same.
     let _ = miette::set_hook(Box::new(move |_| {
-        Box::new(miette::MietteHandlerOpts::new().color(colored).terminal_links(colored).build())
+        // Every message holds that of its cause already.
+        let options = miette::MietteHandlerOpts::new().without_cause_chain();
+        Box::new(options.color(colored).terminal_links(colored).build())
     }));
     let filter = EnvFilter::try_from_env("STRONGROOM_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colored).init();

@@ -5,11 +5,14 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
 use crate::common::{Ran, strongroom, strongroom_with, text};
 use crate::online::client;
+
+const NOT_FOUND: &[u8] = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
 /// A server that counts who comes, and is no host of ours: whoever asks it fails at once, with the exit code 1.
 struct Door {
@@ -30,10 +33,12 @@ impl Door {
                     break;
                 }
                 let mut stream = stream.unwrap();
-                let _ = stream.read(&mut [0; 1024]);
-                let _ = stream
-                    .write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
                 counted.fetch_add(1, Ordering::SeqCst);
+                let _ = stream.read(&mut [0; 1024]);
+                let _ = stream.write_all(NOT_FOUND);
+                // What is left unread would reset the connection before the answer is there.
+                let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
+                let _ = std::io::copy(&mut stream, &mut std::io::sink());
             }
         });
         Self { address, knocks, _open: open }
