@@ -22,4 +22,4 @@ pub(crate) use evidence::Named;
 pub(crate) use findings::{Finding, Level};
 pub(crate) use judge::{Held, Judged, Seen, judge};
 pub(crate) use rows::{CSV_HEADER, Row, rows};
-pub(crate) use source::{LogId, Source, SourceError, sealed_reports};
+pub(crate) use source::{LogId, LogRow, Source, SourceError, sealed_reports};

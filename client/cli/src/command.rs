@@ -3,12 +3,14 @@
 mod api_key;
 mod audit;
 mod charter;
+mod completions;
 mod image;
 mod incident;
 mod infer;
 mod inspect;
 mod keygen;
 mod kms_policy;
+mod man;
 mod measure;
 mod monitor;
 mod policy;
@@ -56,7 +58,7 @@ pub(crate) enum Command {
     Incident(incident::Change),
     /// Owner: write the trust file that clients judge enclaves by
     Trust(Box<trust_file::Args>),
-    /// Anyone: explain a charter, release, sealed model, attestation document, trust file, policy or enclave image
+    /// Anyone: explain a file of Strongroom, and say what about it is not verified
     Inspect(inspect::Args),
     /// Client or auditor: judge an enclave, or a stored attestation document
     Verify(Box<verify::Args>),
@@ -77,6 +79,10 @@ pub(crate) enum Command {
     Watermark(watermark::Args),
     /// Owner: see how models are used, whether their data drifts, and how they perform
     Monitor(monitor::Args),
+    /// Anyone: print the completions of a shell
+    Completions(completions::Args),
+    /// Anyone: print or write the pages of the manual
+    Man(man::Args),
 }
 
 impl Command {
@@ -104,6 +110,8 @@ impl Command {
             Self::Audit(args) => audit::run(args).await,
             Self::Watermark(args) => watermark::run(args).await,
             Self::Monitor(args) => monitor::run(args),
+            Self::Completions(args) => completions::run(&args),
+            Self::Man(args) => man::run(&args),
         }
     }
 }

@@ -1,5 +1,6 @@
-//! What a command can fail with, in the words it is reported in.
+//! What a command can fail with, in the words it is reported in. What to do then stands in `help.rs`.
 
+use std::fmt::Display;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -16,20 +17,19 @@ use strongroom_lint::Severity;
 use strongroom_seal::package::PackageError;
 
 use crate::audit::SourceError;
+use crate::help;
 
 /// Why a command failed.
-#[derive(Debug, thiserror::Error, Diagnostic)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
     /// What the caller gave cannot be used.
     #[error("{0}")]
-    #[diagnostic(help("`strongroom COMMAND --help` lists what a command takes"))]
     Usage(String),
     /// A file could not be read or written.
     #[error("{path}: {kind}")]
     File { path: PathBuf, kind: ErrorKind },
     /// A file that may not be replaced exists.
     #[error("{0} exists")]
-    #[diagnostic(help("a key is never overwritten: choose another name, or move the old key away"))]
     Exists(PathBuf),
     /// stdout could not be written.
     #[error("stdout: {0}")]
@@ -40,9 +40,11 @@ pub(crate) enum CliError {
     /// No randomness.
     #[error("no randomness")]
     Random,
+    /// A config file that does not hold what one holds.
+    #[error("{path}: {what}")]
+    Config { path: PathBuf, what: String },
     /// A trust file.
     #[error("{path}: {error}")]
-    #[diagnostic(help("docs/cli.md has an annotated trust file"))]
     Trust { path: PathBuf, error: TrustFileError },
     /// The JSON of an infer request.
     #[error("the request is not one of the Open Inference Protocol: {0}")]
@@ -70,23 +72,15 @@ pub(crate) enum CliError {
     Package { path: PathBuf, error: PackageError },
     /// KMS.
     #[error("{0}")]
-    #[diagnostic(help(
-        "credentials come from AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or --credentials @FILE"
-    ))]
     Kms(#[from] KmsError),
     /// A key policy that was judged and found wanting; the findings were printed.
     #[error("the key policy has {0}s")]
-    #[diagnostic(help("docs/kms-policy.md explains every rule"))]
     KeyPolicy(Severity),
     /// A policy that was judged and found wanting; the findings were printed.
     #[error("the policy has errors")]
-    #[diagnostic(help("docs/policy.md explains every rule"))]
     PolicyErrors,
     /// A release was delivered, and not every enclave serves it.
     #[error("delivered, and not acknowledged by\n{0}")]
-    #[diagnostic(help(
-        "a host takes up a release by itself once it can read it; the trust file has to leave models and controls to the owner"
-    ))]
     Unacknowledged(String),
     /// A model that the engine does not take.
     #[error("the model cannot be sealed: {}{}", .0, detail(.0))]
@@ -99,7 +93,6 @@ pub(crate) enum CliError {
     AuditSource { path: PathBuf, error: SourceError },
     /// A copy of the audit log that was judged and refused; the findings were printed.
     #[error("the copy of the audit log is not the whole log of accepted enclaves")]
-    #[diagnostic(help("docs/audit.md explains every finding"))]
     AuditLog(FailureClass),
     /// A suspect model that does not answer, or not in the protocol.
     #[error("the suspect: {0}")]
@@ -109,16 +102,19 @@ pub(crate) enum CliError {
     Gate,
     /// An attack that went further than the gate allows; the limits were printed.
     #[error("the red team got further than the gate allows")]
-    #[diagnostic(help("report.md has every limit; docs/redteam.md says what they mean"))]
     RedTeamGate,
     /// An attack or the attacked service failed; what failed was printed.
     #[error("the red team did not finish")]
     RedTeam,
     /// A file that is none of those that `inspect` knows.
-    #[error(
-        "{0} is no charter, release bundle, sealed model, attestation document, trust file, policy, enclave image or published measurements"
-    )]
+    #[error("{0} is no file of Strongroom, or a damaged one")]
     Unknown(PathBuf),
+}
+
+impl Diagnostic for CliError {
+    fn help<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
+        Some(Box::new(help::help(self)))
+    }
 }
 
 /// A result of a command.

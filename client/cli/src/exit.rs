@@ -33,6 +33,7 @@ pub(crate) fn code(error: &CliError) -> u8 {
     match error {
         CliError::Usage(_)
         | CliError::Exists(_)
+        | CliError::Config { .. }
         | CliError::Trust { .. }
         | CliError::Request(_)
         | CliError::PolicyErrors => USAGE,
@@ -148,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_error_has_the_code_that_the_manual_states() {
+    fn each_error_has_the_code_that_the_manual_states_and_a_help() {
         let package = |error| CliError::Package { path: "p".into(), error };
         let table: Vec<(u8, CliError)> = vec![
             (1, CliError::Random),
@@ -158,6 +159,7 @@ mod tests {
             (1, ClientError::Transport(TransportError::Malformed).into()),
             (2, CliError::usage("x")),
             (2, ClientError::Url.into()),
+            (2, CliError::Config { path: "c".into(), what: "x".to_owned() }),
             (2, CliError::Trust { path: "t".into(), error: TrustFileError::Text }),
             (2, CliError::PolicyErrors),
             (10, VerifyError::Format(FormatError::Envelope).into()),
@@ -200,6 +202,8 @@ mod tests {
         ];
         for (expected, error) in table {
             assert_eq!(code(&error), expected, "{error}");
+            let help = crate::help::help(&error);
+            assert!(help.len() > 20 && !help.ends_with('.'), "{error}: {help}");
         }
     }
 }

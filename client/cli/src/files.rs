@@ -8,6 +8,16 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::error::{CliError, Result};
+use crate::limits::LARGE_FILE_BYTES;
+use crate::progress;
+
+/// Our folder among those of the user: below what the variable names, else below that folder of the home (XDG base
+/// directory specification: what is not absolute does not count).
+pub(crate) fn user_folder(variable: &str, below_home: &str) -> Option<PathBuf> {
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let folder = absolute(variable).or_else(|| absolute("HOME").map(|home| home.join(below_home)))?;
+    Some(folder.join("strongroom"))
+}
 
 /// Reads a file of at most `max_bytes`, or stdin for `-`. Wiped when dropped, because it may be anything.
 pub(crate) fn read(path: &Path, max_bytes: u64) -> Result<Zeroizing<Vec<u8>>> {
@@ -20,10 +30,15 @@ pub(crate) fn read(path: &Path, max_bytes: u64) -> Result<Zeroizing<Vec<u8>>> {
 }
 
 fn bounded(path: &Path, from: &mut dyn Read, expected: u64, max_bytes: u64) -> Result<Zeroizing<Vec<u8>>> {
+    let progress = (expected >= LARGE_FILE_BYTES).then(|| progress::bytes("reading", expected));
+    let mut from: Box<dyn Read + '_> = match &progress {
+        Some(progress) => Box::new(progress.reader(from)),
+        None => Box::new(from),
+    };
     // Room for all of it at once: a buffer that grows leaves copies behind that nobody wipes.
     let capacity = usize::try_from(expected.min(max_bytes).saturating_add(1)).unwrap_or_default();
     let mut bytes = Zeroizing::new(Vec::with_capacity(capacity));
-    from.take(max_bytes + 1).read_to_end(&mut bytes).map_err(CliError::file(path))?;
+    from.by_ref().take(max_bytes + 1).read_to_end(&mut bytes).map_err(CliError::file(path))?;
     if bytes.len() as u64 > max_bytes {
         return Err(CliError::File { path: path.to_owned(), kind: io::ErrorKind::FileTooLarge });
     }

@@ -26,10 +26,15 @@ struct Measurements {
 /// Reads the measurements of one image.
 pub(crate) fn read(path: &Path) -> Result<ImagePcrs> {
     let bytes = files::read(path, MAX_SMALL_FILE_BYTES)?;
-    let built: Built = serde_json::from_slice(&bytes).map_err(|_| {
+    parse(&bytes).ok_or_else(|| {
         let form = r#"{"Measurements": {"PCR0": HEX, "PCR1": HEX, "PCR2": HEX}}"#;
         CliError::usage(format!("{} does not hold {form}", path.display()))
-    })?;
+    })
+}
+
+/// The same from bytes.
+pub(crate) fn parse(bytes: &[u8]) -> Option<ImagePcrs> {
+    let built: Built = serde_json::from_slice(bytes).ok()?;
     let Measurements { pcr0, pcr1, pcr2 } = built.measurements;
-    Ok(ImagePcrs { pcr0, pcr1, pcr2 })
+    Some(ImagePcrs { pcr0, pcr1, pcr2 })
 }

@@ -7,6 +7,7 @@ use strongroom_client::{Keep, Kept};
 
 use crate::error::{CliError, Result};
 use crate::limits::MAX_EVIDENCE_BYTES;
+use crate::settings::Settings;
 use crate::{files, words};
 
 /// Where receipts go.
@@ -18,9 +19,17 @@ pub(crate) struct KeepArgs {
     /// Write the evidence that the receipt is verified with
     #[arg(long, value_name = "FILE", requires = "receipt")]
     evidence: Option<PathBuf>,
-    /// Keep every receipt as BOOT-INDEX.receipt, and its evidence as DIGEST.evidence, in this folder
+    /// Keep every receipt as BOOT-INDEX.receipt, and its evidence as DIGEST.evidence, in this folder; else
+    /// STRONGROOM_RECEIPTS, else `receipts` of the config file
     #[arg(long, value_name = "DIR")]
     keep_receipts: Option<PathBuf>,
+}
+
+impl KeepArgs {
+    /// With the folder of environment or config file where no argument names one.
+    pub(crate) fn or_settings(self, settings: &Settings) -> Self {
+        Self { keep_receipts: settings.receipts(self.keep_receipts), ..self }
+    }
 }
 
 /// Writes what it is handed, and remembers the first failure.

@@ -29,6 +29,9 @@ pub(crate) const MAX_IMAGE_PART_BYTES: u64 = 2 * 1024 * 1024 * 1024;
 /// Bytes of an ONNX file.
 pub(crate) const MAX_MODEL_BYTES: u64 = MAX_CONTENT_BYTES;
 
+/// Bytes from which on reading a file shows how far it is.
+pub(crate) const LARGE_FILE_BYTES: u64 = 64 * 1024 * 1024;
+
 /// Bytes of a table of rows.
 pub(crate) const MAX_TABLE_BYTES: u64 = 1024 * 1024 * 1024;
 

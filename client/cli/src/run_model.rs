@@ -8,9 +8,9 @@ use strongroom_seal::model::{Dim, DimRange, Interface, TensorSpec};
 use strongroom_seal::tensor::{DType, Tensor};
 
 use crate::error::{CliError, Result};
-use crate::files;
 use crate::limits::{BATCH_ROWS, MAX_MODEL_BYTES};
 use crate::rows::Matrix;
+use crate::{files, progress};
 
 /// A model that takes a table: one input of floats, its first dimension the rows.
 pub(crate) struct LocalModel {
@@ -34,7 +34,10 @@ impl LocalModel {
     /// Loads an ONNX file; symbolic dimensions get ranges as `strongroom seal` gives them.
     pub(crate) fn load(path: &Path, symbols: BTreeMap<String, DimRange>) -> Result<Self> {
         let options = DeriveOptions { symbols, answer: None };
-        let (interface, _) = derive(files::read(path, MAX_MODEL_BYTES)?, &options)?;
+        let onnx = files::read(path, MAX_MODEL_BYTES)?;
+        let compiling = progress::busy("compiling the model");
+        let (interface, _) = derive(onnx, &options)?;
+        drop(compiling);
         let wrong = |what: &str| CliError::usage(format!("{}: {what}", path.display()));
         let input = table(&interface).ok_or_else(|| {
             wrong("the model has no single input of FP32 or FP64 whose first dimension counts rows")
@@ -43,7 +46,10 @@ impl LocalModel {
         let fixed = matches!(input.shape.first(), Some(Dim::Fixed(_)));
         let rows = usize::try_from(most).unwrap_or(BATCH_ROWS);
         let batch = if fixed { rows } else { rows.min(BATCH_ROWS) };
-        let model = Model::load(files::read(path, MAX_MODEL_BYTES)?, &interface)?;
+        let onnx = files::read(path, MAX_MODEL_BYTES)?;
+        let loading = progress::busy("loading the model");
+        let model = Model::load(onnx, &interface)?;
+        drop(loading);
         Ok(Self { input: input.clone(), batch, fixed, model })
     }
 
@@ -67,7 +73,9 @@ impl LocalModel {
             return Err(CliError::Usage(what));
         }
         let batches = matrix.values.chunks(self.batch.max(1) * matrix.width.max(1));
-        batches.map(|values| self.one(values, matrix.width)).collect()
+        let running = progress::steps("running the model", batches.len());
+        let answered = batches.map(|values| self.one(values, matrix.width)).inspect(|_| running.step());
+        answered.collect()
     }
 
     fn one(&self, values: &[f32], width: usize) -> Result<Answered> {

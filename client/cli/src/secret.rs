@@ -18,9 +18,6 @@ use crate::error::{CliError, Result};
 use crate::files;
 use crate::limits::MAX_SECRET_FILE_BYTES;
 
-/// The environment variable that may hold the API key.
-pub(crate) const API_KEY_VARIABLE: &str = "STRONGROOM_API_KEY";
-
 /// Characters in a line of PEM (RFC 7468 section 2).
 const PEM_LINE_CHARS: usize = 64;
 
@@ -42,29 +39,32 @@ impl FromStr for SecretFile {
 }
 
 impl SecretFile {
+    /// A path that nobody typed as an argument.
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self(path)
+    }
+
     pub(crate) fn read(&self) -> Result<Zeroizing<String>> {
         files::read_text(&self.0, MAX_SECRET_FILE_BYTES)
     }
 }
 
-/// The API key from its file, or from the environment.
-pub(crate) fn api_key(file: Option<&SecretFile>) -> Result<ApiKey> {
-    let text = match file {
-        Some(file) => file.read()?,
-        None => std::env::var(API_KEY_VARIABLE).map(Zeroizing::new).map_err(|_| {
-            CliError::usage(format!("no API key: give --api-key @FILE or set {API_KEY_VARIABLE}"))
-        })?,
-    };
-    api_key::parse(&text).map_err(|error| CliError::usage(error.to_string()))
+/// An API key as it stands in its file or in the environment.
+pub(crate) fn api_key(text: &str) -> Result<ApiKey> {
+    api_key::parse(text).map_err(|error| CliError::usage(error.to_string()))
 }
 
 /// Reads an owner's signing key: PKCS#8 in PEM.
 pub(crate) fn signing_key(path: &Path) -> Result<SigningKey> {
     let text = files::read_text(path, MAX_SECRET_FILE_BYTES)?;
     let wrong = || CliError::usage(format!("{} is not a P-384 signing key in PKCS#8 PEM", path.display()));
-    let der = PrivatePkcs8KeyDer::from_pem_slice(text.as_bytes()).map_err(|_| wrong())?;
-    let key = SigningKey::from_pkcs8(Algorithm::Es384, der.secret_pkcs8_der(), &SystemRandom::new());
-    key.map_err(|_| wrong())
+    parse_signing_key(&text).ok_or_else(wrong)
+}
+
+/// The same from its text.
+pub(crate) fn parse_signing_key(text: &str) -> Option<SigningKey> {
+    let der = PrivatePkcs8KeyDer::from_pem_slice(text.as_bytes()).ok()?;
+    SigningKey::from_pkcs8(Algorithm::Es384, der.secret_pkcs8_der(), &SystemRandom::new()).ok()
 }
 
 /// What the one line of an audit key's file begins with.
@@ -74,10 +74,15 @@ const AUDIT_KEY_PREFIX: &str = "sra_";
 pub(crate) fn audit_key(path: &Path) -> Result<AuditPrivateKey> {
     let text = files::read_text(path, MAX_SECRET_FILE_BYTES)?;
     let wrong = || CliError::usage(format!("{} is not the private half of an audit key", path.display()));
-    let coded = text.trim().strip_prefix(AUDIT_KEY_PREFIX).ok_or_else(wrong)?;
-    let decoded = Zeroizing::new(URL_SAFE_NO_PAD.decode(coded).map_err(|_| wrong())?);
-    let seed = decoded.as_slice().try_into().map_err(|_| wrong())?;
-    Ok(AuditPrivateKey::from_seed(Zeroizing::new(seed)))
+    parse_audit_key(&text).ok_or_else(wrong)
+}
+
+/// The same from its text.
+pub(crate) fn parse_audit_key(text: &str) -> Option<AuditPrivateKey> {
+    let coded = text.trim().strip_prefix(AUDIT_KEY_PREFIX)?;
+    let decoded = Zeroizing::new(URL_SAFE_NO_PAD.decode(coded).ok()?);
+    let seed = decoded.as_slice().try_into().ok()?;
+    Some(AuditPrivateKey::from_seed(Zeroizing::new(seed)))
 }
 
 /// The line that [`audit_key`] reads.
@@ -101,6 +106,11 @@ impl TracingKey {
     /// Reads the lines that [`Self::text`] writes.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let text = files::read_text(path, MAX_SECRET_FILE_BYTES)?;
+        Self::parse(&text).ok_or_else(|| CliError::usage(format!("{} is not a tracing key", path.display())))
+    }
+
+    /// The same from its text.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let value = |name: &str| {
             let mut lines = text.lines().filter_map(|line| line.split_once('='));
             let (_, value) = lines.find(|(field, _)| field.trim() == name)?;
@@ -108,10 +118,8 @@ impl TracingKey {
             hex::decode_to_slice(value.trim().trim_matches('"'), &mut bytes).ok()?;
             Some(bytes)
         };
-        let wrong = || CliError::usage(format!("{} is not a tracing key", path.display()));
-        let (mut field, mut watermark) =
-            (value("field").ok_or_else(wrong)?, value("watermark").ok_or_else(wrong)?);
-        Ok(Self { field: FieldKey::take(&mut field), watermark: WatermarkKey::take(&mut watermark) })
+        let (mut field, mut watermark) = (value("field")?, value("watermark")?);
+        Some(Self { field: FieldKey::take(&mut field), watermark: WatermarkKey::take(&mut watermark) })
     }
 
     /// Two lines of TOML, to be written for the owner's eyes alone.

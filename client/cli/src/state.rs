@@ -71,10 +71,7 @@ impl Memory {
 }
 
 fn folder() -> Option<PathBuf> {
-    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let state =
-        absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")))?;
-    Some(state.join("strongroom").join("epochs"))
+    files::user_folder("XDG_STATE_HOME", ".local/state").map(|folder| folder.join("epochs"))
 }
 
 fn file_name(demand: &CharterDemand) -> String {

@@ -18,7 +18,7 @@ use super::release::{Authority, Told};
 use crate::error::{CliError, Result};
 use crate::history::History;
 use crate::limits::{DEFAULT_ACKNOWLEDGE_SECONDS, MAX_ACKNOWLEDGE_SECONDS};
-use crate::{files, output, owner, trust};
+use crate::{files, output, owner, progress, trust};
 use acknowledge::Acknowledged;
 pub(crate) use change::Change;
 use change::Next;
@@ -94,7 +94,9 @@ pub(crate) async fn run(change: Change) -> Result<()> {
     let missing = match trust {
         Some(trust) => {
             let wait = Duration::from_secs(common.wait_seconds);
+            let waiting = progress::busy("waiting for the enclaves");
             let (acknowledged, missing) = acknowledge::wait(&common.url, &trust, epoch, wait).await;
+            drop(waiting);
             done.acknowledged = acknowledged;
             missing
         }
@@ -109,9 +111,13 @@ impl Common {
     fn deliver(&self, bundle: &[u8]) -> Result<Vec<String>> {
         let mut failed = None;
         let mut written = Vec::new();
+        let delivering = progress::steps("delivering", self.store.len() + usize::from(self.out.is_some()));
         for path in self.store.iter().map(|store| store.join(RELEASE_FILE)).chain(self.out.clone()) {
             match files::write(&path, bundle) {
-                Ok(()) => written.push(path.display().to_string()),
+                Ok(()) => {
+                    delivering.step();
+                    written.push(path.display().to_string());
+                }
                 Err(error) => {
                     output::warn(&format!("not delivered: {error}"));
                     failed = Some(error);

@@ -13,6 +13,7 @@ use strongroom_proto::name::Name;
 use crate::asking::{AskArgs, Asking};
 use crate::error::{CliError, Result};
 use crate::keep::{KeepArgs, Keeper};
+use crate::settings::Settings;
 use crate::{files, output};
 
 /// Arguments of `infer`.
@@ -56,7 +57,7 @@ struct Responded {
 }
 
 pub(crate) async fn run(args: Args) -> Result<()> {
-    let keeper = Keeper::new(args.keep);
+    let keeper = Keeper::new(args.keep.or_settings(&Settings::load()?));
     let asking = args.ask.connect(Some(keeper.keep()))?;
     let wanted = Wanted { model: args.model, version: args.version, risk: args.risk.into_iter().collect() };
     match args.input {

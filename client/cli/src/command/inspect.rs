@@ -1,10 +1,14 @@
 //! `inspect`: explains a file, and says what about it is not verified.
 
+mod audit_copy;
 mod explain;
 mod image_file;
+mod kept;
+mod keys;
+mod owners;
 mod policy_file;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -15,8 +19,11 @@ use crate::{files, output};
 /// Arguments of `inspect`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// A charter, release bundle, sealed model, attestation document, trust file, policy, enclave image or its
-    /// published measurements
+    /// A file of Strongroom
+    ///
+    /// Charter, release bundle, sealed model, enclave image, measurements (published or of one image), attestation
+    /// document, trust file, policy, receipt, evidence, head or copy of an audit log, profile, config file, record of
+    /// a history, or a key. Of a key, only what it is and what is public of it is told.
     file: PathBuf,
     /// Print JSON
     #[arg(long)]
@@ -31,18 +38,10 @@ pub(super) struct Explained {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let explained = match explain::sealed(&args.file) {
+    // These two may be larger than memory, and are recognised by how they begin.
+    let explained = match explain::sealed(&args.file).or_else(|| audit_copy::explain(&args.file)) {
         Some(explained) => Some(explained),
-        None => {
-            let bytes = files::read(&args.file, MAX_IMAGE_PART_BYTES)?;
-            if let Some(damage) = image_file::damage(&bytes) {
-                return Err(CliError::usage(format!("{}: {damage}", args.file.display())));
-            }
-            match explain::document(&bytes) {
-                Some(explained) => Some(explained),
-                None => policy_file::explain(&args.file, &bytes).transpose()?,
-            }
-        }
+        None => read(&args.file)?,
     };
     let Explained { kind, verified, content } =
         explained.ok_or_else(|| CliError::Unknown(args.file.clone()))?;
@@ -50,6 +49,23 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     render(&mut human, &content, 0);
     let json = serde_json::json!({ "kind": kind, "verified": verified, "content": content });
     output::result(args.json, &json, human.trim_end())
+}
+
+/// Explains a file by all of its bytes.
+fn read(path: &Path) -> Result<Option<Explained>> {
+    let bytes = files::read(path, MAX_IMAGE_PART_BYTES)?;
+    if let Some(damage) = image_file::damage(&bytes) {
+        return Err(CliError::usage(format!("{}: {damage}", path.display())));
+    }
+    // Keys first: nothing else may come to see them, and print them.
+    let explained = keys::explain(&bytes)
+        .or_else(|| explain::document(&bytes))
+        .or_else(|| kept::explain(&bytes))
+        .or_else(|| owners::explain(&bytes));
+    match explained {
+        Some(explained) => Ok(Some(explained)),
+        None => policy_file::explain(path, &bytes).transpose(),
+    }
 }
 
 /// One line a value, indented by depth.

@@ -7,7 +7,7 @@
 //! 4. The release was in force at its time, which is not before the document that the clock goes by.
 //! 5. Its treatment is not finer than every role's that may ask for this model.
 
-mod fields;
+pub(in crate::command) mod fields;
 mod judge;
 
 use std::path::{Path, PathBuf};
@@ -19,7 +19,8 @@ use strongroom_attestation::receipt::MAX_RECEIPT_BYTES;
 
 use crate::error::Result;
 use crate::limits::MAX_EVIDENCE_BYTES;
-use crate::{files, output, trust};
+use crate::trust::TrustArgs;
+use crate::{files, output};
 
 /// Arguments of `receipt`.
 #[derive(clap::Args)]
@@ -41,12 +42,11 @@ struct Verify {
     /// The evidence of its session
     #[arg(long, value_name = "FILE")]
     evidence: PathBuf,
-    /// What is demanded of the enclave; without it, only that AWS vouches for one
-    #[arg(long, value_name = "FILE")]
-    trust: Option<PathBuf>,
-    /// Images that the owner has published, where the trust file names their signer in place of images
-    #[arg(long, value_name = "FILE", requires = "trust")]
-    measurements: Option<PathBuf>,
+    #[command(flatten)]
+    trust: TrustArgs,
+    /// Use no trust file, whatever environment or config file name: only AWS has to vouch for an enclave
+    #[arg(long, conflicts_with_all = ["trust", "measurements"])]
+    any_enclave: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -69,8 +69,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 fn verify(args: &Verify) -> Result<()> {
     let receipt = read_receipt(&args.receipt)?;
     let evidence = files::read(&args.evidence, MAX_EVIDENCE_BYTES)?;
-    let trust =
-        args.trust.as_deref().map(|path| trust::load(path, args.measurements.as_deref())).transpose()?;
+    let trust = if args.any_enclave { None } else { args.trust.load_if_named()? };
     let (transcript, judged) = judge::judge(&receipt, &evidence, trust.as_ref());
     let fields = judged.as_ref().ok().map(fields::Fields::of);
     let (verdict, reason) = match &judged {

@@ -20,7 +20,7 @@ use crate::error::{CliError, Result};
 use crate::kms::KmsArgs;
 use crate::limits::{MAX_MODEL_BYTES, MAX_SMALL_FILE_BYTES, OUTPUT_OVERHEAD_BYTES};
 use crate::secret::TracingKey;
-use crate::{files, model_signature, output, owner, provenance, samples, schema, secret};
+use crate::{files, model_signature, output, owner, progress, provenance, samples, schema, secret};
 
 /// Arguments of `seal`.
 #[derive(clap::Args)]
@@ -92,10 +92,15 @@ pub(crate) async fn run(args: &Args) -> Result<()> {
         return Err(CliError::usage("the charter does not name this signing key"));
     }
     let onnx = files::read(&args.model, MAX_MODEL_BYTES)?;
-    let content = measure(&mut onnx.as_slice(), args.chunk_bytes).map_err(CliError::package(&args.model))?;
+    let hashing = progress::bytes("hashing", onnx.len() as u64);
+    let content = measure(&mut hashing.reader(onnx.as_slice()), args.chunk_bytes);
+    let content = content.map_err(CliError::package(&args.model))?;
+    drop(hashing);
     let symbols: BTreeMap<String, DimRange> = args.dims.iter().cloned().collect();
+    let compiling = progress::busy("compiling the model");
     let (interface, derived) =
         derive(onnx, &DeriveOptions { symbols, answer: args.answer_bytes.map(answer_bound) })?;
+    drop(compiling);
     let answer = AnswerBound { names_bytes: derived.names_bytes.max(names_bytes(&interface)), ..derived };
     let schema =
         args.schema.as_deref().map(|path| schema::read(path, &interface)).transpose()?.unwrap_or_default();
@@ -123,8 +128,11 @@ impl Args {
     fn check(&self, interface: &Interface) -> Result<()> {
         let Some(path) = &self.check else { return Ok(()) };
         let samples = samples::read(path, interface)?;
-        let model = Model::load(files::read(&self.model, MAX_MODEL_BYTES)?, interface)?;
+        let onnx = files::read(&self.model, MAX_MODEL_BYTES)?;
+        let checking = progress::busy("computing the samples");
+        let model = Model::load(onnx, interface)?;
         let report = check_samples(&model, &samples.inputs, &samples.expected, Tolerance::default())?;
+        drop(checking);
         for output in report.outputs {
             let (name, elements, largest) = (output.name, output.elements, output.largest_difference);
             output::note(&format!("checked {name}: {elements} elements, largest difference {largest:e}"));
@@ -149,9 +157,13 @@ impl Args {
     /// Reads the file a second time, chunk by chunk; a file that changed meanwhile is refused.
     async fn encrypt(&self, signed: &SignedManifest<ModelManifest>) -> Result<()> {
         let (key, wrapped) = self.kms.data_key(signed).await?;
-        let mut content = File::open(&self.model).map_err(CliError::file(&self.model))?;
+        let content = File::open(&self.model).map_err(CliError::file(&self.model))?;
+        let length = content.metadata().map_err(CliError::file(&self.model))?.len();
+        let encrypting = progress::bytes("encrypting", length);
+        let mut content = encrypting.reader(content);
         let mut package = files::Staged::create(&self.out)?;
         signed.seal(&key, wrapped, &mut content, &mut package).map_err(CliError::package(&self.out))?;
+        drop(encrypting);
         // Before the package shows under its name: nobody can have this key later.
         self.keep_tracing_key(&key)?;
         package.finish()

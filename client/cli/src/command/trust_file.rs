@@ -7,6 +7,7 @@ mod require;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::Serialize;
 use strongroom_attestation::evidence::{CharterDemand, ControlsDemand, ModelDemand};
 use strongroom_attestation::limits::MAX_PUBLISHED_BYTES;
 use strongroom_attestation::published::PublishedMeasurements;
@@ -62,6 +63,24 @@ pub(crate) struct Args {
     /// Where the trust file goes
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was demanded, for who wants to see it at once.
+#[derive(Serialize)]
+struct Made {
+    simulation: bool,
+    images: usize,
+    least_epoch: u64,
+}
+
+impl std::fmt::Display for Made {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let of = if self.simulation { "SIMULATED images" } else { "images" };
+        write!(f, "any of {} {of}, releases from epoch {} on", self.images, self.least_epoch)
+    }
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
@@ -108,7 +127,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     } else {
         file.to_toml()
     };
-    files::write(&args.out, text.as_bytes())
+    files::write(&args.out, text.as_bytes())?;
+    let demands = file.demands();
+    let (images, least_epoch) = (demands.images.len(), demands.least_epoch);
+    let made = Made { simulation: file.is_simulation(), images, least_epoch };
+    output::result(args.json, &made, &made.to_string())
 }
 
 fn images(args: &Args) -> Result<Vec<ImagePcrs>> {

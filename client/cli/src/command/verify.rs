@@ -10,25 +10,24 @@ use strongroom_client::{Client, Options, TrustFile};
 use strongroom_seal::secret::{ApiKey, SECRET_BYTES};
 
 use crate::error::Result;
+use crate::output;
+use crate::settings::Settings;
 use crate::state::Memory;
-use crate::{output, trust};
+use crate::trust::TrustArgs;
 
 /// Arguments of `verify`.
 #[derive(clap::Args)]
-#[command(group(clap::ArgGroup::new("what").required(true).args(["url", "document"])))]
 #[command(group(clap::ArgGroup::new("demand").multiple(true)))]
 pub(crate) struct Args {
-    /// The host of an enclave, http://HOST:PORT or https://HOST:PORT
-    #[arg(long, requires = "trust")]
+    /// The host of an enclave, http://HOST:PORT or https://HOST:PORT; else STRONGROOM_URL, else `url` of the config
+    /// file
+    #[arg(long)]
     url: Option<String>,
-    /// What is demanded of the enclave
-    #[arg(long, value_name = "FILE", requires = "url")]
-    trust: Option<PathBuf>,
-    /// Images that the owner has published: in place of those of the trust file, or of --pcr
-    #[arg(long, value_name = "FILE")]
-    measurements: Option<PathBuf>,
-    /// A stored attestation document, judged against the AWS root
-    #[arg(long, value_name = "FILE", requires_all = ["at_ms", "demand"])]
+    #[command(flatten)]
+    trust: TrustArgs,
+    /// A stored attestation document, judged against the AWS root. Of the options above, --measurements alone goes
+    /// with it
+    #[arg(long, value_name = "FILE", requires_all = ["at_ms", "demand"], conflicts_with_all = ["url", "trust"])]
     document: Option<PathBuf>,
     /// The charter whose keys may have signed the measurements, and which PCR16 must hold
     #[arg(long, value_name = "FILE", requires_all = ["document", "measurements"], group = "demand")]
@@ -64,13 +63,12 @@ impl Hex {
 }
 
 pub(crate) async fn run(args: &Args) -> Result<()> {
-    match (&args.url, &args.trust, &args.document) {
-        (Some(url), Some(trust), _) => {
-            enclave(url, trust::load(trust, args.measurements.as_deref())?, args.json).await
+    match &args.document {
+        Some(path) => document::run(path, args),
+        None => {
+            let url = Settings::load()?.url(args.url.as_deref())?;
+            enclave(&url, args.trust.load()?, args.json).await
         }
-        (_, _, Some(path)) => document::run(path, args),
-        // clap's groups leave nothing else.
-        _ => Err(crate::error::CliError::usage("give --url and --trust, or --document")),
     }
 }
 

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::common::{Ran, strongroom, text};
 
 /// A folder with a trust file, an API key and a request.
-fn client() -> TempDir {
+pub(crate) fn client() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let pcr = Pcr::new([1; 48]);
     let demands = Demands {

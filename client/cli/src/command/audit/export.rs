@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use serde::Serialize;
 
 use super::log::LogArgs;
 use crate::audit::{CSV_HEADER, Row, rows};
@@ -24,6 +25,14 @@ pub(super) struct Args {
     /// One JSON object a line, or CSV with a first line of names
     #[arg(long, value_enum, default_value_t = Format::Jsonl)]
     format: Format,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Exported {
+    records: u64,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -57,6 +66,6 @@ pub(super) fn run(args: &Args) -> Result<()> {
     });
     read.map_err(|error| args.log.failed(error))?;
     written.and_then(|()| out.flush()).map_err(CliError::file(&args.out))?;
-    output::note(&format!("{records} records; `strongroom audit verify` says whether these are all"));
-    Ok(())
+    output::note("`strongroom audit verify` says whether these are all");
+    output::result(args.json, &Exported { records }, &format!("{records} records"))
 }

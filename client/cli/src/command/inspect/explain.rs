@@ -24,7 +24,7 @@ use crate::policy::words;
 use crate::provenance;
 use crate::words::requirement;
 
-const UNVERIFIED: &str = "UNVERIFIED: these are the file's own statements; anyone can write them";
+pub(super) const UNVERIFIED: &str = "UNVERIFIED: these are the file's own statements; anyone can write them";
 
 /// A sealed model, of which only the header is read.
 pub(super) fn sealed(path: &Path) -> Option<Explained> {
@@ -70,7 +70,7 @@ fn measurements(bytes: &[u8]) -> Option<Explained> {
     Some(Explained { kind: "published measurements", verified: UNVERIFIED, content })
 }
 
-fn charter(bytes: &[u8]) -> Option<Explained> {
+pub(super) fn charter(bytes: &[u8]) -> Option<Explained> {
     let signed = SignedCharter::open(bytes).ok()?;
     let charter = signed.charter();
     let content = json!({
@@ -89,11 +89,18 @@ fn charter(bytes: &[u8]) -> Option<Explained> {
 
 fn bundle(bytes: &[u8]) -> Option<Explained> {
     let bundle = Bundle::decode(bytes).ok()?;
-    let payload = dangerous_unverified_payload(label::RELEASE, &bundle.release, RELEASE_CBOR).ok()?;
+    let mut content = release(&bundle.release, &bundle.controls)?;
+    content.as_object_mut()?.insert("private".to_owned(), private(&bundle.private));
+    Some(Explained { kind: "release bundle", verified: UNVERIFIED, content })
+}
+
+/// A signed release and its controls.
+pub(super) fn release(signed: &[u8], controls: &[u8]) -> Option<Value> {
+    let payload = dangerous_unverified_payload(label::RELEASE, signed, RELEASE_CBOR).ok()?;
     let release: Release = cbor::decode(&payload, RELEASE_CBOR).ok()?;
-    let controls: Controls = cbor::decode(&bundle.controls, CONTROLS_CBOR).ok()?;
-    let content = json!({
-        "digest": ReleaseDigest::of(&bundle.release).to_string(),
+    let controls: Controls = cbor::decode(controls, CONTROLS_CBOR).ok()?;
+    Some(json!({
+        "digest": ReleaseDigest::of(signed).to_string(),
         "deployment": release.deployment,
         "epoch": release.epoch,
         "not_before_ms": release.not_before,
@@ -104,9 +111,7 @@ fn bundle(bytes: &[u8]) -> Option<Explained> {
         "controls": stated(&controls)?,
         "controls_in_words": words::controls(&controls),
         "private_digest": release.private.to_string(),
-        "private": private(&bundle.private),
-    });
-    Some(Explained { kind: "release bundle", verified: UNVERIFIED, content })
+    }))
 }
 
 /// Controls as they stand, with digests as people write them.
@@ -132,7 +137,7 @@ fn private(package: &[u8]) -> Value {
     })
 }
 
-fn attestation(bytes: &[u8]) -> Option<Explained> {
+pub(super) fn attestation(bytes: &[u8]) -> Option<Explained> {
     let document = Document::peek_unverified(bytes).ok()?;
     let pcrs: Map<String, Value> = document
         .pcrs()
@@ -189,20 +194,20 @@ fn trust(bytes: &[u8]) -> Option<Explained> {
     Some(Explained { kind: "trust file", verified: "your own demands; nothing in it is a proof", content })
 }
 
-fn image(image: &ImagePcrs) -> Value {
+pub(super) fn image(image: &ImagePcrs) -> Value {
     json!({ "pcr0": image.pcr0, "pcr1": image.pcr1, "pcr2": image.pcr2 })
 }
 
-fn model(model: &ReleasedModel) -> Value {
+pub(super) fn model(model: &ReleasedModel) -> Value {
     json!({ "model": model.id.to_string(), "digest": model.digest.to_string() })
 }
 
 /// Text of a stranger, without what a terminal would act on.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
-fn printable_json(value: Value) -> Value {
+pub(super) fn printable_json(value: Value) -> Value {
     match value {
         Value::String(text) => Value::String(printable(&text)),
         Value::Array(list) => Value::Array(list.into_iter().map(printable_json).collect()),

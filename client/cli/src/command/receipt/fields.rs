@@ -10,7 +10,7 @@ use crate::words::{boot_words, budget, treatment, utc};
 
 /// A receipt that was verified.
 #[derive(Serialize)]
-pub(super) struct Fields {
+pub(in crate::command) struct Fields {
     request: String,
     outcome: String,
     model: Option<String>,
@@ -28,7 +28,7 @@ pub(super) struct Fields {
 }
 
 impl Fields {
-    pub(super) fn of(receipt: &Receipt) -> Self {
+    pub(in crate::command) fn of(receipt: &Receipt) -> Self {
         Self {
             request: receipt.request.to_string(),
             outcome: receipt.outcome.to_string(),

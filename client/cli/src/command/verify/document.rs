@@ -57,7 +57,7 @@ fn registers(given: &[(PcrIndex, Pcr)]) -> Result<(BTreeMap<PcrIndex, Pcr>, Opti
 
 /// The images that the owner has published, each with the charter's register.
 fn published(args: &Args) -> Result<Vec<PcrSet>> {
-    let (measurements, charter) = match (&args.measurements, &args.charter) {
+    let (measurements, charter) = match (args.trust.measurements(), &args.charter) {
         (None, _) => return Ok(Vec::new()),
         (Some(_), None) => return Err(CliError::usage("--measurements needs --charter")),
         (Some(measurements), Some(charter)) => (measurements, charter),
