@@ -14,6 +14,7 @@ mod guard;
 mod limits;
 mod oip;
 mod openai;
+mod page;
 mod stats;
 mod upstream;
 
@@ -68,6 +69,7 @@ fn router(upstream: Arc<Upstream>, hosts: Hosts) -> Router {
     Router::new()
         .merge(oip::router())
         .merge(openai::router())
+        .merge(page::router())
         .fallback(no_path)
         .method_not_allowed_fallback(other_methods)
         .layer(from_fn_with_state(Arc::new(hosts), guard::guard))

@@ -142,7 +142,7 @@ fn asked(headers: &HeaderMap, body: &[u8]) -> Result<Asked, Failure> {
 }
 
 /// A probe wants to know now, not once everything was tried.
-async fn in_time<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+pub(crate) async fn in_time<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let late = |_| Err(Failure::new(Fault::NotReady, "no verified enclave yet"));
     tokio::time::timeout(READY_TIME, work).await.unwrap_or_else(late)
 }
