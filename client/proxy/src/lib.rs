@@ -15,6 +15,7 @@ mod guard;
 mod limits;
 mod oip;
 mod openai;
+mod page;
 mod stats;
 mod upstream;
 
@@ -78,13 +79,11 @@ fn router(upstream: Arc<Upstream>, hosts: Hosts) -> Router {
     let other_methods = |uri: Uri| async move {
         refuse(&uri, Failure::new(Fault::Method, "the path has other methods, see the Allow header"))
     };
-    Router::new()
-        .merge(oip::router())
-        .merge(openai::router())
+    let rest = oip::router().merge(openai::router()).merge(page::router()).with_state(Arc::clone(&upstream));
+    rest.merge(grpc::router(upstream))
         .fallback(no_path)
         .method_not_allowed_fallback(other_methods)
         .layer(from_fn_with_state(Arc::new(hosts), guard::guard))
-        .with_state(Arc::clone(&upstream))
 }
 
 /// A failure in the language of the path.

@@ -26,7 +26,7 @@ use serde_json::json;
 use strongroom_client::oip::{self, Asked};
 use strongroom_proto::name::Name;
 
-use crate::failure::{Failure, Fault};
+use crate::failure::Failure;
 use crate::limits::{MAX_BODY_BYTES, MAX_SMALL_BODY_BYTES};
 use crate::upstream::{Question, Upstream, in_time};
 use answer::JSON_LENGTH;

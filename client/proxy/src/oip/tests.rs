@@ -1,5 +1,6 @@
 //! The routes as a client finds them while no enclave can be reached, and the two ends of an inference.
 
+use crate::failure::Fault;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -91,7 +92,7 @@ async fn every_error_is_json_with_its_status() {
         ("POST", "/v2/models/..%2f/infer", r#"{"inputs":[]}"#, 404),
         ("GET", "/v2/models/m/config", "", 404),
         ("GET", "/v2/models/m/stats", "", 404),
-        ("GET", "/", "", 404),
+        ("GET", "/no-such-page", "", 404),
         ("DELETE", "/v2/models/m", "", 405),
         ("GET", INFER, "", 405),
         ("POST", "/v2/health/live", "", 405),

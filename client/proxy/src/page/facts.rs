@@ -1,0 +1,98 @@
+//! What the page and `/status.json` state, gathered once for both.
+
+use serde::Serialize;
+use strongroom_attestation::release::Controls;
+use strongroom_attestation::root::RootKind;
+use strongroom_attestation::verify::{CheckLine, Transcript};
+use strongroom_client::Held;
+
+use crate::upstream::Upstream;
+use crate::upstream::in_time;
+
+/// Everything that is shown.
+#[derive(Serialize)]
+pub(crate) struct Facts {
+    /// Whether the trust file accepts a pretended enclave.
+    pub simulation: bool,
+    /// The verified enclave, where there is one.
+    pub enclave: Option<Enclave>,
+    /// Why there is none.
+    pub reason: Option<String>,
+    /// What went through.
+    pub traffic: Vec<Traffic>,
+}
+
+/// A verified enclave.
+#[derive(Serialize)]
+pub(crate) struct Enclave {
+    pub deployment: String,
+    pub charter: String,
+    pub release: String,
+    pub epoch: u64,
+    pub not_after_ms: u64,
+    pub verified_at_ms: u64,
+    /// Measurements of the image, by register.
+    pub image: Vec<(String, String)>,
+    /// Name, version and digest.
+    pub models: Vec<(String, String, String)>,
+    pub controls: Controls,
+    pub checks: Vec<CheckLine>,
+}
+
+/// What one model, or route, was asked since the proxy started.
+#[derive(Serialize)]
+pub(crate) struct Traffic {
+    pub name: String,
+    pub answered: u64,
+    pub failed: u64,
+    pub median_us: Option<u128>,
+    pub p99_us: Option<u128>,
+}
+
+impl Facts {
+    pub(crate) async fn gather(upstream: &Upstream) -> Self {
+        let (enclave, reason) = match in_time(upstream.session()).await {
+            Ok(held) => (Some(Enclave::of(&held)), None),
+            Err(failure) => (None, Some(failure.message)),
+        };
+        let pretended = enclave.is_some() && upstream.client().trust().root().kind() == RootKind::Simulated;
+        let simulation = pretended || upstream.client().trust().is_simulation();
+        Self { simulation, enclave, reason, traffic: traffic(upstream) }
+    }
+}
+
+impl Enclave {
+    fn of(held: &Held) -> Self {
+        let (verified, transcript): (_, &Transcript) = (held.verified(), held.transcript());
+        let (claims, accepted) = (verified.claims(), verified.release());
+        let release = accepted.release();
+        let image = verified.attested().pcrs().iter();
+        let models = claims.models.iter();
+        Self {
+            deployment: release.deployment.to_string(),
+            charter: verified.charter().digest().to_string(),
+            release: accepted.digest().to_string(),
+            epoch: release.epoch,
+            not_after_ms: release.not_after.as_millis(),
+            verified_at_ms: held.opened().as_millis(),
+            image: image.map(|(index, value)| (index.to_string(), value.to_string())).collect(),
+            models: models
+                .map(|own| (own.id.name.to_string(), own.id.version.to_string(), own.digest.to_string()))
+                .collect(),
+            controls: accepted.controls().clone(),
+            checks: transcript.lines().to_vec(),
+        }
+    }
+}
+
+fn traffic(upstream: &Upstream) -> Vec<Traffic> {
+    let all = upstream.stats().all().into_iter();
+    all.map(|(name, own)| Traffic {
+        name: name.to_string(),
+        answered: own.answered,
+        failed: own.failed,
+        median_us: own.quantile(0.5).map(|took| took.as_micros()),
+        p99_us: own.quantile(0.99).map(|took| took.as_micros()),
+    })
+    .collect()
+}
