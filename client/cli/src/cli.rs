@@ -62,6 +62,7 @@ mod tests {
         ("kms-policy", "prints a key policy, which is JSON"),
         ("man", "a page for man"),
         ("measure", "prints JSON, in the shape of nitro-cli, or a key policy"),
+        ("proxy", "prints one line, the address, and serves until it is stopped"),
         ("redteam", "its result is the folder of --out, with report.json in it"),
     ];
 

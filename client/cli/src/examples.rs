@@ -127,6 +127,11 @@ strongroom verify --document doc.bin --at-ms 1668034320696 \\
 strongroom infer --model fraud --lines < requests.jsonl > answers.jsonl",
     ),
     (
+        "proxy",
+        "strongroom proxy --listen 127.0.0.1:8080 --url https://host.example \\
+  --trust trust.toml --api-key @client.key",
+    ),
+    (
         "status",
         "strongroom status --url https://host.example --trust trust.toml \\
   --api-key @operator.key",

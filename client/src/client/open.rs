@@ -67,7 +67,7 @@ impl Client {
         let record = match self.transport.post(Route::Message, Bytes::from(message)).await {
             Ok(record) => record,
             Err(failed) => {
-                if failed.error == TransportError::Misdirected {
+                if loses_session(failed.error) {
                     self.forget(held).await;
                 }
                 return Err(failed.into());
@@ -86,4 +86,10 @@ impl Client {
             *current = None;
         }
     }
+}
+
+/// Whether whoever answers next has to prove itself again: the session is gone, the enclave serves nothing, or the
+/// connection is lost, and the next one may lead elsewhere. A host that is busy has lost nothing.
+const fn loses_session(error: TransportError) -> bool {
+    matches!(error, TransportError::Misdirected | TransportError::Unavailable | TransportError::Broken)
 }

@@ -1,13 +1,12 @@
 //! What the page and `/status.json` state, gathered once for both.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use strongroom_attestation::release::Controls;
-use strongroom_attestation::root::RootKind;
 use strongroom_attestation::verify::{CheckLine, Transcript};
+use strongroom_attestation::{PcrIndex, UnixMillis};
 use strongroom_client::Held;
 
-use crate::upstream::Upstream;
-use crate::upstream::in_time;
+use crate::upstream::{Upstream, in_time};
 
 /// Everything that is shown.
 #[derive(Serialize)]
@@ -29,10 +28,13 @@ pub(crate) struct Enclave {
     pub charter: String,
     pub release: String,
     pub epoch: u64,
-    pub not_after_ms: u64,
-    pub verified_at_ms: u64,
-    /// Measurements of the image, by register.
-    pub image: Vec<(String, String)>,
+    #[serde(rename = "not_after_ms")]
+    pub not_after: UnixMillis,
+    #[serde(rename = "verified_at_ms")]
+    pub verified_at: UnixMillis,
+    /// The locked registers.
+    #[serde(serialize_with = "registers")]
+    pub registers: Vec<(PcrIndex, String)>,
     /// Name, version and digest.
     pub models: Vec<(String, String, String)>,
     pub controls: Controls,
@@ -55,8 +57,8 @@ impl Facts {
             Ok(held) => (Some(Enclave::of(&held)), None),
             Err(failure) => (None, Some(failure.message)),
         };
-        let pretended = enclave.is_some() && upstream.client().trust().root().kind() == RootKind::Simulated;
-        let simulation = pretended || upstream.client().trust().is_simulation();
+        // The trust file decides which root is accepted, so what was verified can lead to no other.
+        let simulation = upstream.client().trust().is_simulation();
         Self { simulation, enclave, reason, traffic: traffic(upstream) }
     }
 }
@@ -66,16 +68,20 @@ impl Enclave {
         let (verified, transcript): (_, &Transcript) = (held.verified(), held.transcript());
         let (claims, accepted) = (verified.claims(), verified.release());
         let release = accepted.release();
-        let image = verified.attested().pcrs().iter();
         let models = claims.models.iter();
         Self {
             deployment: release.deployment.to_string(),
             charter: verified.charter().digest().to_string(),
             release: accepted.digest().to_string(),
             epoch: release.epoch,
-            not_after_ms: release.not_after.as_millis(),
-            verified_at_ms: held.opened().as_millis(),
-            image: image.map(|(index, value)| (index.to_string(), value.to_string())).collect(),
+            not_after: release.not_after,
+            verified_at: held.opened(),
+            registers: verified
+                .attested()
+                .pcrs()
+                .iter()
+                .map(|(index, value)| (*index, value.to_string()))
+                .collect(),
             models: models
                 .map(|own| (own.id.name.to_string(), own.id.version.to_string(), own.digest.to_string()))
                 .collect(),
@@ -83,6 +89,11 @@ impl Enclave {
             checks: transcript.lines().to_vec(),
         }
     }
+}
+
+/// An object, by the register's name.
+fn registers<S: Serializer>(own: &[(PcrIndex, String)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(own.iter().map(|(index, value)| (index.to_string(), value)))
 }
 
 fn traffic(upstream: &Upstream) -> Vec<Traffic> {

@@ -1,9 +1,11 @@
 //! The page itself.
 
 use std::fmt::Write;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use strongroom_attestation::release::Controls;
 use strongroom_attestation::verify::{CheckLine, Status};
+use strongroom_attestation::{PcrIndex, UnixMillis};
 
 use crate::page::facts::{Enclave, Facts, Traffic};
 use crate::page::words;
@@ -36,28 +38,64 @@ fn verified(own: &Enclave, simulation: bool) -> String {
     let what = if simulation { "a simulated enclave" } else { "a Nitro Enclave" };
     let deployment = escape(&own.deployment);
     let mut out = format!(
-        "<p class=\"good\"><strong>✓ Verified.</strong> Your requests are answered by {what} of the deployment <strong>{deployment}</strong>.</p>"
+        "<p class=\"good\"><strong>✓ Verified.</strong> Your requests are answered by {what} of the deployment \
+         <strong>{deployment}</strong>. Nothing was sent before every check below was made.</p>"
     );
-    let mut facts = vec![
-        ("Charter".to_owned(), own.charter.clone()),
-        ("Release".to_owned(), own.release.clone()),
-        ("Epoch".to_owned(), own.epoch.to_string()),
-        ("Verified (ms since 1970)".to_owned(), own.verified_at_ms.to_string()),
-        ("Release ends (ms since 1970)".to_owned(), own.not_after_ms.to_string()),
-    ];
-    facts.extend(own.image.iter().map(|(index, value)| (format!("Image {index}"), value.clone())));
-    let facts = facts.into_iter().map(|(name, value)| vec![name, value]);
-    out.push_str(&table("Whom it talks to", &["What", "Value"], facts));
+    out += &table("Whom it talks to", &["What", "Value"], whom(own));
     let models =
         own.models.iter().map(|(name, version, digest)| vec![name.clone(), version.clone(), digest.clone()]);
-    out.push_str(&table("Models that are loaded", &["Model", "Version", "Digest"], models));
-    out.push_str("<h2>Controls in force</h2>");
-    out.push_str(&list(&words::general(&own.controls)));
-    for (name, role) in &own.controls.roles {
-        out.push_str(&format!("<h3>Role {}</h3>{}", escape(name.as_str()), list(&words::role(role))));
+    out += &table("Models that are loaded", &["Model", "Version", "Digest"], models);
+    out += &controls(&own.controls);
+    out + &table("What was checked", &["Check", "Result", "Detail"], own.checks.iter().map(check))
+}
+
+fn whom(own: &Enclave) -> impl Iterator<Item = Vec<String>> {
+    let facts = [
+        ("Charter", own.charter.clone()),
+        ("Release", own.release.clone()),
+        ("Epoch of the release", own.epoch.to_string()),
+        ("Release ends", time(own.not_after)),
+        ("Verified", time(own.verified_at)),
+    ];
+    let facts = facts.into_iter().map(|(name, value)| vec![name.to_owned(), value]);
+    facts.chain(own.registers.iter().map(|(index, value)| vec![register(*index), value.clone()]))
+}
+
+/// What a register measures (AWS Nitro Enclaves user guide, "Cryptographic attestation"), and PCR16 by our own use.
+fn register(index: PcrIndex) -> String {
+    let of = match index {
+        PcrIndex::IMAGE => ", the whole image",
+        PcrIndex::KERNEL => ", kernel and boot",
+        PcrIndex::APPLICATION => ", the application",
+        PcrIndex::CHARTER => ", the charter",
+        _ => "",
+    };
+    format!("{index}{of}")
+}
+
+fn controls(own: &Controls) -> String {
+    let mut out = format!("<h2>Controls in force</h2>{}", list(&words::general(own)));
+    for (name, role) in &own.roles {
+        out += &format!("<h3>Role {}</h3>{}", escape(name.as_str()), list(&words::role(role)));
     }
-    out.push_str(&table("What was checked", &["Result", "Check", "Detail"], own.checks.iter().map(check)));
+    for (name, model) in &own.models {
+        let said = words::model(model);
+        if !said.is_empty() {
+            out += &format!("<h3>Model {}</h3>{}", escape(name.as_str()), list(&said));
+        }
+    }
+    if !own.routes.is_empty() {
+        let routes: Vec<String> = own.routes.iter().map(|(name, route)| words::route(name, route)).collect();
+        out += &format!("<h3>Routes</h3>{}", list(&routes));
+    }
     out
+}
+
+/// A time as HTTP writes it (RFC 9110 section 5.6.7).
+pub(super) fn time(at: UnixMillis) -> String {
+    // Years beyond 9999 have no such form.
+    let at = at.as_millis().min(253_402_300_799_000);
+    httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_millis(at))
 }
 
 fn check(line: &CheckLine) -> Vec<String> {
@@ -66,7 +104,7 @@ fn check(line: &CheckLine) -> Vec<String> {
         Status::Fail => "✗",
         Status::Skip => "–",
     };
-    vec![format!("{sign} {}", line.status), line.id.to_owned(), line.detail.clone()]
+    vec![line.id.to_owned(), format!("{sign} {}", line.status), line.detail.clone()]
 }
 
 fn traffic(all: &[Traffic]) -> String {
@@ -78,16 +116,16 @@ fn traffic(all: &[Traffic]) -> String {
             own.name.clone(),
             own.answered.to_string(),
             own.failed.to_string(),
-            time(own.median_us),
-            time(own.p99_us),
+            took(own.median_us),
+            took(own.p99_us),
         ]
     });
     table("What went through", &["Model", "Answered", "Failed", "Median", "99 of 100 within"], rows)
 }
 
-fn time(micros: Option<u128>) -> String {
-    let time = |micros| format!("{:.1?}", Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX)));
-    micros.map_or_else(|| "–".to_owned(), time)
+fn took(micros: Option<u128>) -> String {
+    let took = |micros| format!("{:.1?}", Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX)));
+    micros.map_or_else(|| "–".to_owned(), took)
 }
 
 fn table(title: &str, columns: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
@@ -97,9 +135,10 @@ fn table(title: &str, columns: &[&str], rows: impl Iterator<Item = Vec<String>>)
     }
     out.push_str("</tr></thead><tbody>");
     for row in rows {
-        out.push_str("<tr>");
-        for cell in row {
-            let _ = write!(out, "<td>{}</td>", escape(&cell));
+        let mut cells = row.iter().map(|cell| escape(cell));
+        let _ = write!(out, "<tr><th scope=\"row\">{}</th>", cells.next().unwrap_or_default());
+        for cell in cells {
+            let _ = write!(out, "<td>{cell}</td>");
         }
         out.push_str("</tr>");
     }
@@ -144,6 +183,9 @@ mod tests {
         let own =
             Traffic { name: "fraud".into(), answered: 7, failed: 1, median_us: Some(1500), p99_us: None };
         let page = traffic(&[own]);
-        assert!(page.contains("<td>fraud</td><td>7</td><td>1</td><td>1.5ms</td><td>–</td>"), "{page}");
+        assert!(
+            page.contains("<th scope=\"row\">fraud</th><td>7</td><td>1</td><td>1.5ms</td><td>–</td>"),
+            "{page}"
+        );
     }
 }
