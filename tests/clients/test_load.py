@@ -23,7 +23,8 @@ TOGETHER = 200
 # Longest wait for all of them, in seconds.
 ALL_SECONDS = 60
 
-MIB = 1024 * 1024
+# Most memory that a tensor takes on its way there and back, in multiples of its size. Sealing pads to a power of two.
+MAX_COPIES = 4
 
 
 def peak_mib(pid: int) -> float:
@@ -77,6 +78,7 @@ class Load(unittest.TestCase):
             idle = peak_mib(proxy.pid)
             self.ask_wide(client, triton, value)
             once = peak_mib(proxy.pid)
+            self.assertLess(once - idle, MAX_COPIES * 64)
         with triton_grpc.InferenceServerClient(proxy.address) as client:
             self.ask_wide(client, triton_grpc, value)
         print(f"64 MiB there and back: the proxy held {once - idle:.0f} MiB above idle ({idle:.0f} MiB) over HTTP, "

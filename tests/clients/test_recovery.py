@@ -87,41 +87,41 @@ class Recovery(unittest.TestCase):
         callers = Callers(proxy.address, path, alone)
         try:
             time.sleep(BEFORE_SECONDS)
-            killed = self.replace(child(world, "strongroom-sim-enclave"))
-            while not callers.answered_after(killed) and time.monotonic() < killed + RECOVERY_SECONDS:
+            again = self.replace(child(world, "strongroom-sim-enclave"))
+            while not callers.answered_after(again) and time.monotonic() < again + RECOVERY_SECONDS:
                 time.sleep(0.05)
-            recovered = time.monotonic() - killed
+            recovered = time.monotonic() - again
             time.sleep(AFTER_SECONDS)
         finally:
             callers.stop()
-        self.judge(callers, killed)
+        self.judge(callers, again)
         self.host_goes(world, proxy)
         failed = sum(status != 200 for _, status, _ in callers.seen)
-        print(f"enclave killed under load: {len(callers.seen)} requests, {failed} failed, answers again after "
-              f"{recovered:.1f} s")
+        print(f"enclave killed under load: {len(callers.seen)} requests, {failed} failed, answers "
+              f"{recovered:.1f} s after it was started again")
 
     def replace(self, enclave: psutil.Process) -> float:
-        """Kills the enclave, and starts it again as it was started, as a host does."""
+        """Kills the enclave and starts it again as it was started. Says when."""
         command, folder = enclave.cmdline(), enclave.cwd()
         os.kill(enclave.pid, signal.SIGKILL)
-        killed = time.monotonic()
         # The simulation does not notice, so that this is what the supervisor of a real host does.
         time.sleep(0.5)
-        again = subprocess.Popen(command, cwd=folder, env={}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        started = subprocess.Popen(command, cwd=folder, env={}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                  stderr=subprocess.DEVNULL)
 
         def end() -> None:
-            again.kill()
-            again.wait()
+            started.kill()
+            started.wait()
 
         atexit.register(end)
         self.addCleanup(end)
-        return killed
+        # An answer from here on is not the old enclave's.
+        return time.monotonic()
 
-    def judge(self, callers: Callers, killed: float) -> None:
+    def judge(self, callers: Callers, again: float) -> None:
         self.assertEqual(callers.faults, [])
-        self.assertTrue(callers.answered_after(killed), "the proxy did not recover")
-        self.assertGreater(sum(at < killed for at, _, _ in callers.seen), CALLERS)
+        self.assertTrue(callers.answered_after(again), "the proxy did not recover")
+        self.assertGreater(sum(at < again for at, _, _ in callers.seen), CALLERS)
         self.assertEqual([status for _, status, _ in callers.seen if status not in (200, 503)], [])
         self.assertTrue(all(right for _, _, right in callers.seen), "an answer was another one's")
 
