@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import functools
-import hashlib
 import os
 import shutil
 import subprocess
@@ -180,11 +179,6 @@ def stranger() -> Path:
     if not path.exists():
         _run("api-key", "--out", path)
     return path
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal digits."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _run(*arguments: str | Path) -> str:
