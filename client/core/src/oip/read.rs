@@ -21,7 +21,8 @@ pub(super) type Map<'a> = BTreeMap<String, Json<'a>>;
 /// See [`OipError`].
 pub fn read_infer(json: &[u8], behind: &[u8]) -> Result<Asked, OipError> {
     let mut body = object(json)?;
-    known(&body, "request", &["id", "parameters", "inputs", "outputs"])?;
+    // KServe's client repeats the model's name here. The path says which model is asked.
+    known(&body, "request", &["id", "model_name", "parameters", "inputs", "outputs"])?;
     let id = id(&mut body)?;
     let of_request = parameters::take(&mut body, "", Of::Request)?;
     let (outputs, each) = outputs(&mut body)?;

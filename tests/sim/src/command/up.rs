@@ -25,6 +25,9 @@ pub(super) struct UpArguments {
     /// A schema to seal a model with; repeatable. A policy with noise needs one that states a lengthscale.
     #[arg(long, value_name = "NAME=FILE.toml", value_parser = schema)]
     schema: Vec<(String, PathBuf)>,
+    /// Bytes of one answer of a model whose shapes do not tell, one of strings say; repeatable.
+    #[arg(long, value_name = "NAME=N", value_parser = answer_bytes)]
+    answer_bytes: Vec<(String, u64)>,
     /// The owner's policy in place of the open one.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
@@ -42,6 +45,8 @@ pub(super) async fn run(arguments: UpArguments) -> Result<ExitCode, WorldError> 
     for model in &mut models {
         let own = arguments.schema.iter().filter(|(name, _)| name == model.id.name.as_str());
         model.arguments.extend(own.map(|(_, file)| format!("--schema={}", file.display())));
+        let own = arguments.answer_bytes.iter().filter(|(name, _)| name == model.id.name.as_str());
+        model.arguments.extend(own.map(|(_, bytes)| format!("--answer-bytes={bytes}")));
     }
     let plan = Plan {
         directory: arguments.state,
@@ -103,4 +108,9 @@ fn named(text: &str) -> Result<ModelSource, String> {
 fn schema(text: &str) -> Result<(String, PathBuf), String> {
     let (name, file) = text.split_once('=').ok_or("expected NAME=FILE.toml")?;
     Ok((name.to_owned(), file.into()))
+}
+
+fn answer_bytes(text: &str) -> Result<(String, u64), String> {
+    let (name, bytes) = text.split_once('=').ok_or("expected NAME=N")?;
+    Ok((name.to_owned(), bytes.parse().map_err(|_| "expected a number of bytes")?))
 }
