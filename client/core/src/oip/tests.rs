@@ -82,6 +82,7 @@ fn each_misfit_names_its_field_and_no_value() {
 fn what_would_be_ignored_is_refused() {
     let fault_of = |json: &str| read_request(json.as_bytes()).err();
     assert_eq!(fault_of(r#"{"inputs": [], "model": 1}"#), Some(Fault::Unknown.at("request")));
+    assert_eq!(fault_of(r#"{"inputs": [], "model_name": "m"}"#), None, "KServe's client repeats it");
     for parameters in [r#"{"risk.amount": 1}"#, r#"{"binary_data_output": true}"#] {
         let json = format!(r#"{{"inputs": [], "parameters": {parameters}}}"#);
         assert_eq!(fault_of(&json), Some(Fault::Parameters.at("parameters")));
