@@ -51,6 +51,7 @@ const RECEIPT: &str = "strongroom-receipt-bin";
 pub(crate) fn router(upstream: Arc<Upstream>) -> Router {
     let server = GrpcInferenceServiceServer::new(Service(upstream))
         .accept_compressed(CompressionEncoding::Gzip)
+        .accept_compressed(CompressionEncoding::Deflate)
         .max_decoding_message_size(MAX_BODY_BYTES)
         .max_encoding_message_size(2 * MAX_BODY_BYTES);
     tonic::service::Routes::new(server).into_axum_router()

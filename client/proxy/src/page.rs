@@ -19,8 +19,7 @@ use crate::page::facts::Facts;
 use crate::upstream::Upstream;
 
 /// The page may show its own style and do nothing else.
-const POLICY: &str =
-    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const STYLE: &str = include_str!("page/page.css");
 
