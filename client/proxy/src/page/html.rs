@@ -58,19 +58,22 @@ fn whom(own: &Enclave) -> impl Iterator<Item = Vec<String>> {
         ("Verified", time(own.verified_at)),
     ];
     let facts = facts.into_iter().map(|(name, value)| vec![name.to_owned(), value]);
-    facts.chain(own.registers.iter().map(|(index, value)| vec![register(*index), value.clone()]))
+    let registers = own.registers.iter();
+    let measured =
+        registers.filter_map(|(index, value)| Some(vec![register(*index)?.to_owned(), value.clone()]));
+    facts.chain(measured)
 }
 
-/// What a register measures (AWS Nitro Enclaves user guide, "Cryptographic attestation"), and PCR16 by our own use.
-fn register(index: PcrIndex) -> String {
-    let of = match index {
-        PcrIndex::IMAGE => ", the whole image",
-        PcrIndex::KERNEL => ", kernel and boot",
-        PcrIndex::APPLICATION => ", the application",
-        PcrIndex::CHARTER => ", the charter",
-        _ => "",
-    };
-    format!("{index}{of}")
+/// What a register measures (AWS Nitro Enclaves user guide, "Cryptographic attestation"), and PCR16 by our own use. The
+/// others say nothing of the enclave's code, and stand in `/status.json`.
+const fn register(index: PcrIndex) -> Option<&'static str> {
+    match index {
+        PcrIndex::IMAGE => Some("PCR0, the image"),
+        PcrIndex::KERNEL => Some("PCR1, kernel and boot"),
+        PcrIndex::APPLICATION => Some("PCR2, the application"),
+        PcrIndex::CHARTER => Some("PCR16, the charter"),
+        _ => None,
+    }
 }
 
 fn controls(own: &Controls) -> String {
