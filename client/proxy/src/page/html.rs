@@ -138,10 +138,12 @@ fn table(title: &str, columns: &[&str], rows: impl Iterator<Item = Vec<String>>)
     }
     out.push_str("</tr></thead><tbody>");
     for row in rows {
-        let mut cells = row.iter().map(|cell| escape(cell));
-        let _ = write!(out, "<tr><th scope=\"row\">{}</th>", cells.next().unwrap_or_default());
-        for cell in cells {
-            let _ = write!(out, "<td>{cell}</td>");
+        let mut cells = columns.iter().zip(row.iter().map(|cell| escape(cell)));
+        let name = cells.next().map(|(_, name)| name).unwrap_or_default();
+        let _ = write!(out, "<tr><th scope=\"row\">{name}</th>");
+        // Where there is no room for columns, the style puts their names beside the cells.
+        for (column, cell) in cells {
+            let _ = write!(out, "<td data-column=\"{column}\">{cell}</td>");
         }
         out.push_str("</tr>");
     }
@@ -186,9 +188,8 @@ mod tests {
         let own =
             Traffic { name: "fraud".into(), answered: 7, failed: 1, median_us: Some(1500), p99_us: None };
         let page = traffic(&[own]);
-        assert!(
-            page.contains("<th scope=\"row\">fraud</th><td>7</td><td>1</td><td>1.5ms</td><td>–</td>"),
-            "{page}"
-        );
+        let row = "<th scope=\"row\">fraud</th><td data-column=\"Answered\">7</td>\
+                   <td data-column=\"Failed\">1</td><td data-column=\"Median\">1.5ms</td>";
+        assert!(page.contains(row), "{page}");
     }
 }
