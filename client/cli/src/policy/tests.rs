@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use strongroom_attestation::release::{Detail, Operation, Target, Treatment};
+use strongroom_seal::model::{Dim, Interface, TensorSpec};
+use strongroom_seal::tensor::DType;
 
 use super::*;
 
@@ -12,8 +14,10 @@ fn name(text: &str) -> Name {
 }
 
 fn facts(names: &[&str]) -> Vec<ModelFacts> {
+    let tensor =
+        |name: &str| TensorSpec { name: name.into(), dtype: DType::Fp32, shape: vec![Dim::Fixed(1)] };
     let interface =
-        || strongroom_seal::model::Interface { inputs: vec![], outputs: vec![], symbols: BTreeMap::new() };
+        || Interface { inputs: vec![tensor("x")], outputs: vec![tensor("y")], symbols: BTreeMap::new() };
     let schema = strongroom_seal::model::Schema::default;
     names
         .iter()

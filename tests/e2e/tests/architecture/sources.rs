@@ -140,7 +140,9 @@ fn no_source_says_unsafe() {
 
 #[test]
 fn files_stay_small() {
-    for source in sources() {
+    // What a tool writes is not read, and not written, by people.
+    let generated = Path::new("client/proxy/src/grpc/generated.rs");
+    for source in sources().into_iter().filter(|source| source.path != generated) {
         let length = source.length();
         assert!(length <= MAX_LINES, "{} has {length} lines outside its tests", source.path.display());
     }

@@ -518,7 +518,12 @@ fn claims_of_the_manifest_are_copied_into_the_controls() {
     let draft = policy.draft(policy.incident(), given);
     let stated =
         |name: &str| draft.controls.models.get(&name.parse().unwrap()).map(|own| own.provenance.clone());
-    assert_eq!((stated("fraud"), stated("embed")), (Some(vec![claim()]), None));
+    assert_eq!((stated("fraud"), stated("embed")), (Some(vec![claim()]), Some(Vec::new())));
+    let told = |model: &ModelFacts| draft.controls.model(&model.name).map(|own| own.interfaces.clone());
+    for model in &models {
+        let own = BTreeMap::from([(model.version.clone(), model.interface.clone())]);
+        assert_eq!(told(model), Some(own), "the interface is copied, too");
+    }
 }
 
 #[test]
@@ -527,5 +532,6 @@ fn of_two_versions_only_what_both_claim_is_copied() {
     let mut models = vec![models().remove(0), models().remove(0)];
     models[1].provenance.clear();
     let given = Circumstances { grants: &[], models: Some(&models), now: UnixMillis::new(1) };
-    assert!(policy.draft(policy.incident(), given).controls.models.is_empty());
+    let draft = policy.draft(policy.incident(), given);
+    assert!(draft.controls.models.values().all(|own| own.provenance.is_empty()));
 }
