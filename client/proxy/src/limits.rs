@@ -11,6 +11,9 @@ pub const REVERIFY_AFTER: Duration = Duration::from_secs(300);
 /// Wait before the enclave is looked for again after it could not be reached or did not pass.
 pub(crate) const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(2);
 
+/// Models and routes that are counted; while no enclave answers, callers can ask for any name.
+pub(crate) const MAX_COUNTED_NAMES: usize = 512;
+
 /// Latencies that the statistics of a model remember.
 pub(crate) const REMEMBERED_LATENCIES: usize = 1024;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use strongroom_proto::name::Name;
 
-use crate::limits::REMEMBERED_LATENCIES;
+use crate::limits::{MAX_COUNTED_NAMES, REMEMBERED_LATENCIES};
 
 /// What went through since the proxy started.
 #[derive(Default)]
@@ -26,7 +26,9 @@ impl Stats {
     /// Counts a request.
     pub(crate) fn count(&self, asked: &Name, answered: bool, took: Duration) {
         let mut models = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        models.entry(asked.clone()).or_default().count(answered, took);
+        if models.len() < MAX_COUNTED_NAMES || models.contains_key(asked) {
+            models.entry(asked.clone()).or_default().count(answered, took);
+        }
     }
 
     /// What was counted so far.
@@ -83,5 +85,15 @@ mod tests {
         assert_eq!(own.quantile(0.0), Some(Duration::from_millis(976)));
         assert_eq!(own.quantile(1.0), Some(Duration::from_millis(1999)));
         assert_eq!(ModelStats::default().quantile(0.5), None);
+    }
+
+    #[test]
+    fn names_are_bounded_and_those_that_are_there_go_on_counting() {
+        let stats = Stats::default();
+        let name = |number: usize| format!("m{number}").parse::<Name>().unwrap();
+        (0..=MAX_COUNTED_NAMES).for_each(|number| stats.count(&name(number), false, Duration::ZERO));
+        stats.count(&name(0), false, Duration::ZERO);
+        let all = stats.all();
+        assert_eq!((all.len(), all[&name(0)].failed), (MAX_COUNTED_NAMES, 2));
     }
 }

@@ -43,7 +43,7 @@ pub struct Described {
     /// Versions that may be asked for; none of a route, which has no version.
     pub versions: Vec<Name>,
     /// What it takes and gives: of the version that was asked for, else of the only one; of a route that of the first of its
-    /// models. Absent where the release does not say.
+    /// models. Absent where the release does not say, and of several versions where none was asked for.
     pub interface: Option<Interface>,
 }
 
@@ -106,8 +106,8 @@ impl Upstream {
         }
         let interface = |name: &Name, version: &Name| controls.model(name)?.interfaces.get(version).cloned();
         let ids = |name: &Name| -> Vec<PackageId> {
-            let of_name = verified.claims().models.iter().filter(|model| model.id.name == *name);
-            of_name.map(|model| model.id.clone()).collect()
+            let ids = verified.claims().models.iter().map(|model| &model.id).filter(|id| id.name == *name);
+            ids.filter(|id| self.client.trust().allows_model(&id.name, Some(&id.version))).cloned().collect()
         };
         if let Some(route) = controls.routes.get(name) {
             let first = route.models.iter().flat_map(ids).next();
@@ -119,11 +119,14 @@ impl Upstream {
             });
         }
         let versions: Vec<Name> = ids(name).into_iter().map(|id| id.version).collect();
-        let wanted = match version {
-            Some(version) => versions.iter().find(|own| *own == version)?,
-            None => versions.first()?,
+        // Of several versions none is meant until one is named.
+        let meant = match (version, versions.as_slice()) {
+            (_, []) => return None,
+            (Some(version), several) => Some(several.iter().find(|own| *own == version)?),
+            (None, [only]) => Some(only),
+            (None, _) => None,
         };
-        let interface = interface(name, wanted);
+        let interface = meant.and_then(|version| interface(name, version));
         Some(Described { name: name.clone(), versions, interface })
     }
 
@@ -135,8 +138,12 @@ impl Upstream {
         let Question { model, version, inputs, outputs, risk } = question;
         let (asked, begun) = (model.clone(), Instant::now());
         let answer = self.client.infer(InferRequest { model, version, inputs, outputs, risk }).await;
-        self.stats.count(&asked, answer.is_ok(), begun.elapsed());
-        Ok(answer?)
+        let answer = answer.map_err(Failure::from);
+        // Names that nobody serves are the callers' invention, and there is no end of them.
+        if answer.as_ref().err().is_none_or(|failure| failure.fault != Fault::Unknown) {
+            self.stats.count(&asked, answer.is_ok(), begun.elapsed());
+        }
+        answer
     }
 
     /// Keeps a verified session ready, so that few callers wait for one, and hands on the highest epochs that were seen.
