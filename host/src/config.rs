@@ -22,6 +22,7 @@ use crate::limits::{
 use crate::store::{Location, Place, S3Place};
 use crate::supervise::{Pace, Plan, Program};
 
+pub use crate::edge::{NotAnOrigin, Origin};
 pub use settings::{Cli, Command, DoctorArgs, LogFormat, LogLevel, Settings};
 
 /// Context id that the Nitro CLI gives to the first enclave.
@@ -62,6 +63,8 @@ pub struct Config {
     pub max_connections: usize,
     /// How often one address may ask, if that is limited.
     pub address_limit: Option<AddressLimit>,
+    /// Origins whose pages may read what the edge answers.
+    pub cors_origins: Vec<Origin>,
     /// How long things may take.
     pub timing: Timing,
     /// Where the bound address is written once the host listens.
@@ -195,6 +198,7 @@ impl Config {
             max_requests: settings.max_requests.unwrap_or(DEFAULT_MAX_REQUESTS),
             max_connections: settings.max_connections.unwrap_or(DEFAULT_MAX_CONNECTIONS),
             address_limit,
+            cors_origins: settings.cors_origins.unwrap_or_default(),
             timing: Timing {
                 request,
                 // A connection that waits for an answer is not idle.

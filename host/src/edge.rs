@@ -6,6 +6,7 @@
 mod addresses;
 mod answer;
 mod body;
+mod cors;
 mod gate;
 
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use crate::relay::Relay;
 
 pub(crate) use addresses::{Addresses, keep_swept};
 use answer::Answer;
+pub use cors::{NotAnOrigin, Origin};
 pub(crate) use gate::Gate;
 
 /// What the routes share.
@@ -40,6 +42,8 @@ pub(crate) struct Edge {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) addresses: Option<Arc<Addresses>>,
     pub(crate) gate: Gate,
+    /// Whose pages may read answers; nobody's when empty.
+    pub(crate) origins: Arc<[Origin]>,
     pub(crate) timing: Timing,
     pub(crate) draining: AtomicBool,
 }
@@ -48,9 +52,11 @@ type Shared = State<Arc<Edge>>;
 
 /// The routes for clients.
 pub(crate) fn router(edge: Arc<Edge>) -> Router {
-    Router::new()
-        .route("/v1/hello", post(hello))
-        .route("/v1/message", post(message))
+    let mut sealed = Router::new().route("/v1/hello", post(hello)).route("/v1/message", post(message));
+    if !edge.origins.is_empty() {
+        sealed = sealed.route_layer(from_fn_with_state(Arc::clone(&edge.origins), cors::permit));
+    }
+    sealed
         .route("/livez", get(async || text(StatusCode::OK, "ok\n")))
         .route("/readyz", get(readyz))
         .fallback(async || text(StatusCode::NOT_FOUND, "not found\n"))

@@ -184,6 +184,7 @@ fn shared(config: &Config, relay: &Arc<Relay>, metrics: &Arc<Metrics>) -> Arc<Ed
         metrics: Arc::clone(metrics),
         addresses: config.address_limit.map(|limit| Arc::new(Addresses::new(limit))),
         gate: Gate::new(config.max_requests, MAX_BUFFERED_BYTES),
+        origins: config.cors_origins.as_slice().into(),
         timing: config.timing,
         draining: AtomicBool::new(false),
     })

@@ -75,6 +75,9 @@ pub const CONNECTION_IDLE: Duration = Duration::from_secs(300);
 /// Seconds after which a client that was told to wait should come back.
 pub const RETRY_AFTER_S: &str = "1";
 
+/// Seconds for which a browser need not ask again whether a page may ask. The longest that Chromium keeps to.
+pub const PREFLIGHT_AGE_S: &str = "7200";
+
 /// Time for which requests in flight are waited for when the host stops, by default.
 pub const DEFAULT_GRACE: Duration = Duration::from_secs(30);
 

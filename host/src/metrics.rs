@@ -50,7 +50,7 @@ impl Route {
 }
 
 /// The statuses that the edge answers with.
-const STATUSES: [u16; 8] = [200, 400, 404, 405, 413, 421, 429, 503];
+const STATUSES: [u16; 9] = [200, 204, 400, 404, 405, 413, 421, 429, 503];
 
 /// The registry. Counters only grow; gauges are named so.
 #[derive(Default)]

@@ -10,6 +10,7 @@ use strongroom_link::Endpoint;
 use super::{ConfigError, read_text};
 use crate::credentials::{ContainerUrl, Imds};
 use crate::destination::Destination;
+use crate::edge::Origin;
 use crate::keep::ForwardTo;
 use crate::store::{Location, Region, S3Endpoint};
 
@@ -137,6 +138,10 @@ pub struct Settings {
     /// Requests at once from one address that was quiet before; needs a rate [default: 10 times the rate].
     #[arg(long, value_name = "N")]
     pub address_burst: Option<NonZeroU32>,
+    /// Origin whose pages may ask this host from a browser, such as https://app.example.com, or * for any; repeatable
+    /// [default: none].
+    #[arg(long = "cors-origin", value_name = "ORIGIN")]
+    pub cors_origins: Option<Vec<Origin>>,
     /// Seconds in which the enclave must answer a request [default: 60].
     #[arg(long, value_name = "SECONDS")]
     pub deadline_s: Option<u64>,
@@ -226,6 +231,7 @@ impl Settings {
             max_connections: self.max_connections.or(other.max_connections),
             address_rate: self.address_rate.or(other.address_rate),
             address_burst: self.address_burst.or(other.address_burst),
+            cors_origins: self.cors_origins.or(other.cors_origins),
             deadline_s: self.deadline_s.or(other.deadline_s),
             drain_delay_s: self.drain_delay_s.or(other.drain_delay_s),
             grace_s: self.grace_s.or(other.grace_s),

@@ -78,6 +78,8 @@ pub struct Plan {
     pub policy: Option<PathBuf>,
     /// What a document takes the simulated NSM.
     pub nsm_delay: Duration,
+    /// Origins whose pages may ask the host.
+    pub cors_origins: Vec<String>,
 }
 
 /// A running simulation. Dropping it ends its processes.
@@ -111,7 +113,8 @@ impl World {
         let sockets = Sockets::fresh()?;
         let enclave = EnclaveOptions { nsm_delay: plan.nsm_delay, ..EnclaveOptions::default() };
         let enclave = EnclaveProcess::start(&binaries, &ground, &sockets, &enclave)?;
-        let host = HostOptions { listen: plan.listen, ..HostOptions::default() };
+        let arguments = plan.cors_origins.iter().map(|origin| format!("--cors-origin={origin}")).collect();
+        let host = HostOptions { listen: plan.listen, arguments, ..HostOptions::default() };
         let host = HostProcess::start(&binaries, &ground, &sockets, &host).await?;
         host.wait_until_serving(READY).await?;
         Ok(Self { ground, owner, enclave, host, sockets })

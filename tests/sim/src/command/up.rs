@@ -34,6 +34,9 @@ pub(super) struct UpArguments {
     /// What a document takes the simulated NSM, in milliseconds; a real one takes about 100.
     #[arg(long, value_name = "N", default_value_t = 0)]
     nsm_delay_ms: u64,
+    /// An origin whose pages may ask the host from a browser; repeatable.
+    #[arg(long, value_name = "ORIGIN")]
+    cors_origin: Vec<String>,
     /// End when stdin does, for programs that start a simulation and may be killed.
     #[arg(long)]
     end_with_stdin: bool,
@@ -54,6 +57,7 @@ pub(super) async fn run(arguments: UpArguments) -> Result<ExitCode, WorldError> 
         models,
         policy: arguments.policy,
         nsm_delay: Duration::from_millis(arguments.nsm_delay_ms),
+        cors_origins: arguments.cors_origin,
     };
     let end = end(arguments.end_with_stdin)?;
     tokio::pin!(end);

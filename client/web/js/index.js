@@ -1,0 +1,10 @@
+// The package for pages and bundlers: the WebAssembly is fetched from beside its module.
+
+import init from "./wasm/strongroom.js";
+import { begin } from "./client.js";
+
+/** Loads the WebAssembly, once. Another place or a compiled module may be given; then before anything else. */
+export const load = (source) => init(source === undefined ? undefined : { module_or_path: source });
+
+export const { verify, connect } = begin(() => load());
+export { StrongroomError } from "./failure.js";
