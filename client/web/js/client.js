@@ -18,7 +18,7 @@ export const begin = (load) => ({
     try {
       const transport = new Transport(url, fetch);
       return await retried(async (late) => {
-        const evidence = await evidenceOf(verifier, transport, late);
+        const evidence = await evidenceOf(() => verifier, transport, late);
         try {
           return described(evidence, verifier.simulation);
         } finally {
@@ -44,6 +44,7 @@ class Client {
   #session;
   // Whoever finds the session lost opens the next one; the others wait for that.
   #opening;
+  #closed = false;
 
   constructor(transport, verifier) {
     this.#transport = transport;
@@ -52,7 +53,7 @@ class Client {
 
   /** Whether the trust file names a simulated root, which vouches for nothing. */
   get simulation() {
-    return this.#verifier.simulation;
+    return this.#party.simulation;
   }
 
   /** What the open session was verified against. */
@@ -60,12 +61,26 @@ class Client {
     return this.#session && JSON.parse(this.#session.verified);
   }
 
+  /** Wipes the API key and the session. Calls that are under way end. */
+  close() {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#session?.free();
+    this.#session = undefined;
+    this.#verifier.free();
+  }
+
+  get #party() {
+    if (this.#closed) throw usage("the client is closed");
+    return this.#verifier;
+  }
+
   /** Runs one inference in the verified enclave. */
   async infer(model, request, { version, signal } = {}) {
     const { json, behind } = encode(request);
     let question;
     try {
-      question = judged(wasm.Thrown, () => this.#verifier.ask(String(model), version, json, behind));
+      question = judged(wasm.Thrown, () => this.#party.ask(String(model), version, json, behind));
     } catch (error) {
       throw error instanceof Failed ? error.outside() : error;
     }
@@ -105,14 +120,14 @@ class Client {
   /** Attests, judges and opens. The session is kept when the enclave keeps it: unless it refused the key. */
   async #open(question, signal) {
     this.#session = undefined;
-    const evidence = await evidenceOf(this.#verifier, this.#transport, signal);
+    const evidence = await evidenceOf(() => this.#party, this.#transport, signal);
     // Takes the evidence, passed or not.
-    const sealed = judged(wasm.Thrown, () => this.#verifier.open(evidence, Date.now(), question));
+    const sealed = judged(wasm.Thrown, () => this.#party.open(evidence, Date.now(), question));
     try {
       const record = await this.#transport.message(sealed.message, signal);
       const session = sealed.takeSession();
       try {
-        const answer = judged(wasm.Thrown, () => this.#verifier.read(session, question, sealed, record));
+        const answer = judged(wasm.Thrown, () => this.#party.read(session, question, sealed, record));
         this.#session = session;
         return answer;
       } catch (error) {
@@ -125,10 +140,10 @@ class Client {
   }
 
   async #ask(session, question, signal) {
-    const sealed = judged(wasm.Thrown, () => this.#verifier.seal(session, question));
+    const sealed = judged(wasm.Thrown, () => this.#party.seal(session, question));
     try {
       const record = await this.#transport.message(sealed.message, signal);
-      const answer = judged(wasm.Thrown, () => this.#verifier.read(session, question, sealed, record));
+      const answer = judged(wasm.Thrown, () => this.#party.read(session, question, sealed, record));
       if (!answer.opened) return accepted(answer);
       answer.free();
       throw new StrongroomError({ message: "the answer is not one of this protocol", status: 502, kind: "other" });
@@ -158,10 +173,10 @@ const demands = (trust, measurements, apiKey) => {
 };
 
 /** Evidence for a fresh nonce, judged. */
-const evidenceOf = async (verifier, transport, signal) => {
-  const nonce = judged(wasm.Thrown, () => verifier.nonce());
+const evidenceOf = async (party, transport, signal) => {
+  const nonce = judged(wasm.Thrown, () => party().nonce());
   const evidence = await transport.hello(nonce, signal);
-  return judged(wasm.Thrown, () => verifier.judge(nonce, evidence, Date.now()));
+  return judged(wasm.Thrown, () => party().judge(nonce, evidence, Date.now()));
 };
 
 const described = (judgement, simulation) => ({

@@ -121,6 +121,8 @@ export interface Client {
   readonly simulation: boolean;
   /** What the open session was verified against; nothing before the first call. */
   readonly verified?: Verified;
+  /** Wipes the API key and the session. Calls that are under way end. */
+  close(): void;
   infer(model: string, request: InferRequest, options?: { version?: string; signal?: AbortSignal }): Promise<InferResponse>;
 }
 

@@ -83,8 +83,8 @@ test("a request too large for the opening follows it", async () => {
   const { paths, fetch } = between();
   const client = await connect(url, { trust, apiKey, fetch });
   const response = await client.infer("fraud", asked(rows(10_000), 10_000));
-  assert.ok(response.ok, response.error);
-  assert.equal(response.outputs[0].shape[0], 10_000);
+  // More rows than the model takes: an answer under the session that was opened without them.
+  assert.deepEqual([response.ok, response.status], [false, 400]);
   assert.deepEqual(paths, ["/v1/hello", "/v1/message", "/v1/message"]);
 });
 
@@ -170,6 +170,15 @@ test("answers are bounded", async () => {
   const { fetch } = between((path, response) =>
     response === undefined ? new Response(new Uint8Array((2 << 20) + 1), { status: 200 }) : response);
   await rejected(verify(url, { trust, fetch }), "other", 502);
+});
+
+test("a closed client asks nothing", async () => {
+  const client = await connect(url, { trust, apiKey });
+  const pending = client.infer("fraud", asked(rows(1)));
+  client.close();
+  client.close();
+  await rejected(pending, "usage", 400);
+  await rejected(client.infer("fraud", asked(rows(1))), "usage", 400);
 });
 
 test("nobody there, and a caller who gives up", async () => {
