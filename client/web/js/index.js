@@ -4,7 +4,8 @@ import init from "./wasm/strongroom.js";
 import { begin } from "./client.js";
 
 /** Loads the WebAssembly, once. Another place or a compiled module may be given; then before anything else. */
-export const load = (source) => init(source === undefined ? undefined : { module_or_path: source });
+export const load = (source) =>
+  init({ module_or_path: source ?? new URL("./wasm/strongroom_bg.wasm", import.meta.url) });
 
 export const { verify, connect } = begin(() => load());
 export { StrongroomError } from "./failure.js";

@@ -82,6 +82,24 @@ fn metrics_leave_this_machine_by_decision_alone() {
 }
 
 #[test]
+fn pages_of_no_origin_are_permitted_by_default() {
+    assert!(load(&LEAST).unwrap().cors_origins.is_empty());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("host.toml");
+    let file = [LEAST.as_slice(), &["--config", path.to_str().unwrap()]].concat();
+    let origins = |arguments: &[&str]| {
+        let config = load(arguments).unwrap();
+        config.cors_origins.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    std::fs::write(&path, "cors_origins = [\"https://a.example\", \"http://127.0.0.1:8081\"]\n").unwrap();
+    assert_eq!(origins(&file), ["https://a.example", "http://127.0.0.1:8081"]);
+    let flag = [file.as_slice(), &["--cors-origin", "https://b.example"]].concat();
+    assert_eq!(origins(&flag), ["https://b.example"], "flags win");
+    std::fs::write(&path, "cors_origins = [\"https://a.example/\"]\n").unwrap();
+    assert!(matches!(load(&file), Err(ConfigError::Toml { .. })));
+}
+
+#[test]
 fn there_is_one_source_of_credentials() {
     let least = ["--kms", "a:1", "--store", "."];
     let with = |more: &[&str]| load(&[least.as_slice(), more].concat());
