@@ -131,7 +131,7 @@ export class StrongroomError extends Error {
   readonly name: "StrongroomError";
   /** The status that the proxy gives the same failure. */
   readonly status: number;
-  readonly kind: "usage" | "evidence" | "binding" | "refused" | "unreachable" | "other";
+  readonly kind: "usage" | "evidence" | "binding" | "unreachable" | "other";
   readonly retryAfterMs?: number;
 }
 

@@ -67,7 +67,7 @@ fn is_origin(text: &str) -> bool {
     let Ok(uri) = text.parse::<Uri>() else { return false };
     let Some(authority) = uri.authority() else { return false };
     let written = matches!(uri.scheme_str(), Some("http" | "https"))
-        && !authority.as_str().contains('@')
+        && !authority.as_str().contains(['@', '*'])
         && !authority.host().is_empty()
         && !authority.as_str().ends_with(':')
         && authority.port_u16() != Some(default_port);
@@ -154,7 +154,7 @@ mod tests {
             "https://a:443",
             "http://a:80",
             "https://u@a",
-            "https://*.a.com/",
+            "https://*.a.com",
             "ftp://a",
             "https://",
             "https://a:",
