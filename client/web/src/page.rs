@@ -5,12 +5,6 @@
 
 #![allow(unreachable_pub, reason = "wasm_bindgen exports functions from modules of its own")]
 #![allow(clippy::missing_errors_doc, reason = "each throws one type, whose kinds the package's manual lists")]
-#![allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "JavaScript has floats alone"
-)]
 
 use std::collections::BTreeMap;
 use std::time::Duration;
