@@ -6,6 +6,7 @@ of a table as an embedding model does.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -93,3 +94,7 @@ def _model(name: str, nodes: list, inputs: list, outputs: list, constants: list)
     graph = helper.make_graph(nodes, name, inputs, outputs, constants)
     opset = [helper.make_opsetid("", OPSET)]
     return helper.make_model(graph, opset_imports=opset, ir_version=IR_VERSION)
+
+
+if __name__ == "__main__":
+    write_all(Path(sys.argv[1]))

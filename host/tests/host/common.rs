@@ -103,6 +103,7 @@ impl Setup {
         let path = |name: &str| folder.path().join(name);
         std::fs::create_dir_all(path("store/packages")).unwrap();
         let config = Config {
+            cors_origins: Vec::new(),
             listen: "127.0.0.1:0".parse().unwrap(),
             tls: None,
             metrics: "127.0.0.1:0".parse().unwrap(),

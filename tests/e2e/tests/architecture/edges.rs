@@ -22,6 +22,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("client", &["core"]),
     ("proxy", &["client"]),
     ("lint", &[]),
+    ("python", &["client"]),
     ("web", &["core"]),
     ("cli", &["proxy", "engine", "kms", "eif", "lint", "controls", "monitor"]),
     ("host", &["link", "proto"]),
