@@ -17,6 +17,7 @@ mod contents;
     reason = "generated: scripts/generate-grpc"
 )]
 mod generated;
+mod metered;
 mod request;
 mod status;
 #[cfg(test)]
@@ -26,6 +27,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
+use prost::Message;
 use strongroom_proto::name::Name;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -35,7 +38,9 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::failure::Failure;
 use crate::limits::{MAX_BODY_BYTES, STREAMED_ANSWERS};
-use crate::upstream::{Described, Upstream, in_time};
+use crate::ready::in_time;
+use crate::room::Shares;
+use crate::upstream::{Described, Upstream};
 use generated::grpc_inference_service_server::{GrpcInferenceService, GrpcInferenceServiceServer};
 use generated::{
     ModelInferRequest, ModelInferResponse, ModelMetadataRequest, ModelMetadataResponse, ModelReadyRequest,
@@ -49,12 +54,13 @@ const RECEIPT: &str = "strongroom-receipt-bin";
 
 /// The routes of the service.
 pub(crate) fn router(upstream: Arc<Upstream>) -> Router {
-    let server = GrpcInferenceServiceServer::new(Service(upstream))
+    let server = GrpcInferenceServiceServer::new(Service(Arc::clone(&upstream)))
         .accept_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Deflate)
         .max_decoding_message_size(MAX_BODY_BYTES)
         .max_encoding_message_size(2 * MAX_BODY_BYTES);
-    tonic::service::Routes::new(server).into_axum_router()
+    let metered = from_fn_with_state(upstream, metered::meter);
+    tonic::service::Routes::new(server).into_axum_router().route_layer(metered)
 }
 
 #[derive(Clone)]
@@ -104,7 +110,7 @@ impl GrpcInferenceService for Service {
         &self,
         _: Request<ServerReadyRequest>,
     ) -> Result<Response<ServerReadyResponse>, Status> {
-        Ok(Response::new(ServerReadyResponse { ready: in_time(self.0.session()).await.is_ok() }))
+        Ok(Response::new(ServerReadyResponse { ready: self.0.ready().await.is_ok() }))
     }
 
     async fn model_ready(
@@ -112,7 +118,11 @@ impl GrpcInferenceService for Service {
         request: Request<ModelReadyRequest>,
     ) -> Result<Response<ModelReadyResponse>, Status> {
         let ModelReadyRequest { name, version } = request.into_inner();
-        let ready = in_time(self.described(&name, &version)).await.is_ok();
+        let ready = in_time(async {
+            self.0.ready().await?;
+            self.described(&name, &version).await
+        });
+        let ready = ready.await.is_ok();
         Ok(Response::new(ModelReadyResponse { ready }))
     }
 
@@ -140,7 +150,11 @@ impl GrpcInferenceService for Service {
         &self,
         request: Request<ModelInferRequest>,
     ) -> Result<Response<ModelInferResponse>, Status> {
-        let (answer, receipt) = self.infer(request.into_inner()).await?;
+        let shares = Shares::of(request.extensions().get());
+        let asked = request.into_inner();
+        // It goes back behind the answer, which is not sent yet.
+        shares.push(shares.next_of(asked.encoded_len()));
+        let (answer, receipt) = self.infer(asked).await?;
         let mut response = Response::new(answer);
         let value = tonic::metadata::MetadataValue::from_bytes(&receipt);
         response.metadata_mut().insert_bin(RECEIPT, value);
@@ -151,13 +165,17 @@ impl GrpcInferenceService for Service {
         &self,
         request: Request<Streaming<ModelInferRequest>>,
     ) -> Result<Response<Self::ModelStreamInferStream>, Status> {
+        let shares = Shares::of(request.extensions().get());
         let (service, mut asked) = (self.clone(), request.into_inner());
         let (answers, stream) = mpsc::channel(STREAMED_ANSWERS);
         // In order, one at a time: whoever wants several at once opens several streams, or asks without one.
         tokio::spawn(async move {
             while let Some(next) = asked.next().await {
                 let answer = match next {
-                    Ok(request) => Ok(service.streamed(request).await),
+                    Ok(request) => {
+                        let _share = shares.next_of(request.encoded_len());
+                        Ok(service.streamed(request).await)
+                    }
                     Err(status) => Err(status),
                 };
                 let failed = answer.is_err();

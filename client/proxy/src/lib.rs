@@ -6,6 +6,8 @@
 //!
 //! - `guard` refuses what comes from web pages.
 //! - `upstream` is the one way to the enclave: it verifies, asks, counts.
+//! - `room` bounds what all requests together take of memory.
+//! - `ready` says whether a verified enclave answers, however often it is asked.
 //! - `failure` is the one mapping from what went wrong to HTTP and gRPC.
 //! - `oip`, `grpc`, `openai` and `page` each speak one language to callers and hold no policy.
 
@@ -16,6 +18,8 @@ mod limits;
 mod oip;
 mod openai;
 mod page;
+mod ready;
+mod room;
 mod stats;
 mod upstream;
 

@@ -26,6 +26,39 @@ pub(crate) const MAX_EMBEDDINGS_BODY_BYTES: usize = 8 * 1024 * 1024;
 /// Rows of one request for embeddings, which may take several inferences.
 pub(crate) const MAX_EMBEDDINGS_ROWS: usize = 2048;
 
+/// Bytes of all small requests that are held at once, as they came or as what they hold takes, whichever is more.
+pub(crate) const SMALL_ROOM_BYTES: usize = 64 * 1024 * 1024;
+
+/// The same of all large ones: four of the largest size.
+pub(crate) const LARGE_ROOM_BYTES: usize = 4 * MAX_BODY_BYTES;
+
+/// Bytes up to which a request is a small one.
+pub(crate) const SMALL_BODY_BYTES: usize = 256 * 1024;
+
+/// Bytes of a body of unknown length that are read before room is taken for the largest.
+pub(crate) const UNANNOUNCED_BYTES: usize = SMALL_BODY_BYTES / JSON_TREE_BYTES;
+
+/// Bytes for which one permit of the room stands.
+pub(crate) const ROOM_UNIT_BYTES: usize = 1024;
+
+/// Time for which a request waits for room.
+pub(crate) const ROOM_WAIT: Duration = Duration::from_secs(10);
+
+/// When a request that found no room may come back.
+pub(crate) const COME_BACK_AFTER: Duration = Duration::from_secs(2);
+
+/// Time in which a body has to be there once there is room for it.
+pub(crate) const BODY_TIME: Duration = Duration::from_secs(60);
+
+/// Most bytes that one byte of gzip or deflate unpacks to (RFC 1951: 258 bytes from two bits), rounded up.
+pub(crate) const MAX_UNPACKED_OF_ONE: usize = 1032;
+
+/// Most bytes of a tensor that one byte of its JSON becomes: `0,` is a number of 8.
+pub(crate) const JSON_TENSOR_BYTES: usize = 4;
+
+/// Most bytes of memory that one byte of JSON takes where it is read as a tree: `0,` is a node of 32.
+pub(crate) const JSON_TREE_BYTES: usize = 16;
+
 /// Bytes of a refused body that are read and dropped, so that its sender gets to read the refusal.
 pub(crate) const MAX_DISCARDED_BYTES: usize = 2 * MAX_BODY_BYTES;
 
@@ -35,7 +68,13 @@ pub(crate) const DISCARD_TIME: Duration = Duration::from_secs(10);
 /// Bytes from which reading or writing a body leaves the threads that serve connections.
 pub(crate) const LARGE_BYTES: usize = 256 * 1024;
 
-/// Time in which a verified session must be there for the proxy to call itself ready.
+/// Age of the last sign of life of the enclave at which a probe has it looked for; all probes share one look.
+pub(crate) const CHECK_AFTER: Duration = Duration::from_secs(2);
+
+/// Time in which a verified enclave has to answer then.
+pub(crate) const CHECK_TIME: Duration = Duration::from_secs(3);
+
+/// Longest answer to a probe, whatever it asks.
 pub(crate) const READY_TIME: Duration = Duration::from_secs(5);
 
 /// Answers of one stream that wait for a caller who reads slowly.
