@@ -4,6 +4,7 @@
 //! goes through [`Upstream`], what fails through [`Failure`].
 
 mod answer;
+mod codec;
 mod contents;
 #[allow(
     clippy::all,
@@ -28,7 +29,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use prost::Message;
 use strongroom_proto::name::Name;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -39,7 +39,7 @@ use tonic::{Request, Response, Status, Streaming};
 use crate::failure::Failure;
 use crate::limits::{MAX_BODY_BYTES, STREAMED_ANSWERS};
 use crate::ready::in_time;
-use crate::room::Shares;
+use crate::room::{Share, Shares};
 use crate::upstream::{Described, Upstream};
 use generated::grpc_inference_service_server::{GrpcInferenceService, GrpcInferenceServiceServer};
 use generated::{
@@ -72,16 +72,21 @@ impl Service {
         self.0.model(&name, request::version(version)?.as_ref()).await
     }
 
-    async fn infer(&self, asked: ModelInferRequest) -> Result<(ModelInferResponse, Vec<u8>), Failure> {
+    async fn infer(
+        &self,
+        asked: ModelInferRequest,
+        share: &mut Share,
+    ) -> Result<(ModelInferResponse, Vec<u8>), Failure> {
         let request::Asked { question, id, form } = request::read(asked)?;
+        share.keep(question.inputs.iter().map(|input| input.data.len()).sum());
         let mut answer = self.0.infer(question).await?;
         let receipt = std::mem::take(&mut answer.receipt_document);
         Ok((answer::write(answer, id, form)?, receipt))
     }
 
-    async fn streamed(&self, asked: ModelInferRequest) -> ModelStreamInferResponse {
+    async fn streamed(&self, asked: ModelInferRequest, share: &mut Share) -> ModelStreamInferResponse {
         let id = asked.id.clone();
-        match self.infer(asked).await {
+        match self.infer(asked, share).await {
             Ok((answer, _)) => {
                 ModelStreamInferResponse { error_message: String::new(), infer_response: Some(answer) }
             }
@@ -151,10 +156,10 @@ impl GrpcInferenceService for Service {
         request: Request<ModelInferRequest>,
     ) -> Result<Response<ModelInferResponse>, Status> {
         let shares = Shares::of(request.extensions().get());
-        let asked = request.into_inner();
-        // It goes back behind the answer, which is not sent yet.
-        shares.push(shares.next_of(asked.encoded_len()));
-        let (answer, receipt) = self.infer(asked).await?;
+        let mut share = shares.next();
+        let (answer, receipt) = self.infer(request.into_inner(), &mut share).await?;
+        // The answer is not sent yet.
+        shares.push(share);
         let mut response = Response::new(answer);
         let value = tonic::metadata::MetadataValue::from_bytes(&receipt);
         response.metadata_mut().insert_bin(RECEIPT, value);
@@ -173,8 +178,8 @@ impl GrpcInferenceService for Service {
             while let Some(next) = asked.next().await {
                 let answer = match next {
                     Ok(request) => {
-                        let _share = shares.next_of(request.encoded_len());
-                        Ok(service.streamed(request).await)
+                        let mut share = shares.next();
+                        Ok(service.streamed(request, &mut share).await)
                     }
                     Err(status) => Err(status),
                 };

@@ -59,6 +59,15 @@ pub(crate) const JSON_TENSOR_BYTES: usize = 4;
 /// Most bytes of memory that one byte of JSON takes where it is read as a tree: `0,` is a node of 32.
 pub(crate) const JSON_TREE_BYTES: usize = 16;
 
+/// Most bytes that one byte of a number of variable length becomes: `0` of an INT64.
+pub(crate) const VARINT_BYTES: usize = 8;
+
+/// Fields of a message of gRPC beside the elements of its tensors.
+pub(crate) const MAX_MESSAGE_FIELDS: usize = 16_384;
+
+/// Bytes that the typed lists of a message of gRPC take once they are decoded.
+pub(crate) const MAX_LIST_BYTES: usize = MAX_BODY_BYTES;
+
 /// Bytes of a refused body that are read and dropped, so that its sender gets to read the refusal.
 pub(crate) const MAX_DISCARDED_BYTES: usize = 2 * MAX_BODY_BYTES;
 
@@ -79,3 +88,27 @@ pub(crate) const READY_TIME: Duration = Duration::from_secs(5);
 
 /// Answers of one stream that wait for a caller who reads slowly.
 pub(crate) const STREAMED_ANSWERS: usize = 4;
+
+/// Connections at once; more are closed at once. Below the 1024 descriptors that a process has unless it is given more.
+pub(crate) const MAX_CONNECTIONS: usize = 768;
+
+/// Time for which a connection may be open without a request that is whole or being answered, a half-sent head included.
+pub(crate) const IDLE_TIME: Duration = Duration::from_secs(60);
+
+/// Time for which an answer may not move while it is awaited or sent; above that of an inference with all its attempts.
+pub(crate) const STALLED_TIME: Duration = Duration::from_secs(300);
+
+/// Bytes of an answer that are handed on at once.
+pub(crate) const PIECE_BYTES: usize = 64 * 1024;
+
+/// Requests at once over one connection of HTTP/2.
+pub(crate) const MAX_STREAMS: u32 = 256;
+
+/// Bytes of a request's head.
+pub(crate) const MAX_HEAD_BYTES: usize = 64 * 1024;
+
+/// Pause after a connection could not be accepted.
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Time for which requests that have begun are finished after a stop.
+pub(crate) const STOP_TIME: Duration = Duration::from_secs(15);

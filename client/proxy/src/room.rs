@@ -87,12 +87,9 @@ impl Shares {
         shares.cloned().unwrap_or_default()
     }
 
-    /// That of the message which arrived first, as far as so many bytes need it.
-    pub(crate) fn next_of(&self, bytes: usize) -> Share {
-        let first = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        let mut share = first.unwrap_or_default();
-        share.keep(bytes);
-        share
+    /// That of the message which arrived first.
+    pub(crate) fn next(&self) -> Share {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front().unwrap_or_default()
     }
 }
 

@@ -18,7 +18,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use crate::failure::Failure;
-use crate::limits::{BODY_TIME, MAX_BODY_BYTES, MAX_UNPACKED_OF_ONE};
+use crate::limits::{BODY_TIME, MAX_BODY_BYTES, MAX_UNPACKED_OF_ONE, VARINT_BYTES};
 use crate::room::{Shares, until_sent};
 use crate::upstream::Upstream;
 
@@ -122,11 +122,19 @@ impl Metered {
         if length > MAX_BODY_BYTES {
             return Ok(());
         }
-        let unpacked = length.saturating_mul(MAX_UNPACKED_OF_ONE).min(MAX_BODY_BYTES);
-        let weight = if packed { length + unpacked } else { length };
+        let weight = if packed {
+            length + decoded(length.saturating_mul(MAX_UNPACKED_OF_ONE).min(MAX_BODY_BYTES))
+        } else {
+            decoded(length)
+        };
         self.shares.push(self.upstream.room().take(weight).await?);
         Ok(())
     }
+}
+
+/// Most bytes that a message of this length and what is read out of it take.
+fn decoded(length: usize) -> usize {
+    length.saturating_mul(VARINT_BYTES).min(MAX_BODY_BYTES)
 }
 
 /// An error that arrives at the caller as the status that it is.
