@@ -73,7 +73,7 @@ mod tests {
 
     use super::*;
 
-    fn readiness(after: Duration) -> Readiness {
+    fn looking_after(after: Duration) -> Readiness {
         Readiness { after, within: Duration::from_millis(20), ..Readiness::default() }
     }
 
@@ -81,7 +81,7 @@ mod tests {
 
     #[tokio::test]
     async fn many_probes_share_one_look_whoever_goes_away() {
-        let (readiness, looks) = (readiness(LONG), Arc::new(AtomicUsize::new(0)));
+        let (readiness, looks) = (looking_after(LONG), Arc::new(AtomicUsize::new(0)));
         let probe = || {
             let looks = Arc::clone(&looks);
             readiness.probe(async move {
@@ -98,12 +98,12 @@ mod tests {
 
     #[tokio::test]
     async fn an_old_sign_of_life_is_none_and_a_look_ends() {
-        let readiness = readiness(Duration::ZERO);
+        let readiness = looking_after(Duration::ZERO);
         readiness.alive();
         let failure = readiness.probe(std::future::pending()).await.unwrap_err();
         assert_eq!(failure.fault, Fault::NotReady);
         assert!(readiness.probe(async { Ok(()) }).await.is_ok(), "and it comes back by itself");
-        let fresh = super::tests::readiness(LONG);
+        let fresh = looking_after(LONG);
         fresh.alive();
         assert!(fresh.probe(std::future::pending()).await.is_ok());
     }
