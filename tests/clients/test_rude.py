@@ -44,8 +44,9 @@ const pause = new Promise(done => setTimeout(() => done(false), 1500));
 return Promise.all([...tried, pause]).then(all => all.filter(Boolean));
 """
 
-# Most memory that a message may take whose bytes are ten million, in MiB, whatever they say.
-AMPLIFIED_MIB = 100
+# Most memory that a message may take whose bytes are ten million, in MiB, whatever they say; and the largest one for
+# embeddings, which counts as 128.
+AMPLIFIED_MIB, EMBEDDINGS_MIB = 100, 4 * 128
 
 
 class EmptyPage(http.server.BaseHTTPRequestHandler):
@@ -166,3 +167,10 @@ class Rude(unittest.TestCase):
                     ask(unit * 5_000_000, timeout=ALL_SECONDS)
                 self.assertEqual(caught.exception.code(), grpc.StatusCode.INVALID_ARGUMENT)
         self.assertLess(peak_mib(self.proxy.pid) - idle, AMPLIFIED_MIB)
+
+    def test_json_becomes_no_larger_than_it_counts(self) -> None:
+        idle = peak_mib(self.proxy.pid)
+        for unit, count in ((b'{"":[0]}', 900_000), (b"[0]", 2_000_000), (b"0", 4_000_000), (b'""', 2_500_000)):
+            body = b'{"model":"embed","input":[' + b",".join([unit] * count) + b"]}"
+            check_refusal(self, post(f"{self.proxy.url}/v1/embeddings", body), 400)
+        self.assertLess(peak_mib(self.proxy.pid) - idle, EMBEDDINGS_MIB)

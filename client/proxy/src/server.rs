@@ -65,7 +65,7 @@ async fn accept(listener: &TcpListener, server: &Arc<Server>, places: &Arc<Semap
         };
         match Arc::clone(places).try_acquire_owned() {
             Ok(place) => drop(tokio::spawn(Arc::clone(server).connection(tcp, place))),
-            Err(_) => tracing::warn!("a connection is refused: as many as may be are open"),
+            Err(_) => tracing::debug!("a connection is refused: as many as may be are open"),
         }
     }
 }
