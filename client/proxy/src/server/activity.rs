@@ -106,10 +106,11 @@ impl http_body::Body for Sending {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let (mut hint, rest) = (self.body.size_hint(), self.rest.len() as u64);
-        match hint.exact() {
+        let (body, rest) = (self.body.size_hint(), self.rest.len() as u64);
+        let mut hint = SizeHint::new();
+        match body.exact() {
             Some(exact) => hint.set_exact(exact + rest),
-            None => hint.set_lower(hint.lower() + rest),
+            None => hint.set_lower(body.lower() + rest),
         }
         hint
     }
