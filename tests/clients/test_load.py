@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
+import time
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import aiohttp
+import grpc
 import numpy as np
 import tritonclient.grpc as triton_grpc
 import tritonclient.grpc.aio as triton_aio
 import tritonclient.http as triton
 
 from . import fixture, fraud, models
-from .curl import post
+from .curl import check_refusal, curl, post
 from .test_limits import request
 
 # Requests at the same time.
@@ -25,6 +29,17 @@ ALL_SECONDS = 60
 
 # Most memory that a tensor takes on its way there and back, in multiples of its size. Sealing pads to a power of two.
 MAX_COPIES = 4
+
+# The largest body, and how many of it the proxy holds at once.
+MAX_BODY_BYTES, LARGEST_AT_ONCE = 128 * 1024 * 1024, 4
+
+# How long a large request waits for room, in seconds.
+ROOM_SECONDS = 10
+
+# Bombs at the same time, and the most memory that all of them take, in multiples of the room: a buffer doubles as it grows.
+BOMBS, BOMBS_TAKE = 16, 2
+
+INFER = "/inference.GRPCInferenceService/ModelInfer"
 
 
 def peak_mib(pid: int) -> float:
@@ -89,3 +104,66 @@ class Load(unittest.TestCase):
         tensor = kind.InferInput("x", list(value.shape), "FP32")
         tensor.set_data_from_numpy(value)
         np.testing.assert_array_equal(client.infer("wide", [tensor]).as_numpy("y"), value)
+
+    def test_what_is_held_is_bounded_and_small_requests_pass(self) -> None:
+        proxy = fixture.open_world().proxy()
+        self.addCleanup(proxy.stop)
+        url = f"{proxy.url}/v2/models/fraud/infer"
+        small, large = request(fraud.rows()[:1]), np.zeros((3000, fraud.FEATURES), np.float32)
+        holding = [self.announce(proxy.address) for _ in range(LARGEST_AT_ONCE)]
+        self.assertEqual(post(url, small).status, 200)
+        begun = time.monotonic()
+        with ThreadPoolExecutor() as pool:
+            over_grpc = pool.submit(self.status, proxy.address, large)
+            refused = pool.submit(post, url, request(large))
+            while not refused.done():
+                asked = time.monotonic()
+                self.assertEqual(post(url, small).status, 200)
+                self.assertLess(time.monotonic() - asked, ROOM_SECONDS / 2)
+            check_refusal(self, refused.result(), 503)
+            self.assertGreaterEqual(int(refused.result().headers["retry-after"]), 1)
+            self.assertEqual(over_grpc.result(), "StatusCode.UNAVAILABLE")
+        self.assertLess(time.monotonic() - begun, 2 * ROOM_SECONDS)
+        for held in holding:
+            held.close()
+        self.assertEqual(post(url, request(large)).status, 200)
+        self.assertEqual(self.status(proxy.address, large), None)
+
+    def announce(self, address: str) -> socket.socket:
+        """The head of the largest request, and nothing of its body."""
+        host, port = address.split(":")
+        held = socket.create_connection((host, int(port)))
+        self.addCleanup(held.close)
+        held.sendall(f"POST /v2/models/fraud/infer HTTP/1.1\r\nHost: {address}\r\nContent-Length: {MAX_BODY_BYTES}"
+                     "\r\n\r\n".encode())
+        return held
+
+    def status(self, address: str, rows: np.ndarray) -> str | None:
+        """What gRPC says to these rows, where it is an error."""
+        with triton_grpc.InferenceServerClient(address) as client:
+            tensor = triton_grpc.InferInput("X", list(rows.shape), "FP32")
+            tensor.set_data_from_numpy(rows)
+            try:
+                client.infer("fraud", [tensor])
+            except triton_grpc.InferenceServerException as error:
+                return error.status()
+        return None
+
+    def test_bombs_are_refused_and_take_little(self) -> None:
+        proxy = fixture.open_world().proxy()
+        self.addCleanup(proxy.stop)
+        curl(f"{proxy.url}/v2/health/ready")
+        idle, bomb = peak_mib(proxy.pid), bytes(MAX_BODY_BYTES + 1)
+
+        def explode(packing: grpc.Compression) -> grpc.StatusCode:
+            with grpc.insecure_channel(proxy.address) as channel, self.assertRaises(grpc.RpcError) as caught:
+                channel.unary_unary(INFER)(bomb, compression=packing, timeout=ALL_SECONDS)
+            return caught.exception.code()
+
+        with ThreadPoolExecutor(BOMBS) as pool:
+            codes = set(pool.map(explode, [grpc.Compression.Gzip, grpc.Compression.Deflate] * (BOMBS // 2)))
+        self.assertLessEqual(codes, {grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE})
+        self.assertIn(grpc.StatusCode.RESOURCE_EXHAUSTED, codes)
+        room = LARGEST_AT_ONCE * MAX_BODY_BYTES / 1024 ** 2
+        print(f"{BOMBS} bombs: the proxy held {peak_mib(proxy.pid) - idle:.0f} MiB above idle")
+        self.assertLess(peak_mib(proxy.pid) - idle, BOMBS_TAKE * room)

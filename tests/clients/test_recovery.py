@@ -14,6 +14,7 @@ import unittest
 from pathlib import Path
 
 import psutil
+import tritonclient.grpc as triton_grpc
 
 from . import fixture, fraud
 from .curl import check_refusal, curl, post
@@ -21,6 +22,9 @@ from .test_limits import request
 
 # Callers at the same time, how long they ask before and after, and how long recovery may take, in seconds.
 CALLERS, BEFORE_SECONDS, AFTER_SECONDS, RECOVERY_SECONDS = 8, 1.0, 1.0, 30.0
+
+# Longest time after the end of an enclave in which the proxy may call itself ready, in seconds, and pause between probes.
+STALE_SECONDS, PROBE_SECONDS = 5.0, 0.1
 
 # Longest wait for one answer, in seconds: requests are retried while the enclave is away.
 ANSWER_SECONDS = 60.0
@@ -100,12 +104,44 @@ class Recovery(unittest.TestCase):
         print(f"enclave killed under load: {len(callers.seen)} requests, {failed} failed, answers "
               f"{recovered:.1f} s after it was started again")
 
+    def test_ready_is_true(self) -> None:
+        """Nobody asks anything but probes, and they hear of the enclave's end, and of the next one."""
+        world = fixture.start("probed")
+        self.addCleanup(world.program.stop)
+        proxy = world.proxy()
+        self.addCleanup(proxy.stop)
+        self.assertEqual(self.probes(proxy), {200, True})
+        enclave = child(world, "strongroom-sim-enclave")
+        command, folder = enclave.cmdline(), enclave.cwd()
+        os.kill(enclave.pid, signal.SIGKILL)
+        gone = self.seconds_until(proxy, {503, False}, STALE_SECONDS)
+        self.run_again(command, folder)
+        back = self.seconds_until(proxy, {200, True}, RECOVERY_SECONDS)
+        print(f"enclave killed at rest: not ready {gone:.1f} s later, ready {back:.1f} s after it was started again")
+
+    def seconds_until(self, proxy: fixture.Program, wanted: set, longest: float) -> float:
+        begun = time.monotonic()
+        while (found := self.probes(proxy)) != wanted:
+            self.assertLess(time.monotonic() - begun, longest, found)
+            time.sleep(PROBE_SECONDS)
+        return time.monotonic() - begun
+
+    def probes(self, proxy: fixture.Program) -> set:
+        """What all of them say."""
+        paths = ("/v2/health/ready", "/v2/models/fraud/ready", "/status.json")
+        with triton_grpc.InferenceServerClient(proxy.address) as client:
+            over_grpc = {client.is_server_ready(), client.is_model_ready("fraud")}
+        return {curl(proxy.url + path).status for path in paths} | over_grpc
+
     def replace(self, enclave: psutil.Process) -> float:
         """Kills the enclave and starts it again as it was started. Says when."""
         command, folder = enclave.cmdline(), enclave.cwd()
         os.kill(enclave.pid, signal.SIGKILL)
         # The simulation does not notice, so that this is what the supervisor of a real host does.
         time.sleep(0.5)
+        return self.run_again(command, folder)
+
+    def run_again(self, command: list[str], folder: str) -> float:
         started = subprocess.Popen(command, cwd=folder, env={}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                  stderr=subprocess.DEVNULL)
 

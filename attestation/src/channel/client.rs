@@ -86,19 +86,11 @@ impl Session {
         Ok((message, Pending { number, record_bytes, request }))
     }
 
-    /// Opens the answer to `pending`.
+    /// Opens the answer to `pending` where it lies: a large one is not copied.
     ///
     /// # Errors
     /// [`ChannelError::Record`] when it is not the answer that the enclave sealed for this request.
-    pub fn open_answer(&self, pending: &Pending, record: &[u8]) -> Result<Body, ChannelError> {
-        self.open_answer_owned(pending, record.to_vec())
-    }
-
-    /// Opens the answer to `pending` where it lies.
-    ///
-    /// # Errors
-    /// As [`Session::open_answer`].
-    pub fn open_answer_owned(&self, pending: &Pending, record: Vec<u8>) -> Result<Body, ChannelError> {
+    pub fn open_answer(&self, pending: &Pending, record: Vec<u8>) -> Result<Body, ChannelError> {
         if !record.len().is_power_of_two() {
             return Err(RecordError::NotAuthentic.into());
         }

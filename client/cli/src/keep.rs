@@ -8,10 +8,10 @@ use strongroom_client::{Keep, Kept};
 use crate::error::{CliError, Result};
 use crate::limits::MAX_EVIDENCE_BYTES;
 use crate::settings::Settings;
-use crate::{files, words};
+use crate::{files, output, words};
 
 /// Where receipts go.
-#[derive(clap::Args)]
+#[derive(Default, clap::Args)]
 pub(crate) struct KeepArgs {
     /// Write the receipt of the answer, or of the refusal (COSE)
     #[arg(long, value_name = "FILE")]
@@ -19,6 +19,13 @@ pub(crate) struct KeepArgs {
     /// Write the evidence that the receipt is verified with
     #[arg(long, value_name = "FILE", requires = "receipt")]
     evidence: Option<PathBuf>,
+    #[command(flatten)]
+    folder: KeepFolder,
+}
+
+/// The folder of all receipts.
+#[derive(Default, clap::Args)]
+pub(crate) struct KeepFolder {
     /// Keep every receipt as BOOT-INDEX.receipt, and its evidence as DIGEST.evidence, in this folder; else
     /// STRONGROOM_RECEIPTS, else `receipts` of the config file
     #[arg(long, value_name = "DIR")]
@@ -28,19 +35,38 @@ pub(crate) struct KeepArgs {
 impl KeepArgs {
     /// With the folder of environment or config file where no argument names one.
     pub(crate) fn or_settings(self, settings: &Settings) -> Self {
-        Self { keep_receipts: settings.receipts(self.keep_receipts), ..self }
+        Self { folder: self.folder.or_settings(settings), ..self }
+    }
+}
+
+impl KeepFolder {
+    /// With that of environment or config file where no argument names one.
+    pub(crate) fn or_settings(self, settings: &Settings) -> Self {
+        Self { keep_receipts: settings.receipts(self.keep_receipts) }
+    }
+
+    /// Makes the folder, so that a wrong one is said before the first receipt. Whether there is one.
+    pub(crate) fn made(&self) -> Result<bool> {
+        self.keep_receipts.as_deref().map_or(Ok(false), |folder| files::private_folder(folder).map(|()| true))
     }
 }
 
 /// Writes what it is handed, and remembers the first failure.
 pub(crate) struct Keeper {
     to: KeepArgs,
+    runs_on: bool,
     failed: Mutex<Option<CliError>>,
 }
 
 impl Keeper {
     pub(crate) fn new(to: KeepArgs) -> Arc<Self> {
-        Arc::new(Self { to, failed: Mutex::new(None) })
+        Arc::new(Self { to, runs_on: false, failed: Mutex::new(None) })
+    }
+
+    /// One for a command that runs on for long: the first failure is said on stderr at once.
+    pub(crate) fn running_on(folder: KeepFolder) -> Arc<Self> {
+        let to = KeepArgs { folder, ..KeepArgs::default() };
+        Arc::new(Self { to, runs_on: true, failed: Mutex::new(None) })
     }
 
     /// For the client's options.
@@ -48,7 +74,7 @@ impl Keeper {
         let keeper = Arc::clone(self);
         Arc::new(move |kept: &Kept| {
             if let Err(error) = keeper.write(kept) {
-                keeper.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                keeper.fail(error);
             }
         })
     }
@@ -58,6 +84,14 @@ impl Keeper {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
     }
 
+    fn fail(&self, error: CliError) {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.runs_on && failed.is_none() {
+            output::warn(&format!("a receipt is not kept: {error}"));
+        }
+        failed.get_or_insert(error);
+    }
+
     fn write(&self, kept: &Kept) -> Result<()> {
         if let Some(path) = &self.to.receipt {
             files::write(path, &kept.document)?;
@@ -65,7 +99,7 @@ impl Keeper {
         if let Some(path) = &self.to.evidence {
             files::write(path, &kept.evidence)?;
         }
-        self.to.keep_receipts.as_deref().map_or(Ok(()), |folder| keep_in(folder, kept))
+        self.to.folder.keep_receipts.as_deref().map_or(Ok(()), |folder| keep_in(folder, kept))
     }
 }
 
@@ -136,7 +170,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let keep_receipts = Some(folder.path().join("kept"));
         let last = folder.path().join("last");
-        let keeper = Keeper::new(KeepArgs { receipt: Some(last.clone()), evidence: None, keep_receipts });
+        let folder_of_all = KeepFolder { keep_receipts };
+        assert!(folder_of_all.made().unwrap() && !KeepFolder::default().made().unwrap());
+        let receipt = Some(last.clone());
+        let keeper = Keeper::new(KeepArgs { receipt, evidence: None, folder: folder_of_all });
         let keep = keeper.keep();
         for kept in [kept(Some(1), b"one"), kept(Some(1), b"one"), kept(Some(1), b"other"), kept(None, b"no")]
         {
@@ -167,8 +204,10 @@ mod tests {
     #[test]
     fn what_cannot_be_kept_is_an_error_after_the_answer() {
         let receipt = Some(PathBuf::from("/proc/none/receipt"));
-        let keeper = Keeper::new(KeepArgs { receipt, evidence: None, keep_receipts: None });
+        let keeper = Keeper::new(KeepArgs { receipt, ..KeepArgs::default() });
         keeper.keep()(&kept(Some(1), b"one"));
         assert!(matches!(keeper.finish(), Err(CliError::File { .. })));
+        let keep_receipts = Some(PathBuf::from("/proc/none/receipts"));
+        assert!(KeepFolder { keep_receipts }.made().is_err());
     }
 }

@@ -174,7 +174,7 @@ impl Call {
         record: Vec<u8>,
         (trust, keep): (&TrustFile, Option<&Keep>),
     ) -> Result<Said, ClientError> {
-        let body = held.session().open_answer_owned(pending, record)?;
+        let body = held.session().open_answer(pending, record)?;
         let parts = split_answer(body.bytes()).ok_or(ClientError::NotAnAnswer)?;
         let verified = held.verified();
         let outcome = OutcomeDigest::of(parts.outcome);

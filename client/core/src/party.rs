@@ -4,7 +4,7 @@
 //! 2. [`Party::judge`]: the evidence that came back for it, against the whole trust file.
 //! 3. [`Party::open`]: the API key, and a first request where it is small, sealed for the enclave that passed.
 //! 4. [`Party::seal`]: each further request.
-//! 5. [`Party::read`]: an answer, opened and held against what was verified.
+//! 5. [`Party::read_owned`]: an answer, opened and held against what was verified.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -145,24 +145,11 @@ impl Party {
         Ok(held.session.seal(&call.encoded()?)?)
     }
 
-    /// Opens an answer, judges its receipt and reads what it says.
+    /// Opens an answer, judges its receipt and reads what it says. The record is decrypted where it lies: a large answer is
+    /// not copied before it is read.
     ///
     /// # Errors
     /// See [`ClientError`].
-    pub fn read(
-        &self,
-        held: &Held,
-        call: &Call,
-        pending: &Pending,
-        record: &[u8],
-    ) -> Result<Said, ClientError> {
-        self.read_owned(held, call, pending, record.to_vec())
-    }
-
-    /// The same of a record that is decrypted where it lies: a large answer is not copied before it is read.
-    ///
-    /// # Errors
-    /// As [`Party::read`].
     pub fn read_owned(
         &self,
         held: &Held,

@@ -4,6 +4,7 @@
 //! goes through [`Upstream`], what fails through [`Failure`].
 
 mod answer;
+mod codec;
 mod contents;
 #[allow(
     clippy::all,
@@ -17,6 +18,7 @@ mod contents;
     reason = "generated: scripts/generate-grpc"
 )]
 mod generated;
+mod metered;
 mod request;
 mod status;
 #[cfg(test)]
@@ -26,6 +28,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use strongroom_client::Described;
 use strongroom_proto::name::Name;
 use tokio::sync::mpsc;
@@ -36,7 +39,9 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::failure::Failure;
 use crate::limits::{MAX_BODY_BYTES, STREAMED_ANSWERS};
-use crate::upstream::{Upstream, in_time};
+use crate::ready::in_time;
+use crate::room::{Share, Shares};
+use crate::upstream::Upstream;
 use generated::grpc_inference_service_server::{GrpcInferenceService, GrpcInferenceServiceServer};
 use generated::{
     ModelInferRequest, ModelInferResponse, ModelMetadataRequest, ModelMetadataResponse, ModelReadyRequest,
@@ -50,12 +55,13 @@ const RECEIPT: &str = "strongroom-receipt-bin";
 
 /// The routes of the service.
 pub(crate) fn router(upstream: Arc<Upstream>) -> Router {
-    let server = GrpcInferenceServiceServer::new(Service(upstream))
+    let server = GrpcInferenceServiceServer::new(Service(Arc::clone(&upstream)))
         .accept_compressed(CompressionEncoding::Gzip)
         .accept_compressed(CompressionEncoding::Deflate)
         .max_decoding_message_size(MAX_BODY_BYTES)
         .max_encoding_message_size(2 * MAX_BODY_BYTES);
-    tonic::service::Routes::new(server).into_axum_router()
+    let metered = from_fn_with_state(upstream, metered::meter);
+    tonic::service::Routes::new(server).into_axum_router().route_layer(metered)
 }
 
 #[derive(Clone)]
@@ -67,16 +73,21 @@ impl Service {
         self.0.model(&name, request::version(version)?.as_ref()).await
     }
 
-    async fn infer(&self, asked: ModelInferRequest) -> Result<(ModelInferResponse, Vec<u8>), Failure> {
+    async fn infer(
+        &self,
+        asked: ModelInferRequest,
+        share: &mut Share,
+    ) -> Result<(ModelInferResponse, Vec<u8>), Failure> {
         let request::Asked { question, id, form } = request::read(asked)?;
+        share.keep(question.inputs.iter().map(|input| input.data.len()).sum());
         let mut answer = self.0.infer(question).await?;
         let receipt = std::mem::take(&mut answer.receipt_document);
         Ok((answer::write(answer, id, form)?, receipt))
     }
 
-    async fn streamed(&self, asked: ModelInferRequest) -> ModelStreamInferResponse {
+    async fn streamed(&self, asked: ModelInferRequest, share: &mut Share) -> ModelStreamInferResponse {
         let id = asked.id.clone();
-        match self.infer(asked).await {
+        match self.infer(asked, share).await {
             Ok((answer, _)) => {
                 ModelStreamInferResponse { error_message: String::new(), infer_response: Some(answer) }
             }
@@ -105,7 +116,7 @@ impl GrpcInferenceService for Service {
         &self,
         _: Request<ServerReadyRequest>,
     ) -> Result<Response<ServerReadyResponse>, Status> {
-        Ok(Response::new(ServerReadyResponse { ready: in_time(self.0.session()).await.is_ok() }))
+        Ok(Response::new(ServerReadyResponse { ready: self.0.ready().await.is_ok() }))
     }
 
     async fn model_ready(
@@ -113,7 +124,11 @@ impl GrpcInferenceService for Service {
         request: Request<ModelReadyRequest>,
     ) -> Result<Response<ModelReadyResponse>, Status> {
         let ModelReadyRequest { name, version } = request.into_inner();
-        let ready = in_time(self.described(&name, &version)).await.is_ok();
+        let ready = in_time(async {
+            self.0.ready().await?;
+            self.described(&name, &version).await
+        });
+        let ready = ready.await.is_ok();
         Ok(Response::new(ModelReadyResponse { ready }))
     }
 
@@ -141,7 +156,11 @@ impl GrpcInferenceService for Service {
         &self,
         request: Request<ModelInferRequest>,
     ) -> Result<Response<ModelInferResponse>, Status> {
-        let (answer, receipt) = self.infer(request.into_inner()).await?;
+        let shares = Shares::of(request.extensions().get());
+        let mut share = shares.next();
+        let (answer, receipt) = self.infer(request.into_inner(), &mut share).await?;
+        // The answer is not sent yet.
+        shares.push(share);
         let mut response = Response::new(answer);
         let value = tonic::metadata::MetadataValue::from_bytes(&receipt);
         response.metadata_mut().insert_bin(RECEIPT, value);
@@ -152,13 +171,17 @@ impl GrpcInferenceService for Service {
         &self,
         request: Request<Streaming<ModelInferRequest>>,
     ) -> Result<Response<Self::ModelStreamInferStream>, Status> {
+        let shares = Shares::of(request.extensions().get());
         let (service, mut asked) = (self.clone(), request.into_inner());
         let (answers, stream) = mpsc::channel(STREAMED_ANSWERS);
         // In order, one at a time: whoever wants several at once opens several streams, or asks without one.
         tokio::spawn(async move {
             while let Some(next) = asked.next().await {
                 let answer = match next {
-                    Ok(request) => Ok(service.streamed(request).await),
+                    Ok(request) => {
+                        let mut share = shares.next();
+                        Ok(service.streamed(request, &mut share).await)
+                    }
                     Err(status) => Err(status),
                 };
                 let failed = answer.is_err();

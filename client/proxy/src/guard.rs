@@ -3,7 +3,8 @@
 //! The listener asks with the owner's key and in the clear, and a browser on the same machine lets any page send requests
 //! to loopback. So a request is refused where its `Origin` is another than the proxy itself, which a browser always says of
 //! a foreign page's POST, and where its `Host` is a name that the proxy does not know, which gives away a page whose name
-//! was made to resolve to loopback (DNS rebinding). No answer ever allows a foreign page to read it.
+//! was made to resolve to loopback (DNS rebinding). An image, a script or a form of a foreign page has no `Origin` where it
+//! is a GET; browsers name its place in `Sec-Fetch-Site` (W3C Fetch Metadata). No answer ever allows a foreign page to read it.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,9 +14,15 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::header::{HOST, ORIGIN};
 use http::uri::Authority;
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
 use crate::failure::{Failure, Fault};
+
+/// Where a browser says that a request's page is, seen from the proxy.
+const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// What a browser does with the answer.
+const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
 /// What `Host` may say. `localhost` and loopback addresses always may.
 #[derive(Clone, Debug, Default)]
@@ -62,12 +69,15 @@ fn check(hosts: &Hosts, uri: &Uri, headers: &HeaderMap) -> Result<(), Failure> {
     if named.is_empty() || !named.iter().all(passes) {
         return Err(host());
     }
-    let own = |origin: &[u8]| named.iter().any(|own| origin == format!("http://{own}").as_bytes());
-    if headers.get_all(ORIGIN).iter().all(|origin| own(origin.as_bytes())) {
-        Ok(())
-    } else {
-        Err(Failure::new(Fault::Key, "web pages of other origins may not use the proxy"))
+    let foreign = || Err(Failure::new(Fault::Key, "web pages of other origins may not use the proxy"));
+    // A link to the status page may be followed from anywhere; a page opened so is no other page's to read.
+    let followed = uri.path() == "/" && headers.get(FETCH_MODE).is_some_and(|mode| mode == "navigate");
+    let near = |site: &HeaderValue| site == "same-origin" || site == "none";
+    if !followed && !headers.get_all(FETCH_SITE).iter().all(near) {
+        return foreign();
     }
+    let own = |origin: &[u8]| named.iter().any(|own| origin == format!("http://{own}").as_bytes());
+    if headers.get_all(ORIGIN).iter().all(|origin| own(origin.as_bytes())) { Ok(()) } else { foreign() }
 }
 
 #[cfg(test)]
@@ -128,5 +138,20 @@ mod tests {
         {
             assert!(!passes(&hosts, "localhost:8000", Some(origin)), "{origin}");
         }
+    }
+
+    #[test]
+    fn what_a_foreign_page_embeds_is_refused_and_a_link_to_the_status_page_followed() {
+        let passes = |path: &'static str, site: &'static str, mode: &'static str| {
+            let fields = [(HOST, "localhost"), (FETCH_SITE, site), (FETCH_MODE, mode)];
+            let fields = fields.map(|(name, value)| (name, HeaderValue::from_static(value)));
+            check(&Hosts::default(), &Uri::from_static(path), &HeaderMap::from_iter(fields)).is_ok()
+        };
+        for site in ["cross-site", "same-site", "new-word"] {
+            assert!(!passes("/v2/health/ready", site, "no-cors"), "an image, {site}");
+            assert!(!passes("/v2/models/m/ready", site, "navigate"), "a frame, {site}");
+            assert!(passes("/", site, "navigate") && !passes("/", site, "no-cors"), "a link, {site}");
+        }
+        assert!(passes("/status.css", "same-origin", "no-cors") && passes("/v2", "none", "navigate"));
     }
 }

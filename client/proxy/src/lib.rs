@@ -4,8 +4,11 @@
 //! embeddings. Whoever can reach the listener asks with the proxy's API key and in the clear, so it belongs on loopback,
 //! beside the application; web pages are kept out even there.
 //!
+//! - `server` accepts connections, and bounds how many there are and how long they rest.
 //! - `guard` refuses what comes from web pages.
 //! - `upstream` is the one way to the enclave: it verifies, asks, counts.
+//! - `room` bounds what all requests together take of memory.
+//! - `ready` says whether a verified enclave answers, however often it is asked.
 //! - `failure` is the one mapping from what went wrong to HTTP and gRPC.
 //! - `oip`, `grpc`, `openai` and `page` each speak one language to callers and hold no policy.
 
@@ -16,6 +19,9 @@ mod limits;
 mod oip;
 mod openai;
 mod page;
+mod ready;
+mod room;
+mod server;
 mod stats;
 mod upstream;
 
@@ -46,11 +52,11 @@ const EXTENSIONS: [&str; 1] = ["binary_tensor_data"];
 /// What runs the models in the enclave.
 const PLATFORM: &str = "tract_onnx";
 
-/// Serves until `stop` is ready, then finishes what it has begun. Clients reach it by the address that it listens on or as
+/// Serves until `stop` is ready, then finishes what it has begun, within a time. Clients reach it by the address that it listens on or as
 /// `localhost`.
 ///
 /// # Errors
-/// What accepting a connection fails with.
+/// What asking for the listener's address fails with.
 pub async fn serve(
     listener: TcpListener,
     upstream: Arc<Upstream>,
@@ -70,7 +76,8 @@ pub async fn serve_hosts(
     hosts: Hosts,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
-    axum::serve(listener, router(upstream, hosts)).with_graceful_shutdown(stop).await
+    server::serve(listener, router(upstream, hosts), stop).await;
+    Ok(())
 }
 
 /// Every route, REST and gRPC on one port, behind the guard.

@@ -27,8 +27,10 @@ use strongroom_client::oip::{self, Asked};
 use strongroom_proto::name::Name;
 
 use crate::failure::Failure;
-use crate::limits::{MAX_BODY_BYTES, MAX_SMALL_BODY_BYTES};
-use crate::upstream::{Question, Upstream, in_time};
+use crate::limits::{JSON_TENSOR_BYTES, JSON_TREE_BYTES, MAX_BODY_BYTES, MAX_SMALL_BODY_BYTES};
+use crate::ready::in_time;
+use crate::room;
+use crate::upstream::{Question, Upstream};
 use answer::JSON_LENGTH;
 use metadata::{Model, ModelReady, Server};
 
@@ -79,7 +81,7 @@ async fn live() -> Response {
 }
 
 async fn ready(State(upstream): State<Arc<Upstream>>) -> Answer {
-    in_time(upstream.session()).await?;
+    upstream.ready().await?;
     Ok(answer::json(&json!({ "ready": true, "live": true })))
 }
 
@@ -89,13 +91,16 @@ async fn model(State(upstream): State<Arc<Upstream>>, path: ModelPath) -> Answer
 }
 
 async fn model_ready(State(upstream): State<Arc<Upstream>>, path: ModelPath) -> Answer {
-    let described = in_time(upstream.model(&path.model, path.version.as_ref())).await?;
-    Ok(answer::json(&ModelReady { name: &described.name, ready: true }))
+    let described = in_time(async {
+        upstream.ready().await?;
+        upstream.model(&path.model, path.version.as_ref()).await
+    });
+    Ok(answer::json(&ModelReady { name: &described.await?.name, ready: true }))
 }
 
 /// The body may ask for models that are ready alone, which all of them are.
 async fn index(State(upstream): State<Arc<Upstream>>, headers: HeaderMap, body: Body) -> Answer {
-    let body = body::read(&headers, body, MAX_SMALL_BODY_BYTES).await?;
+    let (body, _share) = body::read(upstream.room(), &headers, body, MAX_SMALL_BODY_BYTES, in_tree).await?;
     let object = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&body);
     if !body.is_empty() && object.is_err() {
         return Err(Failure::request("body: is not a JSON object"));
@@ -116,13 +121,31 @@ async fn infer(
             return Err(failure);
         }
     };
-    let body = body::read(&headers, body, MAX_BODY_BYTES).await?;
+    let weigh = weight(&headers);
+    let (body, mut share) = body::read(upstream.room(), &headers, body, MAX_BODY_BYTES, weigh).await?;
+    let bytes = body.len();
     // The body is gone once its tensors are read, before they are sealed.
-    let Asked { body, risk, binary } = body::apart(body.len(), move || asked(&headers, &body)).await?;
+    let Asked { body, risk, binary } = body::apart(bytes, move || asked(&headers, &body)).await?;
+    share.keep(body.inputs.iter().map(|input| input.data.len()).sum());
     let question = Question { model, version, inputs: body.inputs, outputs: body.outputs, risk };
     let answer = upstream.infer(question).await?;
     let bytes = answer.outputs.iter().map(|output| output.data.len()).sum();
-    body::apart(bytes, move || answer::inferred(body.id, answer, &binary)).await
+    let answer = body::apart(bytes, move || answer::inferred(body.id, answer, &binary)).await?;
+    Ok(room::until_sent(share, answer))
+}
+
+/// What a body and its tensors take: as many bytes as there are behind the JSON, and more than there are in it.
+fn weight(headers: &HeaderMap) -> impl Fn(usize) -> usize + use<> {
+    let json = headers.get(JSON_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    move |bytes| {
+        let json: usize = json.unwrap_or(bytes).min(bytes);
+        (json * JSON_TENSOR_BYTES).saturating_add(bytes - json).min(MAX_BODY_BYTES)
+    }
+}
+
+/// What a body takes that is read as a tree.
+pub(crate) fn in_tree(bytes: usize) -> usize {
+    bytes.saturating_mul(JSON_TREE_BYTES).min(MAX_BODY_BYTES)
 }
 
 /// Reads a body whose header may say where its JSON ends.

@@ -1,6 +1,6 @@
 //! OpenAI's shape for embeddings: the models, and vectors of texts that were made into token ids.
 //!
-//! - `embeddings` serves `POST /v1/embeddings`; `request` reads its body and `answer` writes the vectors.
+//! - `embeddings` serves `POST /v1/embeddings`; `request` reads its body out of a `value`, and `answer` writes the vectors.
 //! - `plan` finds out of a model's interface whether and how it embeds; `tokens` makes its inputs.
 //! - `pooling` makes one vector of a row where the model gives one a token.
 
@@ -10,6 +10,7 @@ mod plan;
 mod pooling;
 mod request;
 mod tokens;
+mod value;
 
 use std::sync::Arc;
 

@@ -11,13 +11,17 @@ use strongroom_proto::name::Name;
 use strongroom_seal::tensor::Tensor;
 
 use crate::failure::{Failure, Fault};
-use crate::limits::{LOOK_AGAIN_AFTER, READY_TIME};
+use crate::limits::LOOK_AGAIN_AFTER;
+use crate::ready::Readiness;
+use crate::room::Room;
 use crate::stats::Stats;
 
 /// The verified enclave, as the languages of this crate see it.
 pub struct Upstream {
     client: Client,
     stats: Stats,
+    room: Room,
+    readiness: Readiness,
 }
 
 /// A request for one inference. No `Debug`: it is plaintext.
@@ -38,7 +42,12 @@ impl Upstream {
     /// Takes a client, which decides how often the enclave has to prove itself.
     #[must_use]
     pub fn new(client: Client) -> Self {
-        Self { client, stats: Stats::default() }
+        Self { client, stats: Stats::default(), room: Room::default(), readiness: Readiness::default() }
+    }
+
+    /// Room for the bodies of requests.
+    pub(crate) fn room(&self) -> &Room {
+        &self.room
     }
 
     /// The session with the verified enclave, opened where there is none.
@@ -47,6 +56,19 @@ impl Upstream {
     /// [`NotReady`](crate::Fault::NotReady) where no enclave passes, [`Key`](crate::Fault::Key) where it refuses the API key.
     pub async fn session(&self) -> Result<Arc<Held>, Failure> {
         Ok(self.client.session().await?)
+    }
+
+    /// Whether a verified enclave answers, as of a moment ago: what any number of probes may ask.
+    ///
+    /// # Errors
+    /// As for [`Upstream::session`].
+    pub async fn ready(self: &Arc<Self>) -> Result<(), Failure> {
+        let upstream = Arc::clone(self);
+        let look = async move {
+            upstream.session().await?;
+            Ok(upstream.client.check().await?)
+        };
+        self.readiness.probe(look).await
     }
 
     /// Counts and latencies.
@@ -89,6 +111,9 @@ impl Upstream {
         let (asked, begun) = (model.clone(), Instant::now());
         let answer = self.client.infer(InferRequest { model, version, inputs, outputs, risk }).await;
         let answer = answer.map_err(Failure::from);
+        if answer.is_ok() {
+            self.readiness.alive();
+        }
         // Names that nobody serves are the callers' invention, and there is no end of them.
         if answer.as_ref().err().is_none_or(|failure| failure.fault != Fault::Unknown) {
             self.stats.count(&asked, answer.is_ok(), begun.elapsed());
@@ -107,10 +132,4 @@ impl Upstream {
             tokio::time::sleep(LOOK_AGAIN_AFTER).await;
         }
     }
-}
-
-/// A probe wants to know now, not once everything was tried.
-pub(crate) async fn in_time<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let late = |_| Err(Failure::new(Fault::NotReady, "no verified enclave yet"));
-    tokio::time::timeout(READY_TIME, work).await.unwrap_or_else(late)
 }

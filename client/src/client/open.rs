@@ -8,7 +8,7 @@ use strongroom_seal::message::Refusal;
 
 use super::Client;
 use super::retry::Attempt;
-use crate::transport::Route;
+use crate::transport::{Failed, Route};
 
 impl Client {
     pub(super) async fn attempt(&self, call: &Call) -> Result<Said, Attempt> {
@@ -40,6 +40,27 @@ impl Client {
         match (said?, held) {
             (Said::Open, Some(held)) => Ok(held),
             _ => Err(ClientError::NotAnAnswer.into()),
+        }
+    }
+
+    /// Asks once for evidence, with a fresh nonce and beside the session that is open, and judges it: whether a verified
+    /// enclave answers at this moment. A session whose connection or enclave is gone is dropped. A host that is busy says
+    /// nothing about the enclave.
+    ///
+    /// # Errors
+    /// [`ClientError::Transport`] when no evidence came, [`ClientError::Evidence`] for one that does not pass.
+    pub async fn check(&self) -> Result<(), ClientError> {
+        let current = self.session.lock().await.clone();
+        let nonce = self.party.nonce()?;
+        match self.transport.post(Route::Hello, Bytes::copy_from_slice(nonce.as_bytes())).await {
+            Ok(evidence) => Ok(self.judge(nonce, &evidence).verified.map(drop)?),
+            Err(Failed { error: TransportError::Busy, .. }) if current.is_some() => Ok(()),
+            Err(Failed { error, .. }) => {
+                if let Some(held) = current.filter(|_| loses_session(error)) {
+                    self.forget(&held).await;
+                }
+                Err(error.into())
+            }
         }
     }
 

@@ -153,7 +153,7 @@ pub fn outcome(session: &Session, pending: &Pending, reply: &Reply) -> Option<Ve
 /// As [`outcome`], with the receipt.
 #[must_use]
 pub fn judged(session: &Session, pending: &Pending, reply: &Reply) -> Option<(Vec<u8>, Receipt)> {
-    let body = session.open_answer(pending, &reply.body).ok()?;
+    let body = session.open_answer(pending, reply.body.clone()).ok()?;
     let parts = split_answer(body.bytes())?;
     let claims = session.verified().claims();
     let outcome = OutcomeDigest::of(parts.outcome);

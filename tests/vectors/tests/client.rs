@@ -43,7 +43,7 @@ fn an_opening_and_a_request_open_with_keys_that_are_derived_as_described() {
     let body = key(0).open(0, Bound(header), record).unwrap();
     assert_eq!(body.bytes(), [[7; 32].as_slice(), b"first"].concat());
     let answer = key(1).seal(0, Bound(offer.as_bytes()), &[b"answer"], 2048).unwrap();
-    assert_eq!(session.open_answer(&pending, &answer).unwrap().bytes(), b"answer");
+    assert_eq!(session.open_answer(&pending, answer).unwrap().bytes(), b"answer");
 
     let (request, _) = session.seal(b"second").unwrap();
     let Some(Message::Request { number: 1, header, record, .. }) = Message::parse(&request) else {

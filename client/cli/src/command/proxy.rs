@@ -13,7 +13,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::asking::AskArgs;
 use crate::error::{CliError, Result};
+use crate::keep::{KeepFolder, Keeper};
 use crate::output;
+use crate::settings::Settings;
 
 /// Arguments of `proxy`.
 #[derive(clap::Args)]
@@ -29,6 +31,8 @@ pub(crate) struct Args {
     /// Seconds after which the enclave has to prove itself again
     #[arg(long, value_name = "N", default_value_t = REVERIFY_AFTER.as_secs(), value_parser = clap::value_parser!(u64).range(1..=86_400))]
     reverify_after_seconds: u64,
+    #[command(flatten)]
+    keep: KeepFolder,
 }
 
 pub(crate) async fn run(args: Args) -> Result<()> {
@@ -38,7 +42,10 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         ));
     }
     let age = Duration::from_secs(args.reverify_after_seconds);
-    let asking = args.ask.connect_for(None, Some(age))?;
+    let folder = args.keep.or_settings(&Settings::load()?);
+    let keeps = folder.made()?;
+    let keeper = Keeper::running_on(folder);
+    let asking = args.ask.connect_for(keeps.then(|| keeper.keep()), Some(age))?;
     let listener = TcpListener::bind(args.listen)
         .await
         .map_err(|error| CliError::usage(format!("cannot listen on {}: {}", args.listen, error.kind())))?;
@@ -55,10 +62,11 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     };
     tokio::select! {
         served = strongroom_proxy::serve(listener, Arc::clone(&upstream), stopped()) => {
-            served.map_err(|error| CliError::Runtime(error.kind()))
+            served.map_err(|error| CliError::Runtime(error.kind()))?;
         }
-        () = ready => Ok(()),
+        () = ready => {}
     }
+    keeper.finish()
 }
 
 /// The first session. An enclave that is not there yet is waited for.

@@ -17,13 +17,15 @@ use super::tokens::{Batch, batches};
 use super::{Answer, answer, pooling, request};
 use crate::failure::{Failure, Fault};
 use crate::limits::MAX_EMBEDDINGS_BODY_BYTES;
-use crate::oip::{answer as http_answer, body};
+use crate::oip::{answer as http_answer, body, in_tree};
+use crate::room;
 use crate::upstream::{Question, Upstream};
 
 pub(super) async fn embed(State(upstream): State<Arc<Upstream>>, headers: HeaderMap, body: Body) -> Answer {
-    let body = body::read(&headers, body, MAX_EMBEDDINGS_BODY_BYTES).await?;
+    let (body, share) =
+        body::read(upstream.room(), &headers, body, MAX_EMBEDDINGS_BODY_BYTES, in_tree).await?;
     let request = body::apart(body.len(), move || request::read(&body)).await?;
-    Ok(embedded(&upstream, &request).await?)
+    Ok(room::until_sent(share, embedded(&upstream, &request).await?))
 }
 
 /// Asks for one batch after the other, because a client's rate counts rows and not connections.

@@ -1,7 +1,9 @@
 //! The body of a request for embeddings.
 
-use serde_json::{Map, Value};
+use serde::Deserialize;
 use strongroom_proto::name::Name;
+
+use super::value::Value;
 
 use crate::failure::Failure;
 use crate::limits::MAX_EMBEDDINGS_ROWS;
@@ -34,61 +36,69 @@ pub(super) struct Request {
     pub(super) dimensions: Option<u64>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Body {
+    model: Value,
+    input: Value,
+    encoding_format: Value,
+    dimensions: Value,
+}
+
 /// Reads a body. `user` and fields that the API does not have change nothing and are ignored.
 pub(super) fn read(body: &[u8]) -> Result<Request, Failure> {
-    let mut map: Map<String, Value> = serde_json::from_slice(body).map_err(|error| {
-        Failure::request(format!("not a JSON object, line {}, column {}", error.line(), error.column()))
-    })?;
-    let Some(Value::String(model)) = map.remove("model") else {
+    let Body { model, input, encoding_format, dimensions } =
+        serde_json::from_slice(body).map_err(|error| {
+            Failure::request(format!("not a JSON object, line {}, column {}", error.line(), error.column()))
+        })?;
+    let Value::Text(model) = model else {
         return Err(Failure::request("model: is not a string"));
     };
     Ok(Request {
         model: model.parse().map_err(|_| Failure::unknown_model())?,
-        input: input(map.remove("input").unwrap_or_default())?,
-        encoding: encoding(map.remove("encoding_format").unwrap_or_default())?,
-        dimensions: dimensions(&map.remove("dimensions").unwrap_or_default())?,
+        input: read_input(input)?,
+        encoding: encoding(&encoding_format)?,
+        dimensions: read_dimensions(&dimensions)?,
     })
 }
 
-fn encoding(value: Value) -> Result<Encoding, Failure> {
+fn encoding(value: &Value) -> Result<Encoding, Failure> {
     match value {
         Value::Null => Ok(Encoding::Base64),
-        Value::String(text) if text == "base64" => Ok(Encoding::Base64),
-        Value::String(text) if text == "float" => Ok(Encoding::Float),
+        Value::Text(text) if text == "base64" => Ok(Encoding::Base64),
+        Value::Text(text) if text == "float" => Ok(Encoding::Float),
         _ => Err(Failure::request("encoding_format: is neither \"float\" nor \"base64\"")),
     }
 }
 
-fn dimensions(value: &Value) -> Result<Option<u64>, Failure> {
+fn read_dimensions(value: &Value) -> Result<Option<u64>, Failure> {
     match value {
         Value::Null => Ok(None),
-        value => {
-            let number = value.as_u64().filter(|number| *number > 0);
-            number.map(Some).ok_or_else(|| Failure::request("dimensions: is not a positive number"))
-        }
+        Value::Number(number) if *number > 0 => Ok(Some(*number)),
+        _ => Err(Failure::request("dimensions: is not a positive number")),
     }
 }
 
 /// A string, strings, token ids or rows of token ids.
-fn input(value: Value) -> Result<Input, Failure> {
+fn read_input(value: Value) -> Result<Input, Failure> {
     let list = match value {
-        Value::String(text) => return Ok(Input::Texts(vec![text])),
-        Value::Array(list) if !list.is_empty() => list,
+        Value::Text(text) => return Ok(Input::Texts(vec![text])),
+        Value::List(list) if !list.is_empty() => list,
         _ => return Err(Failure::request("input: is neither a string nor a list that holds something")),
     };
-    if list.first().is_some_and(Value::is_number) {
+    if matches!(list.first(), Some(Value::Number(_))) {
         return Ok(Input::Tokens(vec![row(&list, 0)?]));
     }
     if list.len() > MAX_EMBEDDINGS_ROWS {
         return Err(Failure::request(format!("input: has more than {MAX_EMBEDDINGS_ROWS} entries")));
     }
-    if list.first().is_some_and(Value::is_string) {
+    if matches!(list.first(), Some(Value::Text(_))) {
         let texts: Option<Vec<String>> = list.into_iter().map(string).collect();
         let mixed = || Failure::request("input: mixes strings with something else");
         return texts.map(Input::Texts).ok_or_else(mixed);
     }
     let rows = list.iter().enumerate().map(|(index, value)| match value {
-        Value::Array(list) => row(list, index),
+        Value::List(list) => row(list, index),
         _ => Err(Failure::request(format!("input[{index}]: is not a list of token ids"))),
     });
     rows.collect::<Result<_, _>>().map(Input::Tokens)
@@ -96,13 +106,16 @@ fn input(value: Value) -> Result<Input, Failure> {
 
 fn string(value: Value) -> Option<String> {
     match value {
-        Value::String(text) => Some(text),
+        Value::Text(text) => Some(text),
         _ => None,
     }
 }
 
 fn row(list: &[Value], index: usize) -> Result<Vec<i64>, Failure> {
-    let id = |value: &Value| value.as_i64().filter(|id| (0..=i64::from(i32::MAX)).contains(id));
+    let id = |value: &Value| match value {
+        Value::Number(number) => i32::try_from(*number).ok().map(i64::from),
+        _ => None,
+    };
     let ids: Option<Vec<i64>> = list.iter().map(id).collect();
     let wrong =
         || Failure::request(format!("input[{index}]: is not a list of token ids that holds something"));

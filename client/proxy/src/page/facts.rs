@@ -1,12 +1,15 @@
 //! What the page and `/status.json` state, gathered once for both.
 
+use std::sync::Arc;
+
 use serde::{Serialize, Serializer};
 use strongroom_attestation::release::Controls;
 use strongroom_attestation::verify::{CheckLine, Transcript};
 use strongroom_attestation::{PcrIndex, UnixMillis};
 use strongroom_client::Held;
 
-use crate::upstream::{Upstream, in_time};
+use crate::ready::in_time;
+use crate::upstream::Upstream;
 
 /// Everything that is shown.
 #[derive(Serialize)]
@@ -52,8 +55,12 @@ pub(crate) struct Traffic {
 }
 
 impl Facts {
-    pub(crate) async fn gather(upstream: &Upstream) -> Self {
-        let (enclave, reason) = match in_time(upstream.session()).await {
+    pub(crate) async fn gather(upstream: &Arc<Upstream>) -> Self {
+        let held = in_time(async {
+            upstream.ready().await?;
+            upstream.session().await
+        });
+        let (enclave, reason) = match held.await {
             Ok(held) => (Some(Enclave::of(&held)), None),
             Err(failure) => (None, Some(failure.message)),
         };
