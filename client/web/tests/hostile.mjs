@@ -6,7 +6,7 @@ import { test } from "node:test";
 
 import { apiKey, asked, between, byName, rejected, ROW, rows, trust, url } from "./common.mjs";
 
-const { connect, verify } = await byName();
+const { connect, load, verify } = await byName();
 
 /** A host of the test's own for as long as `run` takes. */
 const host = async (answer, run) => {
@@ -115,6 +115,24 @@ test("an endless answer ends", { timeout: 60_000 }, async () => {
     await rejected(verify(url, { trust, fetch: async () => new Response(body()) }), "other", 502);
     assert.ok(cancelled && sent < (4 << 20), `${sent} bytes in pieces of ${chunk}`);
   }
+});
+
+test("a silent host is waited for a minute", async (context) => {
+  await load();
+  let begun;
+  const asking = new Promise((done) => {
+    begun = done;
+  });
+  const fetch = (_address, { signal }) =>
+    new Promise((_done, failed) => {
+      signal.addEventListener("abort", () => failed(signal.reason));
+      begun();
+    });
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const call = rejected(verify(url, { trust, fetch }), "unreachable", 503);
+  await asking;
+  context.mock.timers.tick(60_000);
+  await call;
 });
 
 test("whoever gives up or closes waits for nobody", { timeout: 10_000 }, async () => {
