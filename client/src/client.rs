@@ -52,6 +52,9 @@ impl Default for Options {
     }
 }
 
+/// An inference as bytes, ready to be sealed. No `Debug`: it is plaintext.
+pub struct Prepared(Call);
+
 /// A client of one deployment behind one URL.
 pub struct Client {
     transport: Transport,
@@ -117,8 +120,24 @@ impl Client {
     /// See [`ClientError`]. Nothing of the request has left this process in the clear, whatever it is.
     /// [`ClientError::ModelNotDemanded`] when the trust file pins models, and the request could be answered by
     /// another one: nothing has been sent then at all.
-    pub async fn infer(&self, request: InferRequest) -> Result<InferAnswer, ClientError> {
-        match self.call(&self.party.ask(request)?).await? {
+    pub async fn infer(&self, request: InferRequest<'_>) -> Result<InferAnswer, ClientError> {
+        self.send(&self.prepare(request)?).await
+    }
+
+    /// Writes an inference down, for who holds the tensors no longer when it is sent. Sends nothing.
+    ///
+    /// # Errors
+    /// [`ClientError::Request`] for what cannot be put into a message, [`ClientError::Local`] without randomness.
+    pub fn prepare(&self, request: InferRequest<'_>) -> Result<Prepared, ClientError> {
+        self.party.ask(request).map(Prepared)
+    }
+
+    /// Runs what was prepared, once.
+    ///
+    /// # Errors
+    /// As [`Client::infer`]; [`ClientError::Request`] where it was answered before.
+    pub async fn send(&self, prepared: &Prepared) -> Result<InferAnswer, ClientError> {
+        match self.call(&prepared.0).await? {
             Said::Answer(answer) => Ok(*answer),
             _ => Err(ClientError::NotAnAnswer),
         }

@@ -12,8 +12,8 @@ mod client;
 pub mod limits;
 mod transport;
 
-pub use client::{Client, Options};
+pub use client::{Client, Options, Prepared};
 pub use strongroom_core::{
-    ClientError, Demands, ErrorClass, Held, InferAnswer, InferRequest, Judged, Keep, Kept, TransportError,
-    TrustFile, TrustFileError, api_key, oip,
+    ClientError, Demands, Described, ErrorClass, Fault, Held, InferAnswer, InferRequest, Judged, Keep, Kept,
+    TransportError, TrustFile, TrustFileError, api_key, describe, oip,
 };

@@ -12,20 +12,19 @@ use strongroom_seal::signed::SignedError;
 
 use crate::error::CliError;
 
-const OTHER: u8 = 1;
-const USAGE: u8 = 2;
-const CHAIN_OR_SIGNATURE: u8 = 10;
-const PCR: u8 = 11;
-const STALE_OR_NONCE: u8 = 12;
-const DEBUG_IMAGE: u8 = 13;
-const BINDING: u8 = 14;
+const OTHER: u8 = ErrorClass::Other.exit_code();
+const USAGE: u8 = ErrorClass::Usage.exit_code();
+const CHAIN_OR_SIGNATURE: u8 = evidence(EvidenceClass::Document(FailureClass::ChainOrSignature));
+const PCR: u8 = evidence(EvidenceClass::Document(FailureClass::Pcr));
+const STALE_OR_NONCE: u8 = evidence(EvidenceClass::Document(FailureClass::Time));
+const BINDING: u8 = ErrorClass::Binding.exit_code();
 const KEY_POLICY_ERROR: u8 = 15;
 const KEY_POLICY_WARNING: u8 = 16;
 const NOT_MARKED: u8 = 17;
 const DAMAGED: u8 = 20;
-const SIGNER: u8 = 21;
-const REFUSED: u8 = 30;
-const UNREACHABLE: u8 = 40;
+const SIGNER: u8 = evidence(EvidenceClass::Signer);
+const REFUSED: u8 = ErrorClass::Refused.exit_code();
+const UNREACHABLE: u8 = ErrorClass::Unreachable.exit_code();
 const RED_TEAM: u8 = 50;
 
 /// The exit code of an error. 0 is the code of no error; clap itself exits with 2 for usage.
@@ -39,7 +38,7 @@ pub(crate) fn code(error: &CliError) -> u8 {
         | CliError::PolicyErrors => USAGE,
         CliError::Unacknowledged(_) | CliError::Suspect(_) => UNREACHABLE,
         CliError::Gate => NOT_MARKED,
-        CliError::Client(error) => client(error.class()),
+        CliError::Client(error) => error.class().exit_code(),
         CliError::Evidence(error) => evidence(error.class()),
         CliError::Document(error) => evidence(EvidenceClass::Document(error.class())),
         CliError::Charter { error: CharterError::Signature(error), .. } => signed(*error),
@@ -63,26 +62,8 @@ pub(crate) fn code(error: &CliError) -> u8 {
     }
 }
 
-const fn client(class: ErrorClass) -> u8 {
-    match class {
-        ErrorClass::Usage => USAGE,
-        ErrorClass::Evidence(class) => evidence(class),
-        ErrorClass::Binding => BINDING,
-        ErrorClass::Refused => REFUSED,
-        ErrorClass::Unreachable => UNREACHABLE,
-        ErrorClass::Other => OTHER,
-    }
-}
-
 const fn evidence(class: EvidenceClass) -> u8 {
-    match class {
-        EvidenceClass::Signer => SIGNER,
-        EvidenceClass::Document(FailureClass::ChainOrSignature) => CHAIN_OR_SIGNATURE,
-        EvidenceClass::Document(FailureClass::Pcr) => PCR,
-        EvidenceClass::Document(FailureClass::Time) => STALE_OR_NONCE,
-        EvidenceClass::Document(FailureClass::DebugImage) => DEBUG_IMAGE,
-        EvidenceClass::Document(FailureClass::Binding) => BINDING,
-    }
+    ErrorClass::Evidence(class).exit_code()
 }
 
 const fn signed(error: SignedError) -> u8 {

@@ -9,6 +9,7 @@
 //! 4. the receipt states a treatment, not finer than every role's for what was asked;
 //! 5. each output holds as many bytes as its type and shape say.
 
+use bytes::Bytes;
 use strongroom_attestation::audit::Checkpoint;
 use strongroom_attestation::claims::Claims;
 use strongroom_attestation::receipt::{Receipt, ReceiptError};
@@ -29,6 +30,8 @@ pub(crate) struct Against<'a> {
     pub(crate) controls: &'a Controls,
     /// What is demanded.
     pub(crate) trust: &'a TrustFile,
+    /// The evidence of the session.
+    pub(crate) evidence: &'a Bytes,
 }
 
 impl Against<'_> {
@@ -57,7 +60,8 @@ impl Against<'_> {
             return Err(ClientError::NotAnAnswer);
         }
         let outputs = outputs.into_iter().map(Tensor::into_owned).collect();
-        Ok(InferAnswer { model, version, outputs, receipt, receipt_document: document.to_vec() })
+        let (receipt_document, evidence) = (document.to_vec(), self.evidence.clone());
+        Ok(InferAnswer { model, version, outputs, receipt, receipt_document, evidence })
     }
 
     fn treatment(&self, asked: &Name, receipt: &Receipt) -> Result<(), ClientError> {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use ring::rand::SecureRandom;
 use strongroom_attestation::channel::Pending;
 use strongroom_attestation::receipt::Receipt;
@@ -27,13 +28,13 @@ use crate::keep::{Keep, Kept};
 use crate::party::Held;
 
 /// A request for one inference. No `Debug`: it is plaintext.
-pub struct InferRequest {
+pub struct InferRequest<'a> {
     /// Which model, or a route that leads to one of several.
     pub model: Name,
     /// Which version; absent asks for the only one the release names.
     pub version: Option<Name>,
-    /// Input tensors.
-    pub inputs: Vec<Tensor<'static>>,
+    /// Input tensors; their bytes are copied once, into the message.
+    pub inputs: Vec<Tensor<'a>>,
     /// Names of the outputs wanted, all of them when empty.
     pub outputs: Vec<String>,
     /// What is declared of the request where a route chooses by it, an amount of money say.
@@ -52,6 +53,8 @@ pub struct InferAnswer {
     pub receipt: Receipt,
     /// The same as it was signed (COSE_Sign1).
     pub receipt_document: Vec<u8>,
+    /// The evidence that the receipt is verified with, as it was received. Shared by all answers of a session.
+    pub evidence: Bytes,
 }
 
 /// A question that keeps its id and its bytes over all attempts, so that the enclave serves it once.
@@ -89,7 +92,7 @@ pub enum Said {
 }
 
 impl Call {
-    pub(crate) fn infer(request: InferRequest, random: &dyn SecureRandom) -> Result<Self, ClientError> {
+    pub(crate) fn infer(request: InferRequest<'_>, random: &dyn SecureRandom) -> Result<Self, ClientError> {
         if request.inputs.iter().any(|input| input.check().is_err()) {
             return Err(ClientError::Request("holds a tensor whose type, shape and bytes disagree"));
         }
@@ -182,7 +185,8 @@ impl Call {
         }
         accept::clock(&receipt)?;
         let outcome = Outcome::decode(parts.outcome).map_err(|_| ClientError::NotAnAnswer)?;
-        let against = Against { claims: verified.claims(), controls: verified.release().controls(), trust };
+        let (claims, controls) = (verified.claims(), verified.release().controls());
+        let against = Against { claims, controls, trust, evidence: held.evidence() };
         self.judge(outcome, (receipt, parts.receipt), &against)
     }
 

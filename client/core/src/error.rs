@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use strongroom_attestation::FailureClass;
 use strongroom_attestation::channel::ChannelError;
 use strongroom_attestation::evidence::{EvidenceClass, EvidenceError};
 use strongroom_attestation::receipt::ReceiptError;
@@ -129,6 +130,38 @@ impl ClientError {
                 | Refusal::Suspended { retry_after_ms: ms },
             ) => Some(Duration::from_millis(*ms)),
             _ => None,
+        }
+    }
+}
+
+impl ErrorClass {
+    /// The exit code of a program that fails with it, the same in every program of ours.
+    #[must_use]
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Usage => 2,
+            Self::Evidence(EvidenceClass::Document(FailureClass::ChainOrSignature)) => 10,
+            Self::Evidence(EvidenceClass::Document(FailureClass::Pcr)) => 11,
+            Self::Evidence(EvidenceClass::Document(FailureClass::Time)) => 12,
+            Self::Evidence(EvidenceClass::Document(FailureClass::DebugImage)) => 13,
+            Self::Evidence(EvidenceClass::Document(FailureClass::Binding)) | Self::Binding => 14,
+            Self::Evidence(EvidenceClass::Signer) => 21,
+            Self::Refused => 30,
+            Self::Unreachable => 40,
+            Self::Other => 1,
+        }
+    }
+
+    /// One word for a program to tell them apart by.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Usage => "usage",
+            Self::Evidence(_) => "evidence",
+            Self::Binding => "binding",
+            Self::Refused => "refused",
+            Self::Unreachable => "unreachable",
+            Self::Other => "other",
         }
     }
 }

@@ -9,10 +9,13 @@
 mod accept;
 pub mod api_key;
 mod call;
+pub mod describe;
 mod error;
+mod fault;
 mod floors;
 mod keep;
 pub mod limits;
+mod models;
 pub mod oip;
 mod party;
 #[cfg(test)]
@@ -21,6 +24,8 @@ mod trust_file;
 
 pub use call::{Call, InferAnswer, InferRequest, Said};
 pub use error::{ClientError, ErrorClass, TransportError};
+pub use fault::Fault;
 pub use keep::{Keep, Kept};
+pub use models::Described;
 pub use party::{Held, Judged, Opening, Party};
 pub use trust_file::{Demands, TrustFile, TrustFileError};

@@ -77,7 +77,7 @@ impl Party {
     ///
     /// # Errors
     /// [`ClientError::Request`] for what cannot be put into a message, [`ClientError::Local`] without randomness.
-    pub fn ask(&self, request: InferRequest) -> Result<Call, ClientError> {
+    pub fn ask(&self, request: InferRequest<'_>) -> Result<Call, ClientError> {
         let pinned = self.trust.pinned_version(&request.model).cloned();
         Call::infer(InferRequest { version: request.version.or(pinned), ..request }, &self.random)
     }

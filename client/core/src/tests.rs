@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use bytes::Bytes;
 use strongroom_attestation::audit::Checkpoint;
 use strongroom_attestation::claims::{BootId, Claims};
 use strongroom_attestation::evidence::{CharterDemand, ControlsDemand, ModelDemand};
@@ -143,7 +144,7 @@ fn accept(
 ) -> Option<ClientError> {
     let key = SigningKey::generate(Algorithm::Es256, &SystemRandom::new()).unwrap().0;
     let (claims, controls, trust) = (claims(&key), controls(), trust(models));
-    let against = Against { claims: &claims, controls: &controls, trust: &trust };
+    let against = Against { claims: &claims, controls: &controls, trust: &trust, evidence: &Bytes::new() };
     let version = asked.1.map(name);
     against.answer((&name(asked.0), version.as_ref()), answer(id), (receipt, b"signed")).err()
 }
@@ -195,7 +196,7 @@ fn step_1_and_5_clocks_run_forward_and_outputs_are_whole() {
     assert_eq!(accept::clock(&early), Err(ReceiptError::NotVerified.into()));
     let key = SigningKey::generate(Algorithm::Es256, &SystemRandom::new()).unwrap().0;
     let (claims, controls, trust) = (claims(&key), controls(), trust(ANY));
-    let against = Against { claims: &claims, controls: &controls, trust: &trust };
+    let against = Against { claims: &claims, controls: &controls, trust: &trust, evidence: &Bytes::new() };
     let mut torn = answer("fraud@1");
     torn.outputs[0].shape = vec![2];
     let refused = against.answer((&name("fraud"), None), torn, (receipt(Some("fraud@1")), b"")).err();

@@ -26,6 +26,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::Router;
+use strongroom_client::Described;
 use strongroom_proto::name::Name;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -35,7 +36,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::failure::Failure;
 use crate::limits::{MAX_BODY_BYTES, STREAMED_ANSWERS};
-use crate::upstream::{Described, Upstream, in_time};
+use crate::upstream::{Upstream, in_time};
 use generated::grpc_inference_service_server::{GrpcInferenceService, GrpcInferenceServiceServer};
 use generated::{
     ModelInferRequest, ModelInferResponse, ModelMetadataRequest, ModelMetadataResponse, ModelReadyRequest,

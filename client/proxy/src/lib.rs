@@ -32,7 +32,7 @@ pub use failure::{Failure, Fault};
 pub use guard::Hosts;
 pub use limits::{MAX_BODY_BYTES, REVERIFY_AFTER};
 pub use stats::{ModelStats, Stats};
-pub use upstream::{Described, Question, Upstream};
+pub use upstream::{Question, Upstream};
 
 /// What the proxy calls itself, in both languages of the Open Inference Protocol.
 const NAME: &str = "strongroom";

@@ -6,9 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use strongroom_client::{Client, Held, InferAnswer, InferRequest};
-use strongroom_proto::name::{Name, PackageId};
-use strongroom_seal::model::Interface;
+use strongroom_client::{Client, Described, Held, InferAnswer, InferRequest};
+use strongroom_proto::name::Name;
 use strongroom_seal::tensor::Tensor;
 
 use crate::failure::{Failure, Fault};
@@ -33,18 +32,6 @@ pub struct Question {
     pub outputs: Vec<String>,
     /// What is declared of the request where a route chooses by it.
     pub risk: BTreeMap<Name, f64>,
-}
-
-/// A name that may be asked, and what the release says of it.
-#[derive(Clone, Debug)]
-pub struct Described {
-    /// The name to ask for: a model's, or a route's.
-    pub name: Name,
-    /// Versions that may be asked for; none of a route, which has no version.
-    pub versions: Vec<Name>,
-    /// What it takes and gives: of the version that was asked for, else of the only one; of a route that of the first of its
-    /// models. Absent where the release does not say, and of several versions where none was asked for.
-    pub interface: Option<Interface>,
 }
 
 impl Upstream {
@@ -80,12 +67,7 @@ impl Upstream {
     /// As for [`Upstream::session`].
     pub async fn models(&self) -> Result<Vec<Described>, Failure> {
         let held = self.session().await?;
-        let claims = held.verified().claims();
-        let mut names: Vec<&Name> = claims.models.iter().map(|model| &model.id.name).collect();
-        names.extend(held.verified().release().controls().routes.keys());
-        names.sort_unstable();
-        names.dedup();
-        Ok(names.into_iter().filter_map(|name| self.describe(&held, name, None)).collect())
+        Ok(held.models(self.client.trust()))
     }
 
     /// One model or route.
@@ -95,39 +77,7 @@ impl Upstream {
     /// does not allow it.
     pub async fn model(&self, name: &Name, version: Option<&Name>) -> Result<Described, Failure> {
         let held = self.session().await?;
-        self.describe(&held, name, version).ok_or_else(Failure::unknown_model)
-    }
-
-    fn describe(&self, held: &Held, name: &Name, version: Option<&Name>) -> Option<Described> {
-        let verified = held.verified();
-        let controls = verified.release().controls();
-        if !self.client.trust().allows_ask(name, version, controls) {
-            return None;
-        }
-        let interface = |name: &Name, version: &Name| controls.model(name)?.interfaces.get(version).cloned();
-        let ids = |name: &Name| -> Vec<PackageId> {
-            let ids = verified.claims().models.iter().map(|model| &model.id).filter(|id| id.name == *name);
-            ids.filter(|id| self.client.trust().allows_model(&id.name, Some(&id.version))).cloned().collect()
-        };
-        if let Some(route) = controls.routes.get(name) {
-            let first = route.models.iter().flat_map(ids).next();
-            let interface = first.and_then(|id| interface(&id.name, &id.version));
-            return version.is_none().then(|| Described {
-                name: name.clone(),
-                versions: Vec::new(),
-                interface,
-            });
-        }
-        let versions: Vec<Name> = ids(name).into_iter().map(|id| id.version).collect();
-        // Of several versions none is meant until one is named.
-        let meant = match (version, versions.as_slice()) {
-            (_, []) => return None,
-            (Some(version), several) => Some(several.iter().find(|own| *own == version)?),
-            (None, [only]) => Some(only),
-            (None, _) => None,
-        };
-        let interface = meant.and_then(|version| interface(name, version));
-        Some(Described { name: name.clone(), versions, interface })
+        held.model(self.client.trust(), name, version).ok_or_else(Failure::unknown_model)
     }
 
     /// Asks the verified enclave.

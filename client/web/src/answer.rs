@@ -28,7 +28,7 @@ impl Parts {
     #[must_use]
     pub fn new(id: Option<String>, answer: InferAnswer) -> Self {
         let receipt = describe::receipt(&answer.receipt);
-        let InferAnswer { model, version, outputs, receipt: _, receipt_document: document } = answer;
+        let InferAnswer { model, version, outputs, receipt_document: document, .. } = answer;
         Self { body: ResponseBody { id, model, version, outputs }, receipt, document }
     }
 

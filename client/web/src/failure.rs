@@ -6,7 +6,7 @@
 use strongroom_core::oip::OipError;
 use strongroom_core::{ClientError, ErrorClass, TransportError, TrustFileError};
 use strongroom_proto::Code;
-use strongroom_seal::message::{Limited, Refusal};
+use strongroom_seal::message::Refusal;
 
 /// What another attempt needs to go better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl From<TrustFileError> for Failure {
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         Self {
-            status: status(&error),
+            status: error.fault().status(),
             kind: kind(&error),
             message: error.to_string(),
             retry_after_ms: error.retry_after().map(|wait| wait.as_millis().try_into().unwrap_or(u64::MAX)),
@@ -84,45 +84,12 @@ pub fn exchange(status: Option<u16>, met: bool) -> Failure {
     ClientError::Transport(error).into()
 }
 
-fn status(error: &ClientError) -> u16 {
-    match error {
-        ClientError::Refused(refusal) => refused(refusal),
-        ClientError::ModelNotDemanded => 404,
-        ClientError::Transport(TransportError::TooLarge) => 413,
-        _ => match error.class() {
-            ErrorClass::Usage => 400,
-            ErrorClass::Evidence(_) | ErrorClass::Unreachable => 503,
-            ErrorClass::Binding | ErrorClass::Refused | ErrorClass::Other => 502,
-        },
-    }
-}
-
-const fn refused(refusal: &Refusal) -> u16 {
-    match refusal {
-        Refusal::Key | Refusal::Operation => 403,
-        Refusal::Model => 404,
-        Refusal::Malformed | Refusal::Input(_) | Refusal::Limit { what: Limited::Burst, .. } => 400,
-        Refusal::AnswerSize => 413,
-        Refusal::OutOfDistribution { .. } => 422,
-        Refusal::Limit { .. } | Refusal::Frozen { .. } | Refusal::Suspended { .. } => 429,
-        Refusal::InFlight => 503,
-        Refusal::Failed => 502,
-    }
-}
-
 /// `refused` is what the verified enclave said under seal. A host that finds a message too large proves nothing.
 const fn kind(error: &ClientError) -> &'static str {
     if matches!(error, ClientError::Transport(TransportError::TooLarge)) {
-        return "other";
+        return ErrorClass::Other.name();
     }
-    match error.class() {
-        ErrorClass::Usage => "usage",
-        ErrorClass::Evidence(_) => "evidence",
-        ErrorClass::Binding => "binding",
-        ErrorClass::Refused => "refused",
-        ErrorClass::Unreachable => "unreachable",
-        ErrorClass::Other => "other",
-    }
+    error.class().name()
 }
 
 /// Only what says nothing about trust is tried again.
@@ -140,34 +107,17 @@ const fn cure(error: &ClientError) -> Cure {
 #[cfg(test)]
 mod tests {
     use strongroom_attestation::evidence::EvidenceError;
+    use strongroom_seal::message::Limited;
 
     use super::*;
 
     #[test]
-    fn each_error_has_the_status_that_the_proxy_gives_it() {
-        let limit = |what, retry_after_ms| ClientError::Refused(Refusal::Limit { what, retry_after_ms });
-        for (status, error) in [
-            (400, ClientError::Refused(Refusal::Input("input 'x' is missing".into()))),
-            (400, ClientError::Request("cannot be encoded")),
-            (400, limit(Limited::Burst, None)),
-            (403, ClientError::Refused(Refusal::Key)),
-            (403, ClientError::Refused(Refusal::Operation)),
-            (404, ClientError::Refused(Refusal::Model)),
-            (404, ClientError::ModelNotDemanded),
-            (413, ClientError::Transport(TransportError::TooLarge)),
-            (422, ClientError::Refused(Refusal::OutOfDistribution { rows: vec![0] })),
-            (429, limit(Limited::KeyRate, Some(1500))),
-            (429, ClientError::Refused(Refusal::Suspended { retry_after_ms: 1 })),
-            (429, ClientError::Refused(Refusal::Frozen { retry_after_ms: None })),
-            (502, ClientError::OtherModel),
-            (502, ClientError::Refused(Refusal::Failed)),
-            (503, ClientError::Evidence(EvidenceError::RolledBack)),
-            (503, ClientError::Transport(TransportError::Unreachable)),
-            (503, ClientError::Transport(TransportError::Busy)),
-        ] {
-            assert_eq!(Failure::from(error.clone()).status, status, "{error}");
-        }
-        assert_eq!(Failure::from(limit(Limited::KeyRate, Some(1500))).retry_after_ms, Some(1500));
+    fn what_a_host_says_of_a_size_proves_no_refusal() {
+        let failure = Failure::from(ClientError::Transport(TransportError::TooLarge));
+        assert_eq!((failure.status, failure.kind), (413, "other"));
+        let limit = Refusal::Limit { what: Limited::KeyRate, retry_after_ms: Some(1500) };
+        let failure = Failure::from(ClientError::Refused(limit));
+        assert_eq!((failure.status, failure.kind, failure.retry_after_ms), (429, "refused", Some(1500)));
     }
 
     #[test]

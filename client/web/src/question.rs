@@ -13,7 +13,7 @@ pub fn question(
     (model, version): (&str, Option<&str>),
     json: &[u8],
     behind: &[u8],
-) -> Result<(Option<String>, InferRequest), Failure> {
+) -> Result<(Option<String>, InferRequest<'static>), Failure> {
     let model = model.parse().map_err(|_| Failure::usage("the model is not a name"))?;
     let version = version.map(str::parse).transpose();
     let version = version.map_err(|_| Failure::usage("the version is not a name"))?;

@@ -20,7 +20,7 @@ pub(crate) fn client(layout: &Layout, url: &str) -> Client {
 }
 
 /// A row whose first feature is `seed`, so that every request is another one.
-pub(crate) fn row(seed: u16) -> InferRequest {
+pub(crate) fn row(seed: u16) -> InferRequest<'static> {
     let mut data = f32::from(seed).to_le_bytes().to_vec();
     data.resize(30 * 4, 0);
     let input = Tensor { name: "X".into(), dtype: DType::Fp32, shape: vec![1, 30], data: data.into() };

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use strongroom_client::InferAnswer;
+use strongroom_client::{Described, InferAnswer};
 use strongroom_seal::model::{Dim, TensorSpec};
 use strongroom_seal::tensor::Tensor;
 
@@ -14,7 +14,6 @@ use super::generated::repository_index_response::ModelIndex;
 use super::generated::{ModelInferResponse, ModelMetadataResponse, RepositoryIndexResponse};
 use super::request::Form;
 use crate::failure::Failure;
-use crate::upstream::Described;
 
 /// An answer in the form of its request.
 pub(super) fn write(answer: InferAnswer, id: String, form: Form) -> Result<ModelInferResponse, Failure> {

@@ -1,10 +1,9 @@
 //! What the protocol says of the server and of models.
 
 use serde::Serialize;
+use strongroom_client::Described;
 use strongroom_proto::name::Name;
 use strongroom_seal::model::{Dim, Interface, TensorSpec};
-
-use crate::upstream::Described;
 
 #[derive(Serialize)]
 pub(super) struct Server {

@@ -211,7 +211,8 @@ fn answered(outputs: Vec<Tensor<'static>>) -> InferAnswer {
         anchor: UnixMillis::new(1),
     };
     let (model, version) = ("m".parse().unwrap(), "1".parse().unwrap());
-    InferAnswer { model, version, outputs, receipt, receipt_document: vec![1, 2, 3] }
+    let (receipt_document, evidence) = (vec![1, 2, 3], Bytes::new());
+    InferAnswer { model, version, outputs, receipt, receipt_document, evidence }
 }
 
 fn half(name: &'static str) -> Tensor<'static> {

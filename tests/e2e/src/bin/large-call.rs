@@ -41,7 +41,7 @@ async fn measure() -> Result<[u64; 3], String> {
     Ok([idle, kib("VmHWM:")?, bytes as u64])
 }
 
-fn request(model: &str, mib: &str) -> Result<InferRequest, String> {
+fn request(model: &str, mib: &str) -> Result<InferRequest<'static>, String> {
     let mib: usize = mib.parse().map_err(|_| "MIB is not a number")?;
     let elements = mib * 1024 * 1024 / size_of::<f32>();
     let data = 1.5_f32.to_le_bytes().repeat(elements);
