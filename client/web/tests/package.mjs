@@ -7,7 +7,7 @@ import { join, relative } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
-import { app, installed, modules, state, url } from "./common.mjs";
+import { app, byName, installed, modules, state, url } from "./common.mjs";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const manifest = JSON.parse(readFileSync(join(installed, "package.json"), "utf8"));
@@ -38,6 +38,12 @@ test("it says what it is, brings nothing along and runs nothing", () => {
   for (const absent of ["dependencies", "peerDependencies", "optionalDependencies", "scripts", "bin"]) {
     assert.equal(manifest[absent], undefined, absent);
   }
+});
+
+test("whatever its types declare is there, and nothing else", async () => {
+  const types = readFileSync(join(installed, "index.d.ts"), "utf8");
+  const declared = [...types.matchAll(/^export (?:class|function|const) (\w+)/gm)].map(([, name]) => name);
+  assert.deepEqual(Object.keys(await byName()).sort(), declared.sort());
 });
 
 /** What the compiler of TypeScript says of a file. */
