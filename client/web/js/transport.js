@@ -48,6 +48,7 @@ export class Transport {
   }
 
   async #post(path, body, maxBytes, signal) {
+    signal?.throwIfAborted();
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(), EXCHANGE_MS);
     const abort = () => late.abort();
