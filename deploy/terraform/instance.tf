@@ -67,6 +67,7 @@ locals {
 
   host_toml = templatefile("${path.module}/templates/host.toml.tftpl", {
     bucket        = aws_s3_bucket.store.id
+    cors_origins  = jsonencode(var.cors_origins)
     cpus          = var.enclave_cpus
     drain_delay_s = var.drain_delay_s
     memory_mib    = var.enclave_memory_mib

@@ -133,6 +133,17 @@ variable "drain_delay_s" {
   }
 }
 
+variable "cors_origins" {
+  description = "Origins whose pages may ask a host from a browser, such as https://app.example.com. Empty: no page of another origin."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for origin in var.cors_origins : can(regex("^(\\*|https?://[a-z0-9.:\\[\\]_-]+)$", origin))])
+    error_message = "cors_origins must be origins as browsers write them: http(s)://HOST[:PORT] in lower case, or *."
+  }
+}
+
 variable "kms_key_arn" {
   description = "Key of the owner, where owner and operator have accounts of their own. Null: this module makes the key."
   type        = string

@@ -208,6 +208,13 @@ class Chart(unittest.TestCase):
         settings = tomllib.loads(of_kind(manifests, "ConfigMap")["data"]["host.toml"])
         self.assertEqual(settings["audit_forward"], "-")
 
+    def test_no_page_of_another_origin_may_ask_unless_it_is_listed(self):
+        self.assertNotIn("cors_origins", self.settings())
+        origins = ["https://app.example.com", "http://[::1]:8081"]
+        manifests = render(host={"corsOrigins": origins})
+        settings = tomllib.loads(of_kind(manifests, "ConfigMap")["data"]["host.toml"])
+        self.assertEqual(settings["cors_origins"], origins)
+
     def test_settings_are_the_hosts(self):
         self.assertEqual(set(self.settings()) - host_settings(), set())
 

@@ -23,6 +23,7 @@ REFUSED = [
     ("an image by its tag", {"image": {"digest": "latest"}}, "digest"),
     ("root", {"securityContext": {"runAsUser": 0}}, "securityContext"),
     ("a privileged port", {"host": {"port": 443}}, "port"),
+    ("an origin with a path", {"host": {"corsOrigins": ["https://app.example.com/"]}}, "corsOrigins"),
     ("memory that is no whole number of pages", {"enclave": {"memoryMiB": 4000}}, "memoryMiB"),
     ("half a core", {"enclave": {"cpus": 3}}, "cpus"),
     ("draining faster than the load balancer looks", {"host": {"drainDelaySeconds": 5}}, "drainDelaySeconds"),

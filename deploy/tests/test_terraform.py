@@ -127,7 +127,8 @@ class Instance(unittest.TestCase):
 
     def test_settings_are_the_hosts(self):
         names = re.findall(r"\$\{(\w+)\}", (TERRAFORM / "templates/host.toml.tftpl").read_text())
-        settings = tomllib.loads(fill("host.toml.tftpl", {name: 7 for name in names}))
+        settings = tomllib.loads(fill("host.toml.tftpl", {name: 7 for name in names} | {"cors_origins": '["https://a"]'}))
+        self.assertEqual(settings["cors_origins"], ["https://a"])
         self.assertEqual(set(settings) - host_settings(), set())
         self.assertNotIn("--debug-mode", settings["enclave_start"])
         self.assertNotIn("metrics", settings)

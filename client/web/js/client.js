@@ -5,6 +5,7 @@ import { accepted, refused } from "./answer.js";
 import { Failed, StrongroomError, judged, usage } from "./failure.js";
 import { encode } from "./request.js";
 import { retried } from "./retry.js";
+import { Held } from "./session.js";
 import { Transport } from "./transport.js";
 
 /** Age of a session at which the enclave has to prove itself again, in milliseconds. */
@@ -44,7 +45,8 @@ class Client {
   #session;
   // Whoever finds the session lost opens the next one; the others wait for that.
   #opening;
-  #closed = false;
+  // Ends the calls that are under way when the client is closed.
+  #end = new AbortController();
 
   constructor(transport, verifier) {
     this.#transport = transport;
@@ -63,20 +65,20 @@ class Client {
 
   /** Wipes the API key and the session. Calls that are under way end. */
   close() {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#session?.free();
-    this.#session = undefined;
+    if (this.#end.signal.aborted) return;
+    this.#end.abort(usage("the client is closed"));
+    this.#lose();
     this.#verifier.free();
   }
 
   get #party() {
-    if (this.#closed) throw usage("the client is closed");
+    this.#end.signal.throwIfAborted();
     return this.#verifier;
   }
 
   /** Runs one inference in the verified enclave. */
   async infer(model, request, { version, signal } = {}) {
+    if (version !== undefined && typeof version !== "string") throw usage("the version is not a name");
     const { json, behind } = encode(request);
     let question;
     try {
@@ -85,7 +87,7 @@ class Client {
       throw error instanceof Failed ? error.outside() : error;
     }
     try {
-      return await retried((late) => this.#attempt(question, late), signal);
+      return await retried((late) => this.#attempt(question, late), signal, this.#end.signal);
     } catch (error) {
       if (error instanceof StrongroomError && error.kind === "refused") return refused(error);
       throw error;
@@ -119,20 +121,25 @@ class Client {
 
   /** Attests, judges and opens. The session is kept when the enclave keeps it: unless it refused the key. */
   async #open(question, signal) {
-    this.#session = undefined;
+    this.#lose();
     const evidence = await evidenceOf(() => this.#party, this.#transport, signal);
     // Takes the evidence, passed or not.
     const sealed = judged(wasm.Thrown, () => this.#party.open(evidence, Date.now(), question));
     try {
       const record = await this.#transport.message(sealed.message, signal);
-      const session = sealed.takeSession();
+      const session = new Held(sealed.takeSession());
+      let kept = false;
       try {
-        const answer = judged(wasm.Thrown, () => this.#party.read(session, question, sealed, record));
-        this.#session = session;
+        const answer = await session.use((open) =>
+          judged(wasm.Thrown, () => this.#party.read(open, question, sealed, record)));
+        kept = true;
         return answer;
       } catch (error) {
-        if (error.keepsSession) this.#session = session;
+        kept = error.keepsSession === true;
         throw error;
+      } finally {
+        if (kept && !this.#end.signal.aborted) this.#session = session;
+        else session.drop();
       }
     } finally {
       sealed.free();
@@ -140,6 +147,16 @@ class Client {
   }
 
   async #ask(session, question, signal) {
+    try {
+      return await session.use((open) => this.#exchange(open, question, signal));
+    } catch (error) {
+      // Lost, unless another attempt has already replaced it.
+      if (error.cure === "attestation" && this.#session === session) this.#lose();
+      throw error;
+    }
+  }
+
+  async #exchange(session, question, signal) {
     const sealed = judged(wasm.Thrown, () => this.#party.seal(session, question));
     try {
       const record = await this.#transport.message(sealed.message, signal);
@@ -147,13 +164,14 @@ class Client {
       if (!answer.opened) return accepted(answer);
       answer.free();
       throw new StrongroomError({ message: "the answer is not one of this protocol", status: 502, kind: "other" });
-    } catch (error) {
-      // Lost, unless another attempt has already replaced it.
-      if (error.cure === "attestation" && this.#session === session) this.#session = undefined;
-      throw error;
     } finally {
       sealed.free();
     }
+  }
+
+  #lose() {
+    this.#session?.drop();
+    this.#session = undefined;
   }
 }
 

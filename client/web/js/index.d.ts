@@ -101,7 +101,7 @@ export interface Receipt {
 }
 
 /** What the verified enclave said, under seal: an answer, or a refusal. */
-export class InferResponse {
+export interface InferResponse {
   readonly ok: boolean;
   readonly status: number;
   readonly outputs: Output[];
@@ -113,7 +113,6 @@ export class InferResponse {
   readonly error?: string;
   readonly retryAfterMs?: number;
   text(): Promise<string>;
-
   json(): Promise<any>;
 }
 
@@ -142,4 +141,4 @@ export function verify(url: string, options: Connection & { signal?: AbortSignal
 export function connect(url: string, options: Connection & { apiKey: string }): Promise<Client>;
 
 /** Loads the WebAssembly from another place, or a module that was compiled already; then before anything else. */
-export function load(source?: WebAssembly.Module | BufferSource | URL | string | Response | Promise<Response>): Promise<unknown>;
+export function load(source?: WebAssembly.Module | BufferSource | URL | string | Response | Promise<Response>): Promise<void>;

@@ -39,7 +39,8 @@ const apart = (input, at, behind) => {
   const data = typed(input?.data, input?.datatype, at);
   if (data === undefined) return input;
   const allowed = Object.hasOwn(ARRAYS, input.datatype) ? ARRAYS[input.datatype] : [];
-  if (!allowed.includes(data.constructor.name)) {
+  // By what it is, not by its class: a Buffer of Node is a Uint8Array, too.
+  if (!allowed.includes(data[Symbol.toStringTag])) {
     throw usage(`${at}.data: is not the typed array of this datatype`);
   }
   behind.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));

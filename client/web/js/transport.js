@@ -5,6 +5,8 @@ import { Failed, usage } from "./failure.js";
 
 /** Time for one HTTP request and its whole answer, in milliseconds. */
 const EXCHANGE_MS = 60_000;
+/** Room for a body before it is known how long it is, in bytes. */
+const FIRST_BYTES = 16_384;
 
 /** The host's origin: a URL that names a host and nothing else. */
 export const origin = (url) => {
@@ -31,6 +33,7 @@ export class Transport {
 
   constructor(url, fetch) {
     this.#origin = origin(url);
+    if (fetch !== undefined && typeof fetch !== "function") throw usage("fetch: is not a function");
     this.#fetch = fetch ?? ((...all) => globalThis.fetch(...all));
   }
 
@@ -45,6 +48,7 @@ export class Transport {
   }
 
   async #post(path, body, maxBytes, signal) {
+    signal?.throwIfAborted();
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(), EXCHANGE_MS);
     const abort = () => late.abort();
@@ -87,26 +91,25 @@ const whole = async (response, maxBytes) => {
     await response.body?.cancel();
     throw new TooLong();
   }
-  const pieces = [];
+  // One buffer that grows, because a host may send a byte at a time, and each piece has a cost of its own.
+  let bytes = new Uint8Array(Math.min(FIRST_BYTES, maxBytes));
   let length = 0;
   const reader = response.body?.getReader();
   for (;;) {
     const { done, value } = (await reader?.read()) ?? { done: true };
-    if (done) break;
-    length += value.length;
-    if (length > maxBytes) {
+    if (done) return bytes.slice(0, length);
+    if (length + value.length > maxBytes) {
       await reader.cancel();
       throw new TooLong();
     }
-    pieces.push(value);
+    if (length + value.length > bytes.length) {
+      const larger = new Uint8Array(Math.min(Math.max(2 * bytes.length, length + value.length), maxBytes));
+      larger.set(bytes.subarray(0, length));
+      bytes = larger;
+    }
+    bytes.set(value, length);
+    length += value.length;
   }
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    bytes.set(piece, at);
-    at += piece.length;
-  }
-  return bytes;
 };
 
 /** Seconds of a Retry-After header (RFC 9110 section 10.2.3), in milliseconds; its date form is ignored. */

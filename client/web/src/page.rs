@@ -6,6 +6,7 @@
 #![allow(unreachable_pub, reason = "wasm_bindgen exports functions from modules of its own")]
 #![allow(clippy::missing_errors_doc, reason = "each throws one type, whose kinds the package's manual lists")]
 
+use std::alloc::System;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -18,8 +19,13 @@ use strongroom_proto::hello::{ClientNonce, NONCE_BYTES};
 use strongroom_seal::message::Refusal;
 use strongroom_seal::secret::{ApiKey, SECRET_BYTES};
 use wasm_bindgen::prelude::wasm_bindgen;
+use zeroizing_alloc::ZeroAlloc;
 
 use crate::{Cure, Failure, Parts, describe, failure, question};
+
+/// Whatever is given back is wiped: keys, requests and answers, and the copies that JavaScript's values make on their way.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 /// A client of one deployment.
 #[wasm_bindgen]

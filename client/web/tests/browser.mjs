@@ -1,6 +1,7 @@
 // The package in a page of headless Chromium, against a running simulation whose host lists the page's origin.
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { readFile, mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
@@ -8,11 +9,11 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 
-import { apiKey, packed, trust, url } from "./common.mjs";
+import { apiKey, installed, modules, trust, url } from "./common.mjs";
 
 const origin = process.env.STRONGROOM_TEST_ORIGIN;
 const { chromium } = await import(
-  pathToFileURL(join(process.env.STRONGROOM_TEST_MODULES, "playwright-core/index.mjs")).href);
+  pathToFileURL(join(modules, "playwright-core/index.mjs")).href);
 
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".wasm": "application/wasm" };
 // A policy as the manual advises: the page's own scripts, WebAssembly, and no host but the one.
@@ -23,7 +24,7 @@ const site = (port) => new Promise((done) => {
     const path = request.url === "/" ? "/page.html" : request.url;
     const type = TYPES[path.slice(path.lastIndexOf("."))];
     const bytes = path === "/page.html" ? "<!doctype html><title>test</title>"
-      : await readFile(join(packed, path)).catch(() => undefined);
+      : await readFile(join(installed, path)).catch(() => undefined);
     if (type === undefined || bytes === undefined) return response.writeHead(404).end();
     return response.writeHead(200, { "content-type": type, "content-security-policy": POLICY }).end(bytes);
   });
@@ -37,7 +38,7 @@ before(async () => {
   other = await site(0);
   profile = await mkdtemp(join(tmpdir(), "strongroom-web-"));
   browser = await chromium.launchPersistentContext(profile, {
-    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    executablePath: process.env.CHROMIUM,
     headless: true,
     args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
   });
@@ -91,6 +92,35 @@ test("a page verifies, seals and reads", async () => {
   const posted = requests.filter((line) => line.startsWith("POST"));
   assert.deepEqual(posted, ["POST /v1/hello", "POST /v1/hello", ...Array(3).fill("POST /v1/message")]);
   console.log(`in milliseconds: ${JSON.stringify(told.took)}`);
+  await opened.close();
+});
+
+test("what is asked first, at once, is asked of one WebAssembly", async () => {
+  const opened = await page(origin);
+  const fetched = [];
+  opened.on("request", (request) => fetched.push(new URL(request.url()).pathname));
+  const told = await opened.evaluate(async ({ url, trust, apiKey }) => {
+    const { connect, verify, load } = await import("/index.js");
+    const inputs = [{ name: "X", shape: [1, 30], datatype: "FP32", data: new Float32Array(30) }];
+    const infer = async () => (await connect(url, { trust, apiKey })).infer("fraud", { inputs });
+    return Promise.all([verify(url, { trust }), infer(), load(), infer()].map(async (each) => (await each)?.ok));
+  }, { url, trust, apiKey });
+  assert.deepEqual(told, [true, true, undefined, true]);
+  assert.equal(fetched.filter((path) => path.endsWith(".wasm")).length, 1);
+  await opened.close();
+});
+
+test("the WebAssembly may be loaded by its digest", async () => {
+  const opened = await page(origin);
+  const digest = createHash("sha384").update(await readFile(join(installed, "wasm/strongroom_bg.wasm"))).digest("base64");
+  const told = await opened.evaluate(async ({ url, trust, digest }) => {
+    const { load, verify } = await import("/index.js");
+    const wasm = (integrity) => fetch("/wasm/strongroom_bg.wasm", { integrity: `sha384-${integrity}` });
+    const other = await load(wasm("A".repeat(64))).then(() => "loaded", ({ name }) => name);
+    await load(wasm(digest));
+    return [other, (await verify(url, { trust })).ok];
+  }, { url, trust, digest });
+  assert.deepEqual(told, ["TypeError", true]);
   await opened.close();
 });
 

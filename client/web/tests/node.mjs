@@ -1,38 +1,11 @@
 // The package in Node, against a running simulation.
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { test } from "node:test";
-import { pathToFileURL } from "node:url";
 
-import { apiKey, packed, trust, url } from "./common.mjs";
+import { apiKey, asked, between, byName, rejected, ROW, rows, trust, url } from "./common.mjs";
 
-const { connect, verify, StrongroomError } = await import(pathToFileURL(join(packed, "node.js")).href);
-
-// The bundled fraud classifier takes rows of 30 floats.
-const ROW = 30;
-const rows = (count) => Float32Array.from({ length: count * ROW }, (_, index) => (index % 7) / 7);
-const asked = (data, count = 1) => ({
-  inputs: [{ name: "X", shape: [count, ROW], datatype: "FP32", data }],
-});
-
-/** Counts what is sent where, and lets a test stand between. */
-const between = (change = (_path, response) => response) => {
-  const paths = [];
-  const fetch = async (address, options) => {
-    const path = new URL(address).pathname;
-    paths.push(path);
-    return (await change(path, undefined, paths)) ?? change(path, await globalThis.fetch(address, options), paths);
-  };
-  return { paths, fetch };
-};
-
-const rejected = (promise, kind, status) =>
-  assert.rejects(promise, (error) => {
-    assert.ok(error instanceof StrongroomError, String(error));
-    assert.deepEqual([error.kind, error.status], [kind, status], error.message);
-    return true;
-  });
+const { connect, verify, StrongroomError } = await byName();
 
 test("evidence is judged by the whole trust file", async () => {
   const judgement = await verify(url, { trust });
@@ -114,9 +87,12 @@ test("what is wrong is said before anything is sent", async () => {
   await rejected(client.infer("fraud", asked(new Float64Array(ROW))), "usage", 400);
   await rejected(client.infer("fraud", asked([Number.NaN, ...rows(1).slice(1)])), "usage", 400);
   await rejected(client.infer("a b", asked(rows(1))), "usage", 400);
+  await rejected(client.infer("fraud", asked(rows(1)), { version: 1 }), "usage", 400);
   await rejected(connect(url, { trust, apiKey: "secret" }), "usage", 400);
   await rejected(connect(url, { trust: "x = 1", apiKey }), "usage", 400);
   await rejected(connect(`${url}/path`, { trust, apiKey }), "usage", 400);
+  await rejected(connect(url, { trust, apiKey, fetch: "fetch" }), "usage", 400);
+  await assert.rejects(verify(url, {}), StrongroomError);
   assert.deepEqual(paths, []);
 });
 

@@ -77,6 +77,9 @@ enclave_stop = ["/usr/bin/nitro-cli", "terminate-enclave", "--enclave-name", "st
 enclave_start_timeout_s = {{ int .Values.enclave.startTimeoutSeconds }}
 max_requests = {{ int .Values.host.maxRequests }}
 max_connections = {{ int .Values.host.maxConnections }}
+{{- if .Values.host.corsOrigins }}
+cors_origins = {{ .Values.host.corsOrigins | toJson }}
+{{- end }}
 drain_delay_s = {{ int .Values.host.drainDelaySeconds }}
 grace_s = {{ int .Values.host.graceSeconds }}
 log_format = "json"

@@ -116,3 +116,18 @@ fn every_crate_lives_under_the_lints_of_the_workspace() {
 fn fuzz_targets_stay_outside_the_workspace() {
     assert!(packages().iter().all(|package| !package.folder.starts_with(Path::new("tests/fuzz"))));
 }
+
+/// Two versions of wasm-bindgen do not understand each other, and which of them is meant stands in two manifests.
+#[test]
+fn what_a_page_is_compiled_with_and_what_binds_it_are_of_one_version() {
+    let locked = |file: &str, name: &str| {
+        let lock: toml::Table = std::fs::read_to_string(root().join(file)).unwrap().parse().unwrap();
+        let versions =
+            lock["package"].as_array().unwrap().iter().filter(|each| each["name"].as_str() == Some(name));
+        versions.map(|each| each["version"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let compiled = locked("Cargo.lock", "wasm-bindgen");
+    assert_eq!(compiled.len(), 1);
+    assert_eq!(compiled, locked("client/web/bindgen/Cargo.lock", "wasm-bindgen-cli-support"));
+    assert!(packages().iter().all(|package| !package.folder.starts_with("client/web/bindgen")));
+}
