@@ -138,7 +138,7 @@ pub struct Settings {
     /// Requests at once from one address that was quiet before; needs a rate [default: 10 times the rate].
     #[arg(long, value_name = "N")]
     pub address_burst: Option<NonZeroU32>,
-    /// Origin whose pages may ask this host from a browser, such as https://app.example.com, or * for any; repeatable
+    /// Origin whose pages may ask this host from a browser, such as http://127.0.0.1:8081, or * for any; repeatable
     /// [default: none].
     #[arg(long = "cors-origin", value_name = "ORIGIN")]
     pub cors_origins: Option<Vec<Origin>>,
