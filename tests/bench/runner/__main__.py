@@ -8,6 +8,7 @@ import signal
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from .context import Context, Settings
@@ -24,6 +25,8 @@ def arguments() -> argparse.Namespace:
                         help=f"one figure; repeatable: {', '.join(FIGURES)}")
     parser.add_argument("--peer", metavar="URL", help="a server of the Open Inference Protocol that serves the model `mlp`")
     parser.add_argument("--peer-pid", type=int, metavar="PID", help="its process, where its CPU is to be read")
+    parser.add_argument("--rounds", type=int, metavar="N", help="rounds in which contenders take turns")
+    parser.add_argument("--seconds", type=float, metavar="S", help="seconds of one contender in one round")
     parser.add_argument("--out", type=Path, help="folder of the results")
     return parser.parse_args()
 
@@ -34,6 +37,7 @@ def main() -> int:
     given, load = arguments(), os.getloadavg()[0]
     out = given.out or (Path(os.environ["BENCH_SMOKE_OUT"]) if given.quick else ROOT / "docs" / "benchmarks")
     settings = Settings.smoke() if given.quick else Settings.full()
+    settings = replace(settings, rounds=given.rounds or settings.rounds, seconds=given.seconds or settings.seconds)
     # Slow to load: an error in an argument should not wait for it.
     from . import plots, report
 
@@ -50,7 +54,7 @@ def main() -> int:
                 failed.append(f"{name}: {error}")
             print(f"{name} took {time.monotonic() - start:.1f} s", flush=True)
         plots.draw(context.results.curves, out)
-        report.write(context, out, sys.argv[1:], load)
+        report.write(context, out, given.only or [], load)
     print(f"{out}/table.md, results.json and plots")
     for reason in failed:
         print(f"bench: {reason}", file=sys.stderr)

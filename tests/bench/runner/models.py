@@ -98,7 +98,7 @@ class Models:
 
     def sized(self, kib: int) -> Case:
         """A model that computes next to nothing of so many KiB."""
-        numbers = np.random.default_rng(SEED).uniform(-1, 1, kib * FLOATS_PER_KIB).astype(np.float32)
+        numbers = np.random.default_rng(SEED).uniform(-1, 1, (kib, FLOATS_PER_KIB)).astype(np.float32)
         return self._case(f"sized-{kib}", "sized", self._sized(), {"x": numbers})
 
     def _case(self, name: str, model: str, onnx: Path, inputs: dict[str, np.ndarray], dims: tuple[str, ...] = ()) -> Case:
@@ -138,14 +138,14 @@ class Models:
         return paths
 
     def _sized(self) -> Path:
-        """The largest of any number of numbers."""
+        """The largest of the numbers in any number of KiB."""
         import onnx
         from onnx import TensorProto, helper
 
         path = self._made / "sized.onnx"
-        value = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n"]),
-                 helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])]
-        graph = helper.make_graph([helper.make_node("ReduceMax", ["x"], ["y"], axes=[0], keepdims=1)], "sized",
+        value = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", FLOATS_PER_KIB]),
+                 helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 1])]
+        graph = helper.make_graph([helper.make_node("ReduceMax", ["x"], ["y"], axes=[0, 1], keepdims=1)], "sized",
                                   value[:1], value[1:])
         onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
         return path

@@ -9,6 +9,7 @@ import matplotlib
 
 matplotlib.use("svg")
 from matplotlib import pyplot  # noqa: E402  (after the choice of what draws)
+from matplotlib.ticker import LogLocator, NullLocator  # noqa: E402
 
 from .results import Curve  # noqa: E402
 
@@ -48,6 +49,14 @@ def _draw(plot: Plot, curves: list[Curve], path: Path) -> None:
         axes.plot(curve.x, curve.y, "--" if dashed else "-", marker="o", markersize=3, linewidth=1.2, label=curve.contender)
     for axis in plot.logarithmic:
         getattr(axes, f"set_{axis}scale")("log")
+    # The points that were measured, in plain numbers.
+    axes.set_xticks(sorted({x for curve in curves for x in curve.x}), minor=False)
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter("{x:g}")
+    if "y" in plot.logarithmic:
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter("{x:g}")
     if "y" not in plot.logarithmic:
         axes.set_ylim(bottom=0)
     axes.set(title=plot.title, xlabel=plot.x, ylabel=plot.y)

@@ -33,14 +33,14 @@ cryptography are the shipped ones, its NSM and its machine are not.
 QUIET = 0.3
 
 
-def write(context: Context, out: Path, arguments: list[str], load_before: float) -> None:
-    """Writes table.md and results.json."""
+def write(context: Context, out: Path, only: list[str], load_before: float) -> None:
+    """Writes table.md and results.json. `only` names the figures that were asked for."""
     machine = {**bench("machine"), "load": load_before}
     out.mkdir(parents=True, exist_ok=True)
     found = {"machine": machine, "versions": versions(), "settings": asdict(context.settings),
              "quiet": load_before <= QUIET, **context.results.as_json()}
     (out / "results.json").write_text(json.dumps(found, indent=1, sort_keys=True, default=str) + "\n")
-    words = "".join(f" {argument}" for argument in arguments)
+    words = (" --quick" if context.settings.quick else "") + "".join(f" --only {name}" for name in only)
     head = HEAD.format(arguments=words, machine=describe(machine, found["versions"]))
     (out / "table.md").write_text(head + "".join(map(line, context.results.rows)) + plots(out))
 
@@ -48,7 +48,7 @@ def write(context: Context, out: Path, arguments: list[str], load_before: float)
 def versions() -> dict[str, str]:
     """What was measured with what."""
     commit = _said("git", "-C", str(ROOT), "describe", "--always", "--dirty")
-    return {"strongroom": commit, "rustc": _said("rustc", "--version"), "date": datetime.now(UTC).date().isoformat(),
+    return {"strongroom": commit, "rustc": _said("rustc", "--version").removeprefix("rustc "), "date": datetime.now(UTC).date().isoformat(),
             **{name: version(name) for name in PACKAGES}}
 
 

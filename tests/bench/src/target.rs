@@ -41,7 +41,7 @@ pub enum Target {
     /// An enclave, over one session and one connection, as an application would.
     Sealed(Box<Sealed>),
     /// A server that hears and says everything in clear.
-    Plain(Plain),
+    Plain(Box<Plain>),
 }
 
 /// An enclave, and what it is asked.
@@ -98,7 +98,7 @@ impl Target {
         } else {
             (request.json().to_vec(), None)
         };
-        Ok(Self::Plain(Plain { http, uri, body: body.into(), json_bytes }))
+        Ok(Self::Plain(Box::new(Plain { http, uri, body: body.into(), json_bytes })))
     }
 
     /// Asks once, and waits for the whole answer.

@@ -103,7 +103,7 @@ fn algorithms(content: &[u8]) -> Result<(), PackageError> {
         // Sealing is the same work as opening, and needs nothing prepared.
         let tag = key.seal_in_place_separate_tag(nonce, Aad::empty(), &mut buffer).map_err(wrong)?;
         sha256.update(&buffer);
-        std::hint::black_box(tag);
+        sha256.update(tag.as_ref());
     }
     std::hint::black_box(sha256.finish());
     Ok(())
