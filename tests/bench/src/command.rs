@@ -1,0 +1,91 @@
+//! The `strongroom-bench` command: one subcommand a measurement, one JSON object a line out.
+
+mod engine;
+mod idle;
+mod load;
+mod open_package;
+mod sessions;
+mod start;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::error::BenchError;
+use crate::machine::Machine;
+
+/// Measures Strongroom beside plain peers. `scripts/bench` starts it; each subcommand prints JSON.
+#[derive(Parser)]
+#[command(name = "strongroom-bench", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs a model in our engine, in this process, when told to on stdin.
+    Engine(engine::EngineArguments),
+    /// Asks an enclave through the client library.
+    Load(load::LoadArguments),
+    /// Asks a server that speaks the Open Inference Protocol.
+    Oip(load::OipArguments),
+    /// Opens verified sessions, each with a client of its own, as fast as they open.
+    Sessions(sessions::SessionsArguments),
+    /// Opens sessions, leaves them, and says what memory each one takes.
+    Idle(idle::IdleArguments),
+    /// Starts simulated services again and again, and times the first answer.
+    Start(start::StartArguments),
+    /// Decrypts and verifies a sealed package on one core.
+    OpenPackage(open_package::OpenPackageArguments),
+    /// Describes this machine.
+    Machine,
+}
+
+/// Runs the command. A model that our engine refuses is a result, and ends well.
+pub async fn run(cli: Cli) -> ExitCode {
+    let done = match cli.command {
+        Command::Engine(arguments) => engine::run(&arguments),
+        Command::Load(arguments) => load::sealed(arguments).await,
+        Command::Oip(arguments) => load::plain(&arguments).await,
+        Command::Sessions(arguments) => sessions::run(arguments).await,
+        Command::Idle(arguments) => idle::run(&arguments).await,
+        Command::Start(arguments) => start::run(&arguments).await,
+        Command::OpenPackage(arguments) => open_package::run(&arguments),
+        Command::Machine => say(&Machine::look()),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(BenchError::Refused(reason)) => match say(&json!({ "refused": reason })) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        },
+        Err(error) => {
+            tell(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A result, for stdout.
+#[expect(clippy::print_stdout, reason = "stdout carries this command's results")]
+fn say(result: &impl Serialize) -> Result<(), BenchError> {
+    let text = serde_json::to_string(result).map_err(|error| BenchError::Argument(error.to_string()))?;
+    println!("{text}");
+    Ok(())
+}
+
+/// A word to the person at the terminal, for stderr.
+#[expect(clippy::print_stderr, reason = "stderr carries what is not a result")]
+fn tell(line: &str) {
+    eprintln!("strongroom-bench: {line}");
+}
+
+/// A length of time, in seconds.
+fn seconds(text: &str) -> Result<std::time::Duration, String> {
+    let seconds = text.parse::<f64>().map_err(|_| "expected seconds")?;
+    let time = std::time::Duration::try_from_secs_f64(seconds).map_err(|_| "expected seconds")?;
+    if time <= crate::limits::MAX_RUN { Ok(time) } else { Err("longer than an hour".into()) }
+}
