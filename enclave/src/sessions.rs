@@ -107,7 +107,8 @@ impl<T> Table<T> {
         }
         let mut shard = self.shard(id);
         // Asked under the lock: whoever replaces the release clears the shard afterwards.
-        let replaced = if is_current(&held) { shard.insert(id, Entry { held, used: now }).is_some() } else { true };
+        let replaced =
+            if is_current(&held) { shard.insert(id, Entry { held, used: now }).is_some() } else { true };
         if replaced {
             self.held.fetch_sub(1, Ordering::AcqRel);
         }
