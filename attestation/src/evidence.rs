@@ -18,6 +18,7 @@
 
 mod error;
 mod requirement;
+mod seen;
 mod stored;
 mod trust;
 
@@ -141,7 +142,7 @@ impl Judgement<'_> {
             format!("name this charter, release and controls; {} models", claims.models.len())
         })?;
         // 6
-        let release = judge_release(&evidence, &charter, &attested, &claims, now);
+        let release = self.release(&evidence, &charter, (&attested, &claims), now);
         let release = self.note(RELEASE, release, |release| format!("{} is in force", release.digest()))?;
         // 7, 8, 9
         self.demands(&claims, release.controls())?;
@@ -155,7 +156,7 @@ impl Judgement<'_> {
         {
             return Err(EvidenceError::OtherCharter);
         }
-        let charter = SignedCharter::open(&evidence.charter)?;
+        let charter = self.trust.seen.charter(&evidence.charter)?;
         match &self.trust.charter {
             CharterDemand::SignedBy(keys) if !keys.iter().any(|key| key.id() == charter.signer()) => {
                 Err(EvidenceError::CharterSigner)
@@ -183,6 +184,24 @@ impl Judgement<'_> {
         let (transcript, result) = verify(&evidence.document, self.root, now, &expectations);
         self.transcript.append(transcript);
         Ok(result?)
+    }
+
+    fn release(
+        &self,
+        evidence: &Evidence,
+        charter: &SignedCharter,
+        (attested, claims): (&Attested, &Claims),
+        now: UnixMillis,
+    ) -> Result<AcceptedRelease, EvidenceError> {
+        let image = attested.image().ok_or(EvidenceError::Demand)?;
+        let bytes = ReleaseBytes { release: &evidence.release, controls: &evidence.controls };
+        let opened = self.trust.seen.release(bytes.release, charter)?;
+        let context = ReleaseContext { charter, image: &image, now };
+        let accepted = AcceptedRelease::judge_opened(&opened, bytes, context)?;
+        let released = accepted.release();
+        let same =
+            released.epoch == claims.epoch && claims.models.iter().all(|m| released.models.contains(m));
+        if same { Ok(accepted) } else { Err(EvidenceError::Claims) }
     }
 
     fn demands(&mut self, claims: &Claims, controls: &Controls) -> Result<(), EvidenceError> {
@@ -263,21 +282,6 @@ fn judge_claims(evidence: &Evidence) -> Result<Claims, EvidenceError> {
         && claims.release == ReleaseDigest::of(&evidence.release)
         && claims.controls == ControlsDigest::of(&evidence.controls);
     if bound { Ok(claims) } else { Err(EvidenceError::Claims) }
-}
-
-fn judge_release(
-    evidence: &Evidence,
-    charter: &SignedCharter,
-    attested: &Attested,
-    claims: &Claims,
-    now: UnixMillis,
-) -> Result<AcceptedRelease, EvidenceError> {
-    let image = attested.image().ok_or(EvidenceError::Demand)?;
-    let bytes = ReleaseBytes { release: &evidence.release, controls: &evidence.controls };
-    let accepted = AcceptedRelease::judge(bytes, ReleaseContext { charter, image: &image, now })?;
-    let released = accepted.release();
-    let same = released.epoch == claims.epoch && claims.models.iter().all(|m| released.models.contains(m));
-    if same { Ok(accepted) } else { Err(EvidenceError::Claims) }
 }
 
 impl Verified {

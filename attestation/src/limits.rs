@@ -21,6 +21,9 @@ pub const MAX_CERTIFICATE_BYTES: usize = 1024;
 /// Certificates of a bundle, the root included. A path of webpki has at most six intermediates.
 pub const MAX_CABUNDLE_ENTRIES: usize = 7;
 
+/// Certificate paths that are remembered for each root: one for each enclave that a client meets, and their successors.
+pub const MAX_KNOWN_PATHS: usize = 64;
+
 /// Number of PCRs of an enclave; indexes run from 0.
 pub const PCR_COUNT: usize = 32;
 

@@ -26,7 +26,7 @@ use strongroom_proto::name::{Name, PackageId};
 use strongroom_seal::digest::{ControlsDigest, ModelDigest, PrivateDigest, ReleaseDigest};
 use strongroom_seal::key::SigningKey;
 use strongroom_seal::label;
-use strongroom_seal::signed::{self, SignedError};
+use strongroom_seal::signed::{self, Opened, SignedError};
 
 use crate::charter::SignedCharter;
 use crate::{ImagePcrs, UnixMillis};
@@ -209,9 +209,23 @@ impl AcceptedRelease {
     /// # Errors
     /// The first step that fails.
     pub fn judge(bytes: ReleaseBytes<'_>, context: ReleaseContext<'_>) -> Result<Self, ReleaseError> {
+        let opened = Self::open(bytes.release, context.charter)?;
+        Self::judge_opened(&opened, bytes, context)
+    }
+
+    /// Step 1: the document is a release that a key of the charter signed.
+    // 1
+    pub(crate) fn open(document: &[u8], charter: &SignedCharter) -> Result<Opened, ReleaseError> {
+        Ok(signed::open(label::RELEASE, document, &charter.charter().keys, RELEASE_CBOR)?)
+    }
+
+    /// All further steps. `opened` is what [`Self::open`] made of these bytes under this charter.
+    pub(crate) fn judge_opened(
+        opened: &Opened,
+        bytes: ReleaseBytes<'_>,
+        context: ReleaseContext<'_>,
+    ) -> Result<Self, ReleaseError> {
         let charter = context.charter.charter();
-        // 1
-        let opened = signed::open(label::RELEASE, bytes.release, &charter.keys, RELEASE_CBOR)?;
         let release: Release =
             cbor::decode(opened.payload(), RELEASE_CBOR).map_err(|_| ReleaseError::Shape)?;
         // 2

@@ -4,6 +4,7 @@ use ring::digest::{SHA256, digest};
 use rustls_pki_types::CertificateDer;
 
 use crate::chain::certificate::Facts;
+use crate::chain::known::KnownPaths;
 use crate::chain::validity::Validity;
 use crate::error::RootError;
 use crate::time::UnixMillis;
@@ -33,16 +34,18 @@ pub struct TrustRoot {
     certificate: CertificateDer<'static>,
     validity: Validity,
     kind: RootKind,
+    known: KnownPaths,
 }
 
 impl TrustRoot {
     /// The root of AWS Nitro Enclaves, embedded here.
     #[must_use]
-    pub const fn aws_nitro_g1() -> Self {
+    pub fn aws_nitro_g1() -> Self {
         Self {
             certificate: CertificateDer::from_slice(AWS_NITRO_ROOT_G1),
             validity: AWS_NITRO_ROOT_G1_VALIDITY,
             kind: RootKind::AwsNitroG1,
+            known: KnownPaths::default(),
         }
     }
 
@@ -57,7 +60,8 @@ impl TrustRoot {
             return Err(RootError::Usage);
         }
         let kind = if der == AWS_NITRO_ROOT_G1 { RootKind::AwsNitroG1 } else { RootKind::Simulated };
-        Ok(Self { certificate: CertificateDer::from(der.to_vec()), validity: facts.validity, kind })
+        let (certificate, known) = (CertificateDer::from(der.to_vec()), KnownPaths::default());
+        Ok(Self { certificate, validity: facts.validity, kind, known })
     }
 
     /// Which root this is.
@@ -82,6 +86,11 @@ impl TrustRoot {
 
     pub(crate) const fn certificate(&self) -> &CertificateDer<'static> {
         &self.certificate
+    }
+
+    /// The paths to it that were verified.
+    pub(crate) const fn known(&self) -> &KnownPaths {
+        &self.known
     }
 
     pub(crate) const fn validity(&self) -> &Validity {

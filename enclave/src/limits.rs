@@ -5,6 +5,9 @@ use std::time::Duration;
 /// Sessions held at once. Beyond it the longest unused one makes room.
 pub const MAX_SESSIONS: usize = 10_000;
 
+/// Locks that sessions are spread over.
+pub const SESSION_SHARDS: usize = 16;
+
 /// Sessions held at once for API keys that were refused.
 pub const MAX_REFUSED_SESSIONS: usize = 1024;
 

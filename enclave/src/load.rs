@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use strongroom_attestation::release::{Private, Release, ReleasedModel};
 use strongroom_controls::noise::Field;
 use strongroom_engine::Model;
@@ -14,6 +15,7 @@ use strongroom_seal::digest::ModelDigest;
 use strongroom_seal::model::{AnswerBound, Claim, Schema};
 use strongroom_seal::package::{
     Accepted, Header, Manifest, ModelManifest, Opener, PREFIX_BYTES, PackageError, Prefix, PrivateManifest,
+    TAG_BYTES,
 };
 use strongroom_seal::secret::WatermarkKey;
 use zeroize::Zeroizing;
@@ -155,23 +157,60 @@ impl Loader {
         Ok((Header::decode(&header)?, prefix.content_offset()))
     }
 
-    /// Opens chunk after chunk into one buffer. A chunk beside it is all the memory this takes.
+    /// Opens chunk after chunk into one buffer, each while the next one is on its way. Two chunks beside it are all the memory
+    /// this takes.
     async fn content(
         &self,
         package: &PackageId,
         offset: u64,
-        mut opener: Opener,
+        opener: Opener,
     ) -> Result<Zeroizing<Vec<u8>>, LoadError> {
         let plan = opener.plan();
-        let length: usize = (0..plan.count()).map(|index| plan.plain_bytes(index)).sum();
-        let mut content = Zeroizing::new(Vec::with_capacity(length));
-        for index in 0..plan.count() {
+        let fetch = async |index: u32| {
+            if index == plan.count() {
+                // Nothing is behind the last chunk.
+                return Ok(self.host.range(package, offset + plan.sealed_bytes(), 1).await?);
+            }
             let at = offset + plan.sealed_offset(index);
-            let mut chunk = Zeroizing::new(self.host.range(package, at, opener.next_bytes()).await?.to_vec());
-            content.extend_from_slice(opener.open_next(&mut chunk)?);
+            Ok::<_, LoadError>(self.host.range(package, at, plan.plain_bytes(index) + TAG_BYTES).await?)
+        };
+        let mut opening = Opening::new(opener);
+        let mut fetched = fetch(0).await?;
+        for index in 0..plan.count() {
+            let opened = tokio::task::spawn_blocking(move || opening.take(fetched));
+            let (opened, next) = tokio::join!(opened, fetch(index + 1));
+            opening = opened.map_err(|_| LoadError::Interrupted)??;
+            fetched = next?;
         }
-        opener.finish()?;
-        let end = self.host.range(package, offset + plan.sealed_bytes(), 1).await?;
-        if end.is_empty() { Ok(content) } else { Err(PackageError::Trailing.into()) }
+        let content = opening.finish()?;
+        if fetched.is_empty() { Ok(content) } else { Err(PackageError::Trailing.into()) }
+    }
+}
+
+/// A content that is being opened.
+struct Opening {
+    opener: Opener,
+    content: Zeroizing<Vec<u8>>,
+}
+
+impl Opening {
+    fn new(opener: Opener) -> Self {
+        let plan = opener.plan();
+        let length = (0..plan.count()).map(|index| plan.plain_bytes(index)).sum();
+        Self { opener, content: Zeroizing::new(Vec::with_capacity(length)) }
+    }
+
+    /// Opens the next chunk.
+    fn take(mut self, chunk: Bytes) -> Result<Self, PackageError> {
+        // Of a buffer that nobody else holds, this is no copy.
+        let mut chunk = Zeroizing::new(Vec::from(chunk));
+        self.content.extend_from_slice(self.opener.open_next(&mut chunk)?);
+        Ok(self)
+    }
+
+    /// All of it, if it is what the manifest says.
+    fn finish(self) -> Result<Zeroizing<Vec<u8>>, PackageError> {
+        self.opener.finish()?;
+        Ok(self.content)
     }
 }

@@ -1,11 +1,13 @@
 //! What a client demands. An empty demand is an error, never "anything goes".
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use strongroom_seal::digest::{CharterDigest, ControlsDigest};
 use strongroom_seal::key::VerifyingKey;
 
 use super::Requirement;
+use super::seen::Seen;
 use crate::ImagePcrs;
 use crate::release::ReleasedModel;
 
@@ -18,6 +20,7 @@ pub struct Trust {
     pub(super) models: ModelDemand,
     pub(super) controls: ControlsDemand,
     pub(super) max_age: Duration,
+    pub(super) seen: Arc<Seen>,
 }
 
 /// Whose deployment it must be.
@@ -81,7 +84,7 @@ impl Trust {
         if max_age.is_zero() {
             return Err(TrustError("age of a document"));
         }
-        Ok(Self { images, charter, least_epoch: 0, models, controls, max_age })
+        Ok(Self { images, charter, least_epoch: 0, models, controls, max_age, seen: Arc::default() })
     }
 
     /// Raises the least epoch; never lowers it.

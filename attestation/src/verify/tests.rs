@@ -219,3 +219,48 @@ proptest! {
         prop_assert!(judge(&document, EV_VALID_MS, &anything()).1.is_err());
     }
 }
+
+#[test]
+fn a_path_that_passed_is_known_to_its_root_and_only_while_it_is_valid() {
+    let Some(document) = real("veracruz.bin") else { return };
+    let (root, at) = (TrustRoot::aws_nitro_g1(), UnixMillis::new(VERACRUZ_MS));
+    let parsed = || Document::peek_unverified(&document).unwrap();
+    assert!(!root.known().holds(&parsed(), at));
+    let first = verify(&document, &root, at, &anything());
+    assert!(first.1.is_ok() && root.known().holds(&parsed(), at));
+    let shared = root.clone();
+    let second = verify(&document, &shared, at, &anything());
+    assert_eq!(first.0.lines(), second.0.lines(), "it is told as the first one is");
+    assert!(second.1.is_ok() && !TrustRoot::aws_nitro_g1().known().holds(&parsed(), at), "another memory");
+
+    let late = at.plus(Duration::from_secs(24 * 3600));
+    assert!(!root.known().holds(&parsed(), late));
+    let refused = Some(VerifyError::Chain(ChainError::NotValidAtTime));
+    assert_eq!(verify(&document, &root, late, &anything()).1.err(), refused);
+
+    // Any other byte of any certificate is another path. None of them passes, and none is remembered.
+    let leaf = parsed().certificate().to_vec();
+    let at_leaf = document.windows(leaf.len()).position(|bytes| bytes == leaf).unwrap();
+    for byte in [20, leaf.len() / 2, leaf.len() - 1] {
+        let mut changed = document.clone();
+        changed[at_leaf + byte] ^= 1;
+        assert!(verify(&changed, &root, at, &anything()).1.is_err());
+        let known = Document::peek_unverified(&changed).is_ok_and(|changed| root.known().holds(&changed, at));
+        assert!(!known, "byte {byte}");
+    }
+}
+
+#[test]
+fn known_paths_are_bounded_and_no_signature_is_known_with_its_path() {
+    let Some(document) = real("veracruz_badsig.bin") else { return };
+    let (root, at) = (TrustRoot::aws_nitro_g1(), UnixMillis::new(VERACRUZ_MS));
+    for _ in 0..2 {
+        assert_eq!(verify(&document, &root, at, &anything()).1.err(), Some(VerifyError::Signature));
+    }
+    let parsed = Document::peek_unverified(&document).unwrap();
+    assert!(root.known().holds(&parsed, at), "the path is right, and the signature is judged each time");
+    for _ in 0..2 * crate::limits::MAX_KNOWN_PATHS {
+        root.known().remember(&parsed);
+    }
+    assert_eq!(root.known().len(), 1, "a path is remembered once");
+}

@@ -9,6 +9,9 @@ pub const MAX_WRITE_BYTES: usize = 16 * 1024;
 /// Bytes of the largest body that is copied behind its header, so that both leave in one write.
 pub const SMALL_FRAME_BYTES: usize = 4 * 1024;
 
+/// Bytes that are read ahead, so that a small frame is one read and not two. What is larger is read past this buffer.
+pub const READ_AHEAD_BYTES: usize = 8 * 1024;
+
 /// Bytes that a body buffer may hold before the peer has sent as much; from there it doubles.
 pub const FIRST_READ_BYTES: usize = 1024 * 1024;
 

@@ -15,13 +15,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use strongroom_proto::Code;
 use strongroom_proto::frame::{FrameError, Header, Kind, split_reply};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, BufReader};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::frames::{read_body, read_header, skip_body, write_frame};
-use crate::limits::{BODY_TIMEOUT, IDLE_CHECK, MAX_IN_FLIGHT};
+use crate::limits::{BODY_TIMEOUT, IDLE_CHECK, MAX_IN_FLIGHT, READ_AHEAD_BYTES};
 use crate::{LinkError, Stream};
 use pending::{Due, Frame, Pending};
 
@@ -164,10 +164,11 @@ where
     }
 }
 
-async fn read_replies<R>(mut reader: R, pending: Arc<Pending>)
+async fn read_replies<R>(reader: R, pending: Arc<Pending>)
 where
     R: AsyncRead + Unpin,
 {
+    let mut reader = BufReader::with_capacity(READ_AHEAD_BYTES, reader);
     loop {
         match read_reply(&mut reader, &pending).await {
             Ok(()) | Err(LinkError::Idle) => {}

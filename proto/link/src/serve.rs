@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use strongroom_proto::frame::{Header, Kind};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, BufReader};
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use crate::LinkError;
 use crate::frames::{read_after, read_body, read_header, skip_body, write_frame};
-use crate::limits::{BODY_TIMEOUT, FIRST_BYTES, IDLE_CHECK, LARGE_BODY_BYTES};
+use crate::limits::{BODY_TIMEOUT, FIRST_BYTES, IDLE_CHECK, LARGE_BODY_BYTES, READ_AHEAD_BYTES};
 
 /// What a request is answered with.
 #[derive(Clone, PartialEq, Eq)]
@@ -44,13 +44,14 @@ pub trait Handler: Send + Sync + 'static {
 ///
 /// At most `concurrency` requests are read ahead or worked on; while as many are, the peer waits.
 /// Frames without a reply are handled in the order in which they come.
-pub async fn serve<R, W, H>(mut reader: R, writer: W, handler: Arc<H>, concurrency: usize) -> LinkError
+pub async fn serve<R, W, H>(reader: R, writer: W, handler: Arc<H>, concurrency: usize) -> LinkError
 where
     R: AsyncRead + Unpin + Send,
     W: AsyncWrite + Unpin + Send + 'static,
     H: Handler,
 {
     let (failed, mut failure) = mpsc::channel(1);
+    let mut reader = BufReader::with_capacity(READ_AHEAD_BYTES, reader);
     let connection = Connection {
         writer: Arc::new(Mutex::new(writer)),
         slots: Arc::new(Semaphore::new(concurrency)),
