@@ -21,6 +21,7 @@ mod guard;
 pub mod limits;
 mod model;
 mod onnx;
+mod ops;
 mod plans;
 mod samples;
 mod trial;
