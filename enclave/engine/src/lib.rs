@@ -12,6 +12,7 @@
 //! messages. Whoever runs models in the enclave sets a hook that prints neither message nor payload.
 
 mod answer;
+mod cells;
 mod compile;
 mod convert;
 mod declared;
@@ -23,6 +24,7 @@ mod model;
 mod onnx;
 mod ops;
 mod plans;
+mod rewrite;
 mod samples;
 mod trial;
 
