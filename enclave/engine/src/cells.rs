@@ -168,7 +168,7 @@ impl Walk {
         }
         let [inner, one, other] = if axes.is_empty() { [1, 1, 1] } else { axes.remove(0) };
         axes.reverse();
-        Ok(Self { shape: shape.into(), outer: axes, inner, left_moves: one != 0, right_moves: other != 0 })
+        Ok(Self { shape, outer: axes, inner, left_moves: one != 0, right_moves: other != 0 })
     }
 
     /// Calls with the places in both sides where each innermost run begins, in order.

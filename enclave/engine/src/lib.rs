@@ -11,6 +11,7 @@
 //! A caught panic still reaches the process's panic hook, and tract puts values into panic
 //! messages. Whoever runs models in the enclave sets a hook that prints neither message nor payload.
 
+mod alone;
 mod answer;
 mod cells;
 mod compile;

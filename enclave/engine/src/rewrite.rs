@@ -68,7 +68,8 @@ fn cell_by_cell(node: &TypedNode) -> bool {
 fn constant(model: &TypedModel, node: &TypedNode) -> TractResult<bool> {
     for input in &node.inputs {
         let made_by = model.node(input.node);
-        if !made_by.op_is::<Const>() && !(cell_by_cell(made_by) && constant(model, made_by)?) {
+        let known = made_by.op_is::<Const>() || (cell_by_cell(made_by) && constant(model, made_by)?);
+        if !known {
             return Ok(false);
         }
     }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes scikit-learn.npz and ensembles.npz: small models with inputs and onnxruntime's answers.
+"""Makes scikit-learn.npz, ensembles.npz and images.npz: small models with inputs and onnxruntime's answers.
 
     VENV/bin/pip install -r tests/models/requirements.txt
     VENV/bin/python enclave/engine/tests/references/make.py [FOLDER [SEED]]
@@ -11,7 +11,8 @@ there, and with SEED other ensembles are drawn, more of them: to look for differ
 scikit-learn.npz holds pipelines as a user would export them, with every option at its default, but
 for the target operator sets, which are pinned. The answer to ZipMap is kept as the tensor that the
 operator was given. ensembles.npz holds tree ensembles drawn at random: every comparison, aggregate
-and transform, inputs on thresholds and inputs that are not numbers.
+and transform, inputs on thresholds and inputs that are not numbers. images.npz holds convolutions
+of a batch of images, some of which compute each image alone and some across them.
 """
 
 import re
@@ -250,6 +251,54 @@ def ensembles(seed, count):
     return cases
 
 
+def images(rng):
+    """Convolutions of six images, followed by what computes each alone or all together."""
+    def weight(name, *shape):
+        return onnx.numpy_helper.from_array(rng.normal(size=shape).astype(np.float32) * 0.4, name)
+
+    def ints(name, *values):
+        return onnx.numpy_helper.from_array(np.array(values, np.int64), name)
+
+    def node(operator, inputs, **attributes):
+        return helper.make_node(operator, ["f", *inputs], ["g"], **attributes)
+
+    flat = [helper.make_node("GlobalAveragePool", ["g"], ["p"]), helper.make_node("Flatten", ["p"], ["h"]),
+            helper.make_node("Gemm", ["h", "w"], ["s"]), helper.make_node("Softmax", ["s"], ["y"], axis=1)]
+    ends = {
+        "pooled": node("MaxPool", [], kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]),
+        "averaged": node("AveragePool", [], kernel_shape=[2, 2], strides=[2, 2]),
+        "scaled": node("Resize", ["", "scales"], mode="nearest", nearest_mode="floor",
+                       coordinate_transformation_mode="asymmetric"),
+        "normalized": node("BatchNormalization", ["one", "two", "three", "four"]),
+        "transposed": helper.make_node("ConvTranspose", ["f", "up"], ["g"], strides=[2, 2]),
+        "gated": node("Mul", ["gate"]),
+        "mean-of-all": node("Sub", ["mean"]),
+        "softmax-of-all": node("Softmax", [], axis=0),
+        "reversed": node("Slice", ["start", "end", "axis", "step"]),
+        "sums-of-all": node("CumSum", ["axis0"]),
+    }
+    weights = [weight("k", 6, 3, 3, 3), weight("w", 6, 3), weight("up", 6, 6, 2, 2), weight("gate", 1, 6, 1, 1),
+               weight("one", 6), weight("two", 6), weight("three", 6),
+               onnx.numpy_helper.from_array(rng.uniform(0.5, 2, 6).astype(np.float32), "four"),
+               onnx.numpy_helper.from_array(np.array([1, 1, 2, 2], np.float32), "scales"),
+               ints("start", -1), ints("end", -9), ints("axis", 0), ints("step", -1),
+               onnx.numpy_helper.from_array(np.array(0, np.int64), "axis0")]
+    cases = {}
+    for name, end in ends.items():
+        before = [helper.make_node("Conv", ["x", "k"], ["c"], pads=[1, 1, 1, 1]), helper.make_node("Relu", ["c"], ["f"]),
+                  helper.make_node("ReduceMean", ["f"], ["mean"], axes=[0], keepdims=1)]
+        before = before if name == "mean-of-all" else before[:2]
+        nodes = [*before, end, *flat]
+        used = {name for each in nodes for name in each.input}
+        graph = helper.make_graph(
+            nodes, name, [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, 10, 12])],
+            [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 3])],
+            [each for each in weights if each.name in used])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        add(cases, name, model, {"x": rng.integers(-3, 4, (6, 3, 10, 12)).astype(np.float32)})
+    return cases
+
+
 def main():
     warnings.simplefilter("ignore")
     helper.make_attribute = attribute_of_ints(helper.make_attribute)
@@ -257,6 +306,7 @@ def main():
     seed, count = (int(sys.argv[2]), 1500) if len(sys.argv) > 2 else (SEED, 56)
     if len(sys.argv) < 3:
         write_npz(folder / "scikit-learn.npz", pipelines(np.random.default_rng(SEED)))
+        write_npz(folder / "images.npz", images(np.random.default_rng(SEED)))
     write_npz(folder / "ensembles.npz", ensembles(seed, count))
     print({path.name: path.stat().st_size for path in folder.glob("*.npz")})
 
