@@ -1,8 +1,9 @@
-//! Arithmetic of two tensors cell by cell, for shapes that are known only when a plan runs.
+//! Arithmetic of two tensors cell by cell, along whatever shapes they have when a plan runs.
 //!
-//! tract decides while compiling how to run along two shapes. Where symbols keep it from deciding it
-//! takes a general path that costs some nanoseconds a cell, half of a small transformer's time. This
-//! operator decides at every run, from the shapes that are there. Results are the same to the bit.
+//! tract decides while compiling how to run along two shapes. Where symbols keep it from deciding, or
+//! both shapes repeat along some axis in the middle, it takes a general path that costs some
+//! nanoseconds a cell: half of a small transformer's time. This operator decides at every run, from
+//! the shapes that are there. Results are the same to the bit.
 
 use tract_onnx::tract_hir::internal::*;
 use tract_onnx::tract_hir::tract_core::broadcast::multi_broadcast;
@@ -11,14 +12,15 @@ use tract_onnx::tract_hir::tract_core::ops::binary::{
 };
 use tract_onnx::tract_hir::tract_core::ops::math::{Add, Div, Mul, Sub, SubF};
 
-/// Puts the operator in the place of tract's, where shapes are not known and cells are floats.
+/// Puts the operator in the place of tract's, where cells are floats and tract has nothing better.
 pub(crate) fn take_over(model: &mut TypedModel) -> TractResult<()> {
     for node in 0..model.nodes().len() {
         let Some(steps) = steps(model.node(node).op.as_ref()) else { continue };
         let facts = model.node_input_facts(node)?;
         let floats = facts.iter().all(|fact| fact.datum_type == DatumType::F32);
-        let known = facts.iter().all(|fact| fact.shape.is_concrete());
-        let ours = floats && !known && facts.len() == steps.len() + 1;
+        let undecided =
+            model.node(node).op_is::<TypedBinOp>() || facts.iter().any(|fact| !fact.shape.is_concrete());
+        let ours = floats && undecided && facts.len() == steps.len() + 1;
         drop(facts);
         if ours {
             model.node_mut(node).op = Box::new(Cells { steps });
