@@ -9,9 +9,11 @@ use tract_onnx::prelude::{
     TypedSimplePlan,
 };
 
+use crate::cells;
 use crate::convert::datum_type;
 use crate::error::{Detail, LoadError};
 use crate::guard::guarded;
+use crate::rewrite::rewrite;
 
 /// A compiled model. Immutable, so that parallel runs share it; each run has a state of its own.
 pub(crate) type Plan = TypedSimplePlan;
@@ -57,7 +59,13 @@ fn fact(
 
 /// Compiles a wired graph.
 pub(crate) fn plan(model: InferenceModel) -> Result<Arc<Plan>, LoadError> {
-    attempt(|| TypedSimplePlan::new(model.into_optimized()?))
+    attempt(|| {
+        let mut typed = model.into_typed()?.into_decluttered()?;
+        rewrite(&mut typed)?;
+        let mut optimized = typed.into_optimized()?;
+        cells::take_over(&mut optimized)?;
+        TypedSimplePlan::new(optimized)
+    })
 }
 
 /// Runs a step of tract on a model.

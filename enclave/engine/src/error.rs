@@ -31,14 +31,6 @@ pub enum LoadError {
         /// Its name in the ONNX file.
         operator: String,
     },
-    /// An operator, used in a way that the engine computes wrongly.
-    #[error("the engine computes '{operator}' wrongly when {when}")]
-    KnownWrong {
-        /// Its name in the ONNX file.
-        operator: &'static str,
-        /// In which use.
-        when: &'static str,
-    },
     /// A tensor whose shape, type and bytes disagree.
     #[error("a tensor inside the model contradicts its own shape or type")]
     Tensor,

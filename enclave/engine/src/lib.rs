@@ -11,7 +11,9 @@
 //! A caught panic still reaches the process's panic hook, and tract puts values into panic
 //! messages. Whoever runs models in the enclave sets a hook that prints neither message nor payload.
 
+mod alone;
 mod answer;
+mod cells;
 mod compile;
 mod convert;
 mod declared;
@@ -21,7 +23,9 @@ mod guard;
 pub mod limits;
 mod model;
 mod onnx;
+mod ops;
 mod plans;
+mod rewrite;
 mod samples;
 mod trial;
 

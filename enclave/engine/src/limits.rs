@@ -15,6 +15,9 @@ pub const MAX_GRAPH_DEPTH: usize = 8;
 /// Compiled shapes that one model keeps when tract cannot compile its symbols.
 pub const MAX_PLANS_PER_MODEL: usize = 8;
 
+/// Targets of a tree ensemble, each of which a row gets a number for.
+pub const MAX_TARGETS: usize = 16_384;
+
 /// Characters of tract's explanation that an error keeps.
 pub const MAX_DETAIL_CHARS: usize = 2000;
 

@@ -7,6 +7,7 @@ use strongroom_seal::tensor::Tensor;
 use tract_onnx::prelude::{IntoTValue as _, TValue, TVec, Tensor as TractTensor};
 use zeroize::Zeroizing;
 
+use crate::alone;
 use crate::compile::SymbolValues;
 use crate::error::{LoadError, RunError};
 use crate::guard::guarded;
@@ -56,7 +57,7 @@ impl Model {
     /// Whether one plan serves all shapes. Where not, the first request of each shape pays for compiling it.
     #[must_use]
     pub fn compiled_for_all_shapes(&self) -> bool {
-        matches!(self.plans, Plans::Symbolic(_))
+        self.plans.complete()
     }
 
     /// Checks a request's tensors and copies them. `outputs` names those wanted, in order; empty for all.
@@ -98,9 +99,13 @@ impl Model {
         if !Arc::ptr_eq(&self.identity, &valid.identity) {
             return Err(RunError::OtherModel);
         }
-        let plan = self.plans.get(&valid.symbols).ok_or(RunError::Shape)?;
-        let inputs: TVec<TValue> = valid.inputs.into_iter().map(|input| input.into_tvalue()).collect();
-        let values = guarded(|| plan.run(inputs)).map_err(|_| RunError::Panicked)?;
+        let (plan, images) = self.plans.get(&valid.symbols).ok_or(RunError::Shape)?;
+        let inputs = valid.inputs;
+        let values = guarded(|| match images.and_then(|images| usize::try_from(images).ok()) {
+            Some(images) if images != 1 => alone::run(&plan, &inputs, images),
+            _ => plan.run(inputs.into_iter().map(|input| input.into_tvalue()).collect()),
+        })
+        .map_err(|_| RunError::Panicked)?;
         let values = values.map_err(|_| RunError::Failed)?;
         valid.outputs.iter().map(|position| self.output(*position, &values)).collect()
     }

@@ -1,12 +1,12 @@
 //! From bytes to a graph that has passed the gates, and from that to tract's own form.
 //!
 //! Decoding is ours so that the file's buffer can be wiped before tract copies the weights, and so
-//! that nothing that tract would ignore, or compute wrongly, reaches it unseen.
+//! that nothing that tract would ignore reaches it unseen.
 
 mod gate;
 mod names;
-mod trees;
 mod wipe;
+mod zipmap;
 
 use bytes::Bytes;
 use prost::Message as _;
@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 use crate::compile;
 use crate::error::LoadError;
 use crate::limits::MAX_MODEL_BYTES;
+use crate::ops;
 
 /// A decoded ONNX file that passed every gate. Its weights are wiped when it is dropped.
 pub(crate) struct Graph {
@@ -26,7 +27,7 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
-    /// Decodes the file, wipes and frees its buffer, applies the gates and puts right what can be.
+    /// Decodes the file, wipes and frees its buffer, takes out what an answer in tensors cannot hold, and applies the gates.
     pub(crate) fn decode(file: Zeroizing<Vec<u8>>) -> Result<Self, LoadError> {
         if file.len() as u64 > MAX_MODEL_BYTES {
             return Err(LoadError::Size);
@@ -36,10 +37,11 @@ impl Graph {
         let file = Bytes::from_owner(file);
         let decoded = ModelProto::decode(file);
         // The value info of a file repeats what tract infers, and contradicts it in quantized models.
-        let onnx = tract_onnx::onnx().with_ignore_value_info(true);
+        let mut onnx = tract_onnx::onnx().with_ignore_value_info(true);
+        ops::register(&mut onnx.op_register);
         let mut graph = Self { proto: decoded.map_err(|_| LoadError::Format)?, onnx };
+        zipmap::take_out(&mut graph.proto);
         gate::check(&graph.proto, &graph.onnx.op_register)?;
-        trees::put_right(&mut graph.proto)?;
         names::make_unique(&mut graph.proto);
         Ok(graph)
     }

@@ -1,10 +1,12 @@
-//! The compiled plans of one model: one for all shapes, or a bounded cache of plans by shape.
+//! The compiled plans of one model: one for all shapes, or a bounded cache of plans by shape; and
+//! either for the whole batch or for one image at a time.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use strongroom_seal::model::{DimRange, Interface};
 use tract_onnx::prelude::InferenceModel;
 
+use crate::alone;
 use crate::compile::{self, Plan, SymbolValues};
 use crate::error::LoadError;
 use crate::limits::{MAX_PLANS_PER_MODEL, PROBE_VALUES};
@@ -16,6 +18,8 @@ pub(crate) enum Plans {
     Symbolic(Arc<Plan>),
     /// It could not: each combination of values is compiled when it is first asked for.
     PerShape(Box<PerShape>),
+    /// Images go one by one; this symbol counts them, and the plans are for one.
+    Alone(String, Box<Plans>),
 }
 
 /// The graph to compile from, and the plans compiled last.
@@ -32,6 +36,14 @@ type Slot = Arc<OnceLock<Option<Arc<Plan>>>>;
 impl Plans {
     /// Compiles for all shapes if tract can, and otherwise for one, to see that it compiles at all.
     pub(crate) fn compile(graph: InferenceModel, interface: &Interface) -> Result<Self, LoadError> {
+        if let Some(symbol) = alone::symbol(&graph, interface) {
+            let plans = Self::together(graph, &alone::interface(interface, &symbol))?;
+            return Ok(Self::Alone(symbol, Box::new(plans)));
+        }
+        Self::together(graph, interface)
+    }
+
+    fn together(graph: InferenceModel, interface: &Interface) -> Result<Self, LoadError> {
         if interface.symbols.is_empty() {
             let plan = compile::plan(compile::wire(graph, interface, None)?)?;
             compile::check_outputs(&plan, interface)?;
@@ -48,11 +60,26 @@ impl Plans {
         }
     }
 
-    /// The plan for these values of the symbols; `None` when the model does not take them.
-    pub(crate) fn get(&self, values: &SymbolValues) -> Option<Arc<Plan>> {
+    /// The plan for these values of the symbols, and how many images to run one by one with it;
+    /// `None` when the model does not take them.
+    pub(crate) fn get(&self, values: &SymbolValues) -> Option<(Arc<Plan>, Option<u64>)> {
         match self {
-            Self::Symbolic(plan) => Some(Arc::clone(plan)),
-            Self::PerShape(plans) => plans.get(values),
+            Self::Symbolic(plan) => Some((Arc::clone(plan), None)),
+            Self::PerShape(plans) => plans.get(values).map(|plan| (plan, None)),
+            Self::Alone(symbol, plans) => {
+                let mut others = values.clone();
+                let images = others.remove(symbol)?;
+                plans.get(&others).map(|(plan, _)| (plan, Some(images)))
+            }
+        }
+    }
+
+    /// Whether no shape is left to compile.
+    pub(crate) fn complete(&self) -> bool {
+        match self {
+            Self::Symbolic(_) => true,
+            Self::PerShape(_) => false,
+            Self::Alone(_, plans) => plans.complete(),
         }
     }
 }

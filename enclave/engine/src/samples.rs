@@ -75,8 +75,8 @@ fn compare(answer: &Tensor<'_>, wanted: &Tensor<'_>, tolerance: Tolerance) -> Re
             }
             (found, wanted) => (if found == wanted { 0.0 } else { 1.0 }, 0.0),
         };
-        // Not a number is never within the tolerance.
-        let within = difference <= allowed;
+        // What is not a number is within no tolerance, but equal to another that is none either.
+        let within = difference == 0.0 || difference <= allowed;
         outside += usize::from(!within);
         largest = if difference.is_nan() { difference } else { largest.max(difference) };
         elements += 1;

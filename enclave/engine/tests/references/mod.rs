@@ -1,4 +1,4 @@
-//! Reads `tests/models/NAME`: manifest, inputs and reference answers.
+//! Reads references: `tests/models/NAME`, with a manifest beside them, and `NAME.npz` of this folder.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
 #![allow(
@@ -16,7 +16,7 @@ use npyz::npz::NpzArchive;
 use npyz::{Order, TypeChar};
 use strongroom_engine::{DeriveOptions, Tolerance};
 use strongroom_seal::model::DimRange;
-use strongroom_seal::tensor::{DType, Tensor};
+use strongroom_seal::tensor::{DType, Tensor, push_string};
 
 /// A model and what it must answer.
 pub struct Reference {
@@ -49,6 +49,47 @@ pub fn read(name: &str) -> Reference {
     }
 }
 
+/// A small model and what it must answer.
+#[derive(Default)]
+pub struct Case {
+    pub name: String,
+    pub model: Vec<u8>,
+    pub inputs: Vec<Tensor<'static>>,
+    pub outputs: Vec<Tensor<'static>>,
+}
+
+/// Reads the cases of `NAME.npz`, of this folder or of the one that the environment names.
+pub fn cases(name: &str) -> Vec<Case> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/references");
+    let folder = std::env::var_os("STRONGROOM_REFERENCES").map_or(here, PathBuf::from);
+    let mut cases: BTreeMap<String, Case> = BTreeMap::new();
+    for mut tensor in arrays(&folder.join(format!("{name}.npz"))) {
+        let path = tensor.name.clone().into_owned();
+        let (name, rest) = path.split_once('/').unwrap();
+        let case = cases.entry(name.to_owned()).or_default();
+        name.clone_into(&mut case.name);
+        let (kind, own) = rest.split_once('/').unwrap_or((rest, ""));
+        tensor.name = own.to_owned().into();
+        match kind {
+            "model" => case.model = tensor.data.into_owned(),
+            "in" => case.inputs.push(tensor),
+            "out" => case.outputs.push(tensor),
+            "out_text" => case.outputs.push(lines(tensor)),
+            _ => panic!("{path} is of no kind"),
+        }
+    }
+    cases.into_values().collect()
+}
+
+/// The lines of a text, a string each.
+fn lines(text: Tensor<'static>) -> Tensor<'static> {
+    let lines: Vec<&[u8]> = text.data.split(|byte| *byte == b'\n').collect();
+    let mut data = Vec::new();
+    lines.iter().for_each(|line| push_string(&mut data, line).unwrap());
+    let shape = vec![lines.len() as u64];
+    Tensor { name: text.name, dtype: DType::Bytes, shape, data: data.into() }
+}
+
 /// Where `scripts/fetch-models` keeps what it gets.
 fn fetched() -> PathBuf {
     let cache = std::env::var_os("STRONGROOM_CACHE").map(PathBuf::from);
@@ -56,7 +97,8 @@ fn fetched() -> PathBuf {
     cache.unwrap_or_else(home).join("models")
 }
 
-fn arrays(path: &Path) -> Vec<Tensor<'static>> {
+/// Reads the arrays of an `.npz`, as tensors of their names.
+pub fn arrays(path: &Path) -> Vec<Tensor<'static>> {
     let mut archive = NpzArchive::open(path).unwrap();
     let names: Vec<String> = archive.array_names().map(ToOwned::to_owned).collect();
     names.into_iter().map(|name| array(&mut archive, &name)).collect()
@@ -69,6 +111,8 @@ fn array(archive: &mut NpzArchive<std::io::BufReader<fs::File>>, name: &str) -> 
     let npyz::DType::Plain(plain) = file.dtype() else { panic!("{name} is a record") };
     let (dtype, data) = match (plain.type_char(), plain.size_field()) {
         (TypeChar::Float, 4) => (DType::Fp32, bytes(file.into_vec::<f32>().unwrap(), f32::to_le_bytes)),
+        (TypeChar::Float, 8) => (DType::Fp64, bytes(file.into_vec::<f64>().unwrap(), f64::to_le_bytes)),
+        (TypeChar::Uint, 1) => (DType::Uint8, file.into_vec::<u8>().unwrap()),
         (TypeChar::Int, 4) => (DType::Int32, bytes(file.into_vec::<i32>().unwrap(), i32::to_le_bytes)),
         (TypeChar::Int, 8) => (DType::Int64, bytes(file.into_vec::<i64>().unwrap(), i64::to_le_bytes)),
         (kind, size) => panic!("{name} has elements of kind {kind:?}, size {size}"),
