@@ -34,6 +34,8 @@ const LITTLE_MEMORY: &str = "160M";
 const NOT_AUTHENTIC: i32 = 10;
 /// Software emulation on a shared machine.
 const PATIENCE: Duration = Duration::from_secs(90);
+/// A guest that has come up has done so by then.
+const BOOT: Duration = Duration::from_secs(45);
 
 /// An image and everything outside it.
 struct Rig {
@@ -150,7 +152,7 @@ async fn the_measured_image_boots_attests_and_answers() {
     let _bridge = rig.bridge(&vm);
     let mut host = rig.host(HostOptions::default()).await;
     let start = Instant::now();
-    vm.boot().unwrap();
+    vm.boot_to_heartbeat(BOOT).await.unwrap();
     let serving = host.wait_until_serving(PATIENCE).await;
     assert!(serving.is_ok(), "{}", vm.console());
     let serving = start.elapsed();
@@ -214,7 +216,7 @@ async fn a_small_model_is_served_in_little_memory() {
     let mut vm = rig.prepare_with(&image, "", LITTLE_MEMORY);
     let _bridge = rig.bridge(&vm);
     let host = rig.host(HostOptions::default()).await;
-    vm.boot().unwrap();
+    vm.boot_to_heartbeat(BOOT).await.unwrap();
     assert!(host.wait_until_serving(PATIENCE).await.is_ok(), "{}", vm.console());
     assert_eq!(rig.infer(&host).await.code, 0);
     vm.kill().await;
@@ -244,7 +246,7 @@ async fn an_image_with_one_changed_byte_gets_no_key() {
     let mut vm = rig.prepare(&changed, "");
     let _bridge = rig.bridge(&vm);
     let host = rig.host(HostOptions::default()).await;
-    vm.boot().unwrap();
+    vm.boot_to_heartbeat(BOOT).await.unwrap();
     let refused = async || {
         let calls = rig.ground.kms.calls();
         calls.iter().any(|call| call.operation == "Decrypt" && call.outcome == Err(ErrorKind::AccessDenied))
@@ -271,7 +273,7 @@ async fn neither_environment_nor_kernel_command_line_is_a_way_in() {
     let mut vm = rig.prepare(&image, APPENDED);
     let _bridge = rig.bridge(&vm);
     let host = rig.host(HostOptions::default()).await;
-    vm.boot().unwrap();
+    vm.boot_to_heartbeat(BOOT).await.unwrap();
     let serving = host.wait_until_serving(PATIENCE).await;
     assert!(vm.console().contains("STRONGROOM_PARENT_CID=7"), "the guest never saw it: {}", vm.console());
     assert!(serving.is_ok(), "{}", vm.console());

@@ -157,6 +157,22 @@ impl EmulatedEnclave {
         Ok(())
     }
 
+    /// Boots it and waits for the guest's heartbeat. Software emulation of several cores hangs once in many boots, before
+    /// the guest's kernel is done; then it boots a second time.
+    ///
+    /// # Errors
+    /// [`WorldError::Io`], and [`WorldError::NotReady`] with the console when it did not come up either time.
+    pub async fn boot_to_heartbeat(&mut self, limit: Duration) -> Result<(), WorldError> {
+        for _ in 0..2 {
+            self.boot()?;
+            if wait_for(limit, async || self.folder.join(AWAKE).exists()).await {
+                return Ok(());
+            }
+            self.kill().await;
+        }
+        Err(WorldError::NotReady(format!("the guest did not come up: {}", self.console())))
+    }
+
     /// Answers no heartbeat from now on.
     pub fn be_silent(&mut self) {
         self.heartbeat.abort();
