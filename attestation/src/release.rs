@@ -34,8 +34,8 @@ use crate::{ImagePcrs, UnixMillis};
 pub use bundle::Bundle;
 pub use controls::{
     Authentication, ClaimKind, Clamp, Coarseness, Controls, Counting, Detail, Limits, MAX_ROLES,
-    ModelControls, Operation, OutputKind, Payloads, Provenance, Rate, RoleControls, RouteControls, Telemetry,
-    Transform, Treatment, Unlike, Watch,
+    ModelControls, Operation, OutputKind, Payloads, Priority, Provenance, Rate, RoleControls, RouteControls,
+    Telemetry, Transform, Treatment, Unlike, Watch,
 };
 pub use monitored::{MAX_PROFILE_BYTES, Monitored, Rules};
 pub use private::{

@@ -111,6 +111,11 @@ impl Done {
         Self { operation: Some(operation), ..self }
     }
 
+    /// How large the record of the answer to a request of this size is.
+    pub(crate) fn record_bytes(&self, request_bytes: usize) -> usize {
+        self.bound.record_bytes(request_bytes)
+    }
+
     /// Itself if it fits the record, else a refusal that does.
     fn fitting(self, record_bytes: usize) -> Result<Self, Code> {
         let beside = RECORD_OVERHEAD_BYTES + size_of::<u32>() + MAX_RECEIPT_BYTES;
@@ -148,7 +153,7 @@ impl Service {
         request: RequestDigest,
         done: Done,
     ) -> Result<Vec<u8>, Code> {
-        let record_bytes = done.bound.record_bytes(slot.request_bytes());
+        let record_bytes = done.record_bytes(slot.request_bytes());
         let done = done.fitting(record_bytes)?;
         let clock = self.measured.clock().reading();
         let ledger = &self.continuity.ledger;

@@ -20,6 +20,7 @@ pub mod limits;
 mod load;
 mod message;
 mod offers;
+mod pace;
 mod platform;
 mod run;
 mod service;
@@ -28,6 +29,7 @@ mod sessions;
 mod state;
 mod takeover;
 mod telemetry;
+mod turns;
 mod watch;
 
 pub use audit::LogError;

@@ -29,6 +29,15 @@ pub const MAX_WAITING_HELLOS: usize = 4096;
 /// Messages that may wait for a core, beyond those that have one.
 pub const MAX_WAITING_MESSAGES: usize = 512;
 
+/// Time that a message may wait for a core.
+pub const MAX_TURN_WAIT: Duration = Duration::from_secs(20);
+
+/// A run that is likely to take no longer needs no turn and no thread of its own.
+pub const QUICK_RUN: Duration = Duration::from_micros(400);
+
+/// Bytes of the largest message that is opened or sealed where it was read: larger ones would keep others waiting.
+pub const QUICK_BYTES: usize = 128 * 1024;
+
 /// Requests of one connection that are read ahead or worked on.
 pub const MAX_REQUESTS_PER_CONNECTION: usize = 256;
 

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use strongroom_attestation::UnixMillis;
 use strongroom_attestation::channel::{Sealed, ServerSession};
 use strongroom_attestation::release::Operation;
 use strongroom_controls::Caller;
@@ -25,12 +26,15 @@ use crate::access::Asked;
 use crate::answer::{self, Asking};
 use crate::dedup::{Claim, Identity};
 use crate::done::Done;
+use crate::limits::{QUICK_BYTES, QUICK_RUN};
 use crate::offers::Offer;
 use crate::service::Service;
 use crate::serving::Serving;
 use crate::sessions::Live;
+use crate::turns::Run;
 
 /// An inference that an accepted caller asks for.
+#[derive(Clone, Copy)]
 struct Inference<'a> {
     serving: &'a Serving,
     caller: &'a Caller,
@@ -38,6 +42,8 @@ struct Inference<'a> {
     /// Digest of the request as it was sealed.
     content: RequestDigest,
     bound: AnswerBound,
+    /// Size of the request.
+    bytes: usize,
 }
 
 impl Service {
@@ -45,19 +51,19 @@ impl Service {
     ///
     /// # Errors
     /// A [`Code`] where there is no session to seal an answer for.
-    pub(crate) fn message(&self, message: Vec<u8>) -> Result<Vec<u8>, Code> {
+    pub(crate) async fn message(&self, message: Vec<u8>) -> Result<Vec<u8>, Code> {
         match Message::parse(&message).ok_or(Code::Malformed)? {
             Message::Opening { .. } if message.len() > MAX_OPENING_BYTES => Err(Code::TooLarge),
             Message::Opening { offer, nonce, encapsulated_key, header, .. } => {
                 self.room()?;
                 let offer = self.offers.take(offer, nonce, Instant::now()).ok_or(Code::Misdirected)?;
                 let (encapsulated, header_bytes) = (*encapsulated_key, header.len());
-                self.opening(offer, &encapsulated, Sealed::new(message, header_bytes))
+                self.opening(offer, &encapsulated, Sealed::new(message, header_bytes)).await
             }
             Message::Request { session, number, header, .. } => {
                 self.room()?;
                 let header_bytes = header.len();
-                self.request(session, number, Sealed::new(message, header_bytes))
+                self.request(session, number, Sealed::new(message, header_bytes)).await
             }
         }
     }
@@ -69,7 +75,7 @@ impl Service {
         if full { Err(Code::Busy) } else { Ok(()) }
     }
 
-    fn opening(
+    async fn opening(
         &self,
         offer: Offer,
         encapsulated: &[u8; ENCAPSULATED_KEY_BYTES],
@@ -94,22 +100,26 @@ impl Service {
                 let bound = live.serving.answer_bound(None).ok_or(Code::Unavailable)?;
                 Done::without_model(bound, &Outcome::Open)?
             }
-            _ => self.serve(&live, request, content)?,
+            _ => self.serve(&live, request, content).await?,
         };
         drop(body);
         self.seal(&live, slot, content, done)
     }
 
-    fn request(&self, session: OfferId, number: u64, sealed: Sealed) -> Result<Vec<u8>, Code> {
+    async fn request(&self, session: OfferId, number: u64, sealed: Sealed) -> Result<Vec<u8>, Code> {
         let live = self.sessions.get(session, Instant::now()).ok_or(Code::Misdirected)?;
         self.check(&live.serving, &sealed)?;
-        let (body, slot) = live.channel.open_request(number, sealed).map_err(|_| Code::Malformed)?;
-        // The model runs beside it.
-        let body = body.without_padding();
-        let content = RequestDigest::of(body.bytes());
-        let done = self.serve(&live, body.bytes(), content)?;
+        let (body, slot, content) = off_the_loop(sealed.record_bytes() <= QUICK_BYTES, || {
+            let (body, slot) = live.channel.open_request(number, sealed).map_err(|_| Code::Malformed)?;
+            // The model runs beside it.
+            let body = body.without_padding();
+            let content = RequestDigest::of(body.bytes());
+            Ok::<_, Code>((body, slot, content))
+        })?;
+        let done = self.serve(&live, body.bytes(), content).await?;
         drop(body);
-        self.seal(&live, slot, content, done)
+        let quick = done.record_bytes(slot.request_bytes()) <= QUICK_BYTES;
+        off_the_loop(quick, || self.seal(&live, slot, content, done))
     }
 
     /// What is checked before anything is decrypted: the release is the one in force, the size allowed.
@@ -123,7 +133,7 @@ impl Service {
     }
 
     /// Decides on what is asked.
-    fn serve(&self, live: &Live, body: &[u8], content: RequestDigest) -> Result<Done, Code> {
+    async fn serve(&self, live: &Live, body: &[u8], content: RequestDigest) -> Result<Done, Code> {
         let serving = live.serving.as_ref();
         let ask = Ask::decode(body);
         // Whatever is answered has the size that an answer of the named model would have had.
@@ -136,8 +146,8 @@ impl Service {
             (None, _) => Done::refused(bound, Refusal::Key),
             (Some(_), Err(_)) => Done::refused(bound, Refusal::Malformed),
             (Some(caller), Ok(Ask::Infer(request))) => {
-                let done = self.infer(Inference { serving, caller, request, content, bound });
-                done.map(|done| done.of(Operation::Infer))
+                let inference = Inference { serving, caller, request, content, bound, bytes: body.len() };
+                self.infer(inference).await.map(|done| done.of(Operation::Infer))
             }
             (Some(caller), Ok(Ask::Status)) => {
                 self.tell(caller, bound, Operation::Status, || self.enclave_status(serving))
@@ -148,17 +158,32 @@ impl Service {
         }
     }
 
-    /// Runs the models that answer a request, if it is permitted; once, however often it is repeated.
-    fn infer(&self, asked: Inference<'_>) -> Result<Done, Code> {
-        let Inference { serving, caller, request, content, bound } = asked;
-        let (now, begun) = (self.measured.clock().now(), Instant::now());
+    /// Decides whether the request is permitted, and waits for a core where its models run long.
+    async fn infer(&self, inference: Inference<'_>) -> Result<Done, Code> {
+        let Inference { serving, caller, request, bound, bytes, .. } = inference;
+        let now = self.measured.clock().now();
         let asked = match Asked::of(caller, serving, request, now) {
             Ok(asked) => asked,
             Err(refusal) => {
-                serving.count_refusal(&request.model, &refusal, begun);
+                serving.count_refusal(&request.model, &refusal, Instant::now());
                 return Done::refused(bound, refusal);
             }
         };
+        let expected = serving.paces.get(&request.model).and_then(|pace| pace.of(bytes));
+        if expected.is_some_and(|expected| expected <= QUICK_RUN) {
+            return self.once(inference, asked, now);
+        }
+        let expected = expected.unwrap_or(QUICK_RUN);
+        // Nothing is charged before there is a core, so that who waits in vain has lost nothing.
+        let turn = self.turns.take(Run { key: caller.key(), priority: caller.priority(), expected }).await?;
+        let done = off_the_loop(false, || self.once(inference, asked, now));
+        drop(turn);
+        done
+    }
+
+    /// Runs the models that answer a request; once, however often it is repeated.
+    fn once(&self, inference: Inference<'_>, asked: Asked<'_>, now: UnixMillis) -> Result<Done, Code> {
+        let Inference { serving, caller, request, content, bound, bytes } = inference;
         let model = asked.answers().ok_or(Code::Unavailable)?;
         let name = &model.id.name;
         let identity =
@@ -167,6 +192,7 @@ impl Service {
             Claim::Served(remembered) => Ok(Done::repeated(bound, remembered)),
             Claim::InFlight => Done::of_model(model, bound, &Outcome::Refused(Refusal::InFlight)),
             Claim::Mine(claimed) => {
+                let begun = Instant::now();
                 // A refusal for want of allowance is not remembered: the same request may pass later.
                 let permit = match asked.charge(request, &self.continuity.ledger, now) {
                     Ok(permit) => permit,
@@ -178,6 +204,9 @@ impl Service {
                 let charge = permit.charge;
                 let asking = Asking { caller, now, telemetry: serving.telemetry() };
                 let ran = answer::run(&permit, request, asking);
+                if let Some(pace) = serving.paces.get(&request.model) {
+                    pace.note(bytes, begun.elapsed());
+                }
                 serving.count(name, OutcomeKind::of(&ran.outcome), begun);
                 let done = Done::ran(model, bound, &ran, charge)?;
                 claimed.finish(done.remembered());
@@ -213,6 +242,11 @@ impl Service {
             audit_pending: serving.audit.as_ref().map_or(0, |log| log.pending() as u64),
         }))
     }
+}
+
+/// Does what is not quick where it keeps nobody else's reads and writes waiting.
+fn off_the_loop<T>(quick: bool, work: impl FnOnce() -> T) -> T {
+    if quick { work() } else { tokio::task::block_in_place(work) }
 }
 
 fn audit_report(serving: &Serving) -> Result<Outcome<'static>, Code> {

@@ -1,7 +1,11 @@
 //! What the host can ask: evidence, a message, a newer release, status.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::task::Poll;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -21,12 +25,13 @@ use crate::continuity::Continuity;
 use crate::dedup::Dedup;
 use crate::event::Event;
 use crate::hello::Hellos;
-use crate::limits::{MAX_BODY_KIB, MAX_WAITING_MESSAGES};
+use crate::limits::MAX_BODY_KIB;
 use crate::load::Loader;
 use crate::offers::Offers;
 use crate::serving::Serving;
 use crate::sessions::Sessions;
 use crate::takeover::{Ready, TakeoverError};
+use crate::turns::Turns;
 
 /// The state of a running enclave.
 pub(crate) struct Service {
@@ -44,10 +49,9 @@ pub(crate) struct Service {
     /// One release at a time is taken over. The highest epoch of this boot, served or withdrawn.
     takeover: tokio::sync::Mutex<u64>,
     refusal: Mutex<String>,
-    cores: Arc<Semaphore>,
+    pub(crate) turns: Arc<Turns>,
     /// KiB of message bodies held at once.
     memory: Arc<Semaphore>,
-    waiting: AtomicUsize,
     answered: AtomicU64,
 }
 
@@ -74,9 +78,8 @@ impl Service {
             serving: RwLock::default(),
             takeover: tokio::sync::Mutex::default(),
             refusal: Mutex::default(),
-            cores: Arc::new(Semaphore::new(cores)),
+            turns: Arc::new(Turns::new(cores)),
             memory: Arc::new(Semaphore::new(MAX_BODY_KIB)),
-            waiting: AtomicUsize::new(0),
             answered: AtomicU64::new(0),
         }
     }
@@ -177,26 +180,21 @@ impl Service {
         self.hellos.evidence(nonce).await
     }
 
-    /// Waits for a core, within bounds, and handles the message there.
-    async fn on_a_core(self: Arc<Self>, message: Bytes) -> Result<Bytes, Code> {
-        let place = Place::take(&self.waiting).ok_or(Code::Busy)?;
-        let core = Arc::clone(&self.cores).acquire_owned().await.map_err(|_| Code::Unavailable)?;
-        drop(place);
-        let service = Arc::clone(&self);
-        let handled = tokio::task::spawn_blocking(move || {
-            let answer = service.message(message.into());
-            // Given back by the thread itself: it works on even when nobody waits for it any more.
-            drop(core);
-            answer
+    /// Handles a message. A panic costs that one message, and no answer has anything of it.
+    async fn contained(&self, message: Bytes) -> Result<Bytes, Code> {
+        let mut handled = pin!(self.message(message.into()));
+        let contained = poll_fn(|context| {
+            let polled = catch_unwind(AssertUnwindSafe(|| handled.as_mut().poll(context)));
+            polled.map_or(Poll::Ready(Err(Code::Unavailable)), |poll| poll.map(Ok))
         });
-        match handled.await {
+        match contained.await {
             Ok(answer) => {
                 self.answered.fetch_add(1, Ordering::Relaxed);
                 answer.map(Bytes::from)
             }
-            Err(_) => {
+            Err(code) => {
                 self.loader.host.log(Event::Panicked).await;
-                Err(Code::Unavailable)
+                Err(code)
             }
         }
     }
@@ -235,7 +233,7 @@ impl Handler for Connection {
         let service = &self.0;
         let answered = match kind {
             Kind::Hello => service.hello(&body).await,
-            Kind::Message => Arc::clone(service).on_a_core(body).await,
+            Kind::Message => service.contained(body).await,
             Kind::Release => match service.take_over(&body).await {
                 Code::Ok => Ok(Bytes::new()),
                 code => Err(code),
@@ -252,21 +250,4 @@ impl Handler for Connection {
 
 fn reply(code: Code, payload: Bytes) -> Answer {
     Answer { kind: Kind::Reply, parts: vec![Bytes::copy_from_slice(&[code.byte()]), payload] }
-}
-
-/// A place in the queue for a core, given back when dropped.
-struct Place<'a>(&'a AtomicUsize);
-
-impl<'a> Place<'a> {
-    fn take(waiting: &'a AtomicUsize) -> Option<Self> {
-        let place = Self(waiting);
-        let taken = waiting.fetch_add(1, Ordering::Relaxed);
-        (taken < MAX_WAITING_MESSAGES).then_some(place)
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }

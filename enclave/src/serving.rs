@@ -10,6 +10,7 @@ use strongroom_seal::model::AnswerBound;
 
 use crate::audit::AuditLog;
 use crate::load::LoadedModel;
+use crate::pace::Pace;
 use crate::telemetry::Reporting;
 use crate::watch::Watchers;
 
@@ -29,6 +30,8 @@ pub(crate) struct Serving {
     /// Who watches which model.
     pub(crate) watchers: Watchers,
     pub(crate) models: BTreeMap<PackageId, Arc<LoadedModel>>,
+    /// What runs take, by the name that was asked for.
+    pub(crate) paces: BTreeMap<Name, Pace>,
 }
 
 impl Serving {

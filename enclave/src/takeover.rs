@@ -19,6 +19,7 @@ use strongroom_seal::secret::StateKey;
 use crate::audit::{AuditLog, LogError};
 use crate::event::Event;
 use crate::load::{LoadError, LoadedModel, Loader};
+use crate::pace::Pace;
 use crate::serving::Serving;
 use crate::telemetry::Reporting;
 use crate::watch::{self, Watchers};
@@ -91,8 +92,10 @@ impl Ready {
         let grants = Grants::new(&private, release.controls());
         let Private { state_key, routes, .. } = private;
         let untreated = ModelControls::default();
+        let asked = models.keys().map(|id| &id.name).chain(release.controls().routes.keys());
+        let paces = asked.map(|name| (name.clone(), Pace::default())).collect();
         let serving =
-            Serving { release, bundle, grants, routes, audit, reporting, untreated, watchers, models };
+            Serving { release, bundle, grants, routes, audit, reporting, untreated, watchers, models, paces };
         (serving, state_key)
     }
 }

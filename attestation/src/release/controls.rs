@@ -17,7 +17,7 @@ pub use strongroom_seal::model::ClaimKind;
 
 pub use limits::{Limits, Rate};
 pub use model::{ModelControls, OutputKind, Provenance, RouteControls, Transform};
-pub use role::{Operation, RoleControls};
+pub use role::{Operation, Priority, RoleControls};
 pub use treatment::{Clamp, Coarseness, Detail, Treatment};
 pub use watch::{Telemetry, Unlike, Watch};
 

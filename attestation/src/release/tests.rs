@@ -45,6 +45,7 @@ fn open_controls() -> Controls {
         operations: Operation::ALL.into(),
         models: BTreeMap::from([("m".parse().unwrap(), Treatment::EXACT)]),
         limits: Limits::NONE,
+        priority: Priority::Normal,
     };
     Controls {
         authentication: Authentication::ApiKey,

@@ -7,7 +7,7 @@ use strongroom_attestation::claims::{BootId, Claims};
 use strongroom_attestation::evidence::{CharterDemand, ControlsDemand, ModelDemand};
 use strongroom_attestation::receipt::{Budget, ReceiptError};
 use strongroom_attestation::release::{
-    Authentication, Controls, Counting, Limits, Operation, Payloads, ReleasedModel, RoleControls,
+    Authentication, Controls, Counting, Limits, Operation, Payloads, Priority, ReleasedModel, RoleControls,
     RouteControls, Treatment,
 };
 use strongroom_attestation::{ImagePcrs, Pcr, TrustRoot};
@@ -100,6 +100,7 @@ fn controls() -> Controls {
         operations: BTreeSet::from([Operation::Infer]),
         models: models.iter().map(|(model, treatment)| (name(model), *treatment)).collect(),
         limits: Limits::NONE,
+        priority: Priority::Normal,
     };
     let rounded = Treatment { decimals: Some(2), ..Treatment::EXACT };
     let models = BTreeSet::from(["fraud", "strict"].map(name));

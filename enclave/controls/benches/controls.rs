@@ -19,7 +19,7 @@ use strongroom_attestation::claims::BootId;
 use strongroom_attestation::receipt::Receipt;
 use strongroom_attestation::release::{
     Authentication, Controls, Counting, KeyEntry, Limits, ModelControls, Operation, Organisation, OutputKind,
-    Payloads, Private, Rate, RoleControls, Transform, Treatment,
+    Payloads, Priority, Private, Rate, RoleControls, Transform, Treatment,
 };
 use strongroom_controls::ledger::Holders;
 use strongroom_controls::measure::Priced;
@@ -81,6 +81,7 @@ fn controls() -> Controls {
         operations: BTreeSet::from([Operation::Infer]),
         models: BTreeMap::from([(name("fraud"), treatment())]),
         limits: limits(),
+        priority: Priority::Normal,
     };
     let outputs = [("label", OutputKind::Label), ("probabilities", OutputKind::Probabilities)];
     let steps = vec![Transform::Clip { min: -50.0, max: 50.0 }, Transform::Quantize { step: 0.001 }];

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use strongroom_attestation::UnixMillis;
 use strongroom_attestation::release::{
-    Controls, KeyEntry, Limits, Operation, Organisation, Private, RoleControls, Treatment,
+    Controls, KeyEntry, Limits, Operation, Organisation, Priority, Private, RoleControls, Treatment,
 };
 use strongroom_proto::name::Name;
 use strongroom_seal::message::Refusal;
@@ -96,6 +96,12 @@ impl Caller {
     #[must_use]
     pub fn role(&self) -> &Name {
         &self.grant.role.name
+    }
+
+    /// Whether its requests come before others'.
+    #[must_use]
+    pub fn priority(&self) -> Priority {
+        self.grant.role.controls.priority
     }
 
     /// The key's own allowances: its role's, and what the owner states for this one.
@@ -226,6 +232,7 @@ mod tests {
             operations: operations.iter().copied().collect(),
             models: BTreeMap::from([(name("fraud"), Treatment::LABEL_ONLY)]),
             limits: Limits { rows: Some(10), ..Limits::NONE },
+            priority: Priority::Normal,
         };
         let mut roles: BTreeMap<Name, RoleControls> =
             Operation::ALL.map(|operation| (name(&operation.to_string()), role(&[operation]))).into();

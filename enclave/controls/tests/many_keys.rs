@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use strongroom_attestation::release::{
-    Authentication, Controls, Counting, KeyEntry, Limits, Operation, Organisation, Payloads, Private,
-    RoleControls, Treatment,
+    Authentication, Controls, Counting, KeyEntry, Limits, Operation, Organisation, Payloads, Priority,
+    Private, RoleControls, Treatment,
 };
 use strongroom_controls::Grants;
 use strongroom_proto::name::Name;
@@ -70,6 +70,7 @@ fn controls() -> Controls {
         operations: BTreeSet::from([Operation::Infer]),
         models: BTreeMap::from([(name("fraud"), Treatment::EXACT)]),
         limits: Limits::NONE,
+        priority: Priority::Normal,
     };
     Controls {
         authentication: Authentication::ApiKey,

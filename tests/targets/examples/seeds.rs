@@ -14,7 +14,7 @@ use strongroom_attestation::claims::BootId;
 use strongroom_attestation::receipt::{Budget, Receipt};
 use strongroom_attestation::release::{
     Authentication, Condition, Controls, Counting, KeyEntry, Limits, ModelControls, Operation, Organisation,
-    OutputKind, Payloads, Private, Rate, RoleControls, RouteControls, RouteRule, Target, Transform,
+    OutputKind, Payloads, Priority, Private, Rate, RoleControls, RouteControls, RouteRule, Target, Transform,
     Treatment, encode_controls,
 };
 use strongroom_attestation::report::{ReportId, SealedReport};
@@ -219,6 +219,7 @@ fn controls() {
         operations: Operation::ALL.into(),
         models: [(name("fraud"), treatment), (name("payments"), Treatment::LABEL_ONLY)].into(),
         limits,
+        priority: Priority::Normal,
     };
     let transforms = [("x".to_owned(), vec![Transform::Clip { min: -1.0, max: 1.0 }])].into();
     let model = ModelControls {

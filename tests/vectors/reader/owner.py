@@ -154,7 +154,8 @@ treatment = fields(
     {"clamp": clamp, "temperature": positive, "noise": positive, "decimals": up_to(6)},
 )
 role = fields(
-    {"operations": many(words("infer", "audit", "status")), "limits": limits}, {"models": by(name, treatment)}
+    {"operations": many(words("infer", "audit", "status")), "limits": limits},
+    {"models": by(name, treatment), "priority": words("high", "normal", "low")},
 )
 provenance = fields({"claim": name, "kind": words("declared", "recomputed", "measured"), "sha256": bytes_of(32)})
 transform = choice((), {"clip": clip, "quantize": fields({"step": positive}), "smooth": smooth})

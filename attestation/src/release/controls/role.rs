@@ -35,6 +35,27 @@ impl fmt::Display for Operation {
     }
 }
 
+/// Whose requests come first where cores are scarce. A share and no right of way: nobody waits for ever.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Priority {
+    /// Eight times the share of a normal one.
+    High,
+    /// As everybody.
+    #[default]
+    Normal,
+    /// An eighth of a normal one's share.
+    Low,
+}
+
+impl Priority {
+    /// Whether it goes without saying.
+    #[must_use]
+    pub fn is_normal(&self) -> bool {
+        *self == Self::Normal
+    }
+}
+
 /// What the holders of one role may do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -47,6 +68,9 @@ pub struct RoleControls {
     /// Allowances of each key, unless the private part states others for one.
     #[serde(default)]
     pub limits: Limits,
+    /// Whose requests come first.
+    #[serde(default, skip_serializing_if = "Priority::is_normal")]
+    pub priority: Priority,
 }
 
 impl RoleControls {

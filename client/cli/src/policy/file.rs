@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::Deserialize;
-use strongroom_attestation::release::{ClaimKind, Limits, Operation, Rate, Rules, Telemetry, Unlike, Watch};
+use strongroom_attestation::release::{
+    ClaimKind, Limits, Operation, Priority, Rate, Rules, Telemetry, Unlike, Watch,
+};
 use strongroom_proto::name::Name;
 use toml::value::Datetime;
 
@@ -151,6 +153,8 @@ pub(super) enum FileDetail {
 pub(super) struct FileRole {
     pub(super) operations: Option<BTreeSet<Operation>>,
     pub(super) models: Option<BTreeMap<Name, Name>>,
+    #[serde(default)]
+    pub(super) priority: Priority,
     rate: Option<FileRate>,
     rows_per_day: Option<u64>,
     rows: Option<u64>,

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 use strongroom_attestation::release::{
-    Controls, Limits, ModelControls, Operation, OutputKind, Rate, RoleControls, RouteControls, Transform,
+    Controls, Limits, ModelControls, Operation, OutputKind, Priority, Rate, RoleControls, RouteControls,
+    Transform,
 };
 use strongroom_proto::name::Name;
 
@@ -77,7 +78,12 @@ fn role(role: &RoleControls) -> Value {
         .iter()
         .map(|(name, treated)| format!("answers of {name}: {}", treatment(treated)))
         .collect();
-    json!({ "may": may, "answers": if models.is_empty() { json!("none") } else { json!(models) },
+    let first = match role.priority {
+        Priority::High => "before others: eight times their share where cores are scarce",
+        Priority::Normal => "as everybody (the default)",
+        Priority::Low => "after others: an eighth of their share where cores are scarce",
+    };
+    json!({ "may": may, "waits for a core": first, "answers": if models.is_empty() { json!("none") } else { json!(models) },
             "each key at most, and less where the private part says so": limits(&role.limits) })
 }
 

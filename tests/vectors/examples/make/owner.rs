@@ -207,6 +207,7 @@ fn controls(world: &World, counts: &mut Counts) {
         .iter()
         .fold(whole.clone(), |item, field| item.without(field));
     book.good("required-fields-alone", &least.encode());
+    book.good("role-of-low-priority", &whole.with("roles.partner.priority", Item::text("low")).encode());
     book.good("indefinite", &whole.indefinite()).other_spelling();
     book.shapes(&whole, "counting", &<[u8]>::to_vec);
     let role = |path: &str| format!("roles.analyst.{path}");
@@ -223,6 +224,7 @@ fn controls(world: &World, counts: &mut Counts) {
         ),
         ("rate-of-too-many", "more rows than 2^32", "rate.burst".to_owned(), Item::Uint((1 << 32) + 1)),
         ("operation", "not an operation", role("operations"), Item::Array(vec![Item::text("train")])),
+        ("priority", "not a priority", role("priority"), Item::text("first")),
         ("detail", "not a detail", role("models.fraud.detail"), Item::text("half")),
         ("top-0", "the best none", role("models.fraud.detail"), Item::map(&[("top_k", Item::Uint(0))])),
         ("decimals", "seven decimals", role("models.fraud.decimals"), Item::Uint(7)),

@@ -12,9 +12,9 @@ use strongroom_attestation::claims::{BootId, Claims};
 use strongroom_attestation::evidence::nonce_digest;
 use strongroom_attestation::release::{
     Authentication, ClaimKind, Clamp, Condition, Controls, Counting, Detail, Ensemble, KeyEntry, Limits,
-    ModelControls, Monitored, Operation, Organisation, OutputKind, Payloads, Private, Provenance, Rate,
-    Release, ReleasedModel, RoleControls, RouteControls, RouteRule, Rules, Target, Telemetry, Transform,
-    Treatment, Unlike, Watch, encode_controls,
+    ModelControls, Monitored, Operation, Organisation, OutputKind, Payloads, Priority, Private, Provenance,
+    Rate, Release, ReleasedModel, RoleControls, RouteControls, RouteRule, Rules, Target, Telemetry,
+    Transform, Treatment, Unlike, Watch, encode_controls,
 };
 use strongroom_attestation::{ImagePcrs, Pcr, UnixMillis};
 use strongroom_proto::hello::{ClientNonce, Evidence, NonceDigest, OfferId, write_offers};
@@ -232,11 +232,13 @@ pub(crate) fn controls() -> Controls {
         operations: Operation::ALL.into(),
         models: [(name("fraud"), treatment()), (name("payments"), Treatment::LABEL_ONLY)].into(),
         limits: limits(),
+        priority: Priority::Normal,
     };
     let partner = RoleControls {
         operations: [Operation::Infer].into(),
         models: [(name("fraud"), Treatment { decimals: Some(2), ..Treatment::EXACT })].into(),
         limits: Limits { rows: Some(5), ..Limits::NONE },
+        priority: Priority::Normal,
     };
     let transforms = vec![
         Transform::Clip { min: -4.0, max: 4.0 },

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use strongroom_attestation::release::{Clamp, Detail, Limits, Operation, RoleControls, Treatment};
+use strongroom_attestation::release::{Clamp, Detail, Limits, Operation, Priority, RoleControls, Treatment};
 use strongroom_proto::name::Name;
 
 use super::Draft;
@@ -86,7 +86,7 @@ fn one(name: &Name, role: &FileRole, treatments: &Treatments, draft: &mut Draft)
             treated
         }
     };
-    RoleControls { operations, models, limits: role.limits() }
+    RoleControls { operations, models, limits: role.limits(), priority: role.priority }
 }
 
 /// Every model and route, exact.
@@ -101,5 +101,6 @@ pub(super) fn open(draft: &Draft) -> RoleControls {
         operations: BTreeSet::from([Operation::Infer]),
         models: everything(draft),
         limits: Limits::NONE,
+        priority: Priority::Normal,
     }
 }

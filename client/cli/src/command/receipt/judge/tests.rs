@@ -6,8 +6,8 @@ use strongroom_attestation::charter::{Charter, SignedCharter};
 use strongroom_attestation::claims::{BootId, Claims, PROTOCOL_VERSION};
 use strongroom_attestation::receipt::Budget;
 use strongroom_attestation::release::{
-    Authentication, Controls, Counting, Limits, Operation, Payloads, Release, ReleasedModel, RoleControls,
-    Treatment, encode_controls,
+    Authentication, Controls, Counting, Limits, Operation, Payloads, Priority, Release, ReleasedModel,
+    RoleControls, Treatment, encode_controls,
 };
 use strongroom_client::Demands;
 use strongroom_proto::hello::{NonceDigest, OfferId, write_offers};
@@ -33,6 +33,7 @@ fn controls() -> Controls {
         operations: BTreeSet::from([Operation::Infer]),
         models: BTreeMap::from([("m".parse().unwrap(), Treatment::LABEL_ONLY)]),
         limits: Limits::NONE,
+        priority: Priority::Normal,
     };
     Controls {
         authentication: Authentication::ApiKey,

@@ -1,0 +1,262 @@
+//! Who runs next: turns on the cores.
+//!
+//! What takes long needs a turn, and there are as many turns as cores, so that models do not slow each other down.
+//! Who waits is ordered by fair queueing: in a virtual time that advances with the turns, each key's runs lie one behind
+//! the other, the closer together the higher its role's priority. So a key that asks for much waits behind itself, and
+//! nobody waits for ever.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use strongroom_attestation::release::Priority;
+use strongroom_proto::Code;
+use strongroom_seal::secret::ApiKeyDigest;
+use tokio::sync::oneshot;
+
+use crate::limits::{MAX_TURN_WAIT, MAX_WAITING_MESSAGES};
+
+/// The turns, and who waits for one.
+pub(crate) struct Turns(Mutex<State>);
+
+struct State {
+    cores: usize,
+    free: usize,
+    /// Virtual time: when the run that had the last turn begins in it.
+    now: u64,
+    /// When the last run of each key ends in virtual time.
+    ends: HashMap<ApiKeyDigest, u64>,
+    waiting: BTreeMap<Ticket, Waiting>,
+    tickets: u64,
+}
+
+/// Where somebody stands in the queue: by the virtual time at which the run ends, then by arrival.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Ticket {
+    end: u64,
+    number: u64,
+}
+
+struct Waiting {
+    begin: u64,
+    wake: oneshot::Sender<()>,
+}
+
+/// Whose run it is, and how long it is likely to take.
+#[derive(Clone, Copy)]
+pub(crate) struct Run<'a> {
+    pub(crate) key: &'a ApiKeyDigest,
+    pub(crate) priority: Priority,
+    pub(crate) expected: Duration,
+}
+
+/// The right to keep one core busy. Dropped, it goes to whoever is next.
+pub(crate) struct Turn(Arc<Turns>);
+
+/// A place in the queue, given back when nobody waits there any more.
+struct Place<'a> {
+    turns: &'a Turns,
+    ticket: Ticket,
+    served: bool,
+}
+
+impl Turns {
+    pub(crate) fn new(cores: usize) -> Self {
+        let (ends, waiting) = (HashMap::new(), BTreeMap::new());
+        Self(Mutex::new(State { cores, free: cores, now: 0, ends, waiting, tickets: 0 }))
+    }
+
+    /// Waits for a turn.
+    ///
+    /// # Errors
+    /// [`Code::Busy`] when too many wait, or when this one has waited for [`MAX_TURN_WAIT`].
+    pub(crate) async fn take(self: &Arc<Self>, run: Run<'_>) -> Result<Turn, Code> {
+        let Some((ticket, given)) = self.state().enter(run)? else { return Ok(Turn(Arc::clone(self))) };
+        let mut place = Place { turns: self, ticket, served: false };
+        match tokio::time::timeout(MAX_TURN_WAIT, given).await {
+            Ok(Ok(())) => {
+                place.served = true;
+                Ok(Turn(Arc::clone(self)))
+            }
+            _ => Err(Code::Busy),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Takes a free turn, or a place in the queue.
+    fn enter(&mut self, run: Run<'_>) -> Result<Option<(Ticket, oneshot::Receiver<()>)>, Code> {
+        if self.free == 0 && self.waiting.len() >= MAX_WAITING_MESSAGES {
+            return Err(Code::Busy);
+        }
+        let (begin, end) = self.stamp(run);
+        if self.free > 0 {
+            self.free -= 1;
+            self.now = self.now.max(begin);
+            return Ok(None);
+        }
+        let (wake, given) = oneshot::channel();
+        let ticket = Ticket { end, number: self.tickets };
+        self.tickets += 1;
+        self.waiting.insert(ticket, Waiting { begin, wake });
+        Ok(Some((ticket, given)))
+    }
+
+    /// The virtual times at which a run begins and ends.
+    fn stamp(&mut self, run: Run<'_>) -> (u64, u64) {
+        if self.ends.len() >= MAX_WAITING_MESSAGES {
+            // A key whose runs lie in the past is like one that has not asked.
+            self.ends.retain(|_, end| *end > self.now);
+        }
+        let begin = self.ends.get(run.key).map_or(self.now, |end| self.now.max(*end));
+        let micros = u64::try_from(run.expected.as_micros()).unwrap_or(u64::MAX).max(1);
+        let end = begin.saturating_add(micros.saturating_mul(slowness(run.priority)));
+        self.ends.insert(*run.key, end);
+        (begin, end)
+    }
+
+    fn pass_on(&mut self) {
+        if let Some((_, next)) = self.waiting.pop_first() {
+            self.now = self.now.max(next.begin);
+            // Whoever has left meanwhile passes it on itself.
+            let _ = next.wake.send(());
+            return;
+        }
+        self.free += 1;
+        if self.free == self.cores {
+            self.ends.clear();
+        }
+    }
+}
+
+/// Virtual time that a unit of work takes.
+const fn slowness(priority: Priority) -> u64 {
+    match priority {
+        Priority::High => 1,
+        Priority::Normal => 8,
+        Priority::Low => 64,
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.state().pass_on();
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if self.served {
+            return;
+        }
+        let mut state = self.turns.state();
+        if state.waiting.remove(&self.ticket).is_none() {
+            state.pass_on();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(number: u8) -> ApiKeyDigest {
+        ApiKeyDigest::new([number; 32])
+    }
+
+    fn run(key: &ApiKeyDigest, priority: Priority) -> Run<'_> {
+        Run { key, priority, expected: Duration::from_millis(10) }
+    }
+
+    /// Whoever asks while the only turn is taken, in the order in which they get it.
+    async fn order(asked: &[(u8, Priority)]) -> Vec<usize> {
+        let turns = Arc::new(Turns::new(1));
+        let first = turns.take(run(&key(200), Priority::Normal)).await.ok().unwrap();
+        let (served, mut order) = tokio::sync::mpsc::unbounded_channel();
+        for (position, (number, priority)) in asked.iter().copied().enumerate() {
+            let (waiting, served) = (Arc::clone(&turns), served.clone());
+            tokio::spawn(async move {
+                let _turn = waiting.take(run(&key(number), priority)).await.ok().unwrap();
+                served.send(position).unwrap();
+            });
+            while turns.state().waiting.len() <= position {
+                tokio::task::yield_now().await;
+            }
+        }
+        drop((first, served));
+        let mut positions = Vec::new();
+        while let Some(position) = order.recv().await {
+            positions.push(position);
+        }
+        positions
+    }
+
+    #[tokio::test]
+    async fn a_key_that_asks_for_much_waits_behind_itself() {
+        let normal = |key| (key, Priority::Normal);
+        let asked = [normal(1), normal(1), normal(1), normal(1), normal(2), normal(3), normal(2)];
+        assert_eq!(order(&asked).await, [0, 4, 5, 1, 6, 2, 3]);
+    }
+
+    #[tokio::test]
+    async fn priority_is_a_share_and_nobody_waits_for_ever() {
+        let mut asked = vec![(1, Priority::Low)];
+        asked.extend([(2, Priority::Normal); 10]);
+        asked.extend([(3, Priority::High); 4]);
+        let order = order(&asked).await;
+        assert_eq!(order[..4], [11, 12, 13, 14], "high before all that asked earlier");
+        assert_eq!(
+            order.iter().position(|at| *at == 0),
+            Some(11),
+            "low before the last of the normal ones: {order:?}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_too_long_is_told_and_loses_no_turn() {
+        let turns = Arc::new(Turns::new(1));
+        let first = turns.take(run(&key(1), Priority::Normal)).await.ok().unwrap();
+        assert_eq!(turns.take(run(&key(2), Priority::Normal)).await.err(), Some(Code::Busy));
+        assert!(turns.state().waiting.is_empty());
+        drop(first);
+        assert_eq!(turns.state().free, 1);
+    }
+
+    #[tokio::test]
+    async fn a_turn_given_to_somebody_who_has_left_is_passed_on() {
+        let turns = Arc::new(Turns::new(1));
+        let first = turns.take(run(&key(1), Priority::Normal)).await.ok().unwrap();
+        let (leaver, key) = (Arc::clone(&turns), key(2));
+        let mut left = Box::pin(async move { leaver.take(run(&key, Priority::Normal)).await });
+        assert!(futures_poll(&mut left).await.is_pending());
+        drop(first);
+        assert_eq!(turns.state().free, 0, "it was given");
+        drop(left);
+        assert_eq!(turns.state().free, 1);
+    }
+
+    #[tokio::test]
+    async fn the_queue_and_what_is_remembered_of_keys_are_bounded() {
+        let turns = Arc::new(Turns::new(1));
+        let first = turns.take(run(&key(1), Priority::Normal)).await.ok().unwrap();
+        let mut kept = Vec::new();
+        for number in 0..MAX_WAITING_MESSAGES {
+            let bytes = u32::try_from(number).unwrap().to_be_bytes();
+            let mut digest = [7; 32];
+            digest[..4].copy_from_slice(&bytes);
+            kept.push(turns.state().enter(run(&ApiKeyDigest::new(digest), Priority::Normal)).ok().unwrap());
+        }
+        assert_eq!(turns.take(run(&key(2), Priority::Normal)).await.err(), Some(Code::Busy));
+        assert!(turns.state().ends.len() <= MAX_WAITING_MESSAGES + 1);
+        drop(first);
+    }
+
+    async fn futures_poll<F: Future + Unpin>(future: &mut F) -> std::task::Poll<F::Output> {
+        std::future::poll_fn(|context| std::task::Poll::Ready(std::pin::Pin::new(&mut *future).poll(context)))
+            .await
+    }
+}
