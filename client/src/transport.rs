@@ -112,7 +112,7 @@ impl Transport {
                 if code == Some(Code::Unavailable) {
                     self.leave(&connections);
                 }
-                Err(Failed { error: refusal(code, status), retry_after })
+                Err(Failed { error: TransportError::of_status(status), retry_after })
             }
         }
     }
@@ -172,17 +172,6 @@ async fn whole(mut body: hyper::body::Incoming, max_bytes: usize) -> Result<Vec<
         whole.extend_from_slice(&data);
     }
     Ok(whole)
-}
-
-fn refusal(code: Option<Code>, status: u16) -> TransportError {
-    match code {
-        Some(Code::Malformed) => TransportError::Malformed,
-        Some(Code::TooLarge) => TransportError::TooLarge,
-        Some(Code::Misdirected) => TransportError::Misdirected,
-        Some(Code::Busy) => TransportError::Busy,
-        Some(Code::Unavailable) => TransportError::Unavailable,
-        Some(Code::Ok) | None => TransportError::Status(status),
-    }
 }
 
 /// Seconds of a Retry-After header (RFC 9110 section 10.2.3); its date form is ignored.

@@ -57,10 +57,10 @@ pub const HOST_CONNECT: Duration = Duration::from_secs(10);
 pub const HOST_ANSWER: Duration = Duration::from_secs(30);
 
 /// Time between two attempts to reach the host at boot.
-pub const HOST_RETRY: Duration = Duration::from_millis(200);
+pub const HOST_RETRY: Duration = Duration::from_millis(50);
 
 /// Attempts to reach the host at boot.
-pub const HOST_ATTEMPTS: u32 = 150;
+pub const HOST_ATTEMPTS: u32 = 600;
 
 /// Bytes of the largest outcome that is remembered: one client cannot make the others' be forgotten.
 pub const MAX_REMEMBERED_OUTCOME_BYTES: usize = MAX_REMEMBERED_BYTES / 16;

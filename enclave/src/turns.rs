@@ -71,9 +71,13 @@ impl Turns {
     /// # Errors
     /// [`Code::Busy`] when too many wait, or when this one has waited for [`MAX_TURN_WAIT`].
     pub(crate) async fn take(self: &Arc<Self>, run: Run<'_>) -> Result<Turn, Code> {
+        self.take_within(MAX_TURN_WAIT, run).await
+    }
+
+    async fn take_within(self: &Arc<Self>, limit: Duration, run: Run<'_>) -> Result<Turn, Code> {
         let Some((ticket, given)) = self.state().enter(run)? else { return Ok(Turn(Arc::clone(self))) };
         let mut place = Place { turns: self, ticket, served: false };
-        match tokio::time::timeout(MAX_TURN_WAIT, given).await {
+        match tokio::time::timeout(limit, given).await {
             Ok(Ok(())) => {
                 place.served = true;
                 Ok(Turn(Arc::clone(self)))
@@ -216,11 +220,12 @@ mod tests {
         );
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn who_waits_too_long_is_told_and_loses_no_turn() {
         let turns = Arc::new(Turns::new(1));
         let first = turns.take(run(&key(1), Priority::Normal)).await.ok().unwrap();
-        assert_eq!(turns.take(run(&key(2), Priority::Normal)).await.err(), Some(Code::Busy));
+        let waited = turns.take_within(Duration::from_millis(20), run(&key(2), Priority::Normal)).await;
+        assert_eq!(waited.err(), Some(Code::Busy));
         assert!(turns.state().waiting.is_empty());
         drop(first);
         assert_eq!(turns.state().free, 1);

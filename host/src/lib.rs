@@ -207,8 +207,14 @@ fn background(
     parts.spawn(relay::keep_status(Arc::clone(relay)));
     parts.spawn(store::watch::run(Arc::clone(&store), Arc::clone(relay)));
     let (credentials, metrics) = (config.credentials, Arc::clone(metrics));
-    let answers =
-        Services { store, keeper, credentials, metrics: Arc::clone(&metrics), memory: services::memory() };
+    let answers = Services {
+        store,
+        keeper,
+        credentials,
+        metrics: Arc::clone(&metrics),
+        memory: services::memory(),
+        relay: Arc::clone(relay),
+    };
     parts.spawn(services::run(services, Arc::new(answers)));
     parts.spawn(tunnel::run(tunnel, config.kms, config.timing.tunnel_idle, metrics));
     parts

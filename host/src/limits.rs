@@ -99,6 +99,9 @@ pub const MAX_BACKOFF: Duration = Duration::from_secs(3);
 /// How often the enclave is asked for its status.
 pub const STATUS_PERIOD: Duration = Duration::from_secs(1);
 
+/// Least time between two such questions, however much the enclave says.
+pub const STATUS_PAUSE: Duration = Duration::from_millis(20);
+
 /// Time in which the enclave must tell its status.
 pub const STATUS_DEADLINE: Duration = Duration::from_secs(5);
 

@@ -29,6 +29,8 @@ pub(crate) struct Relay {
     up: watch::Sender<Up>,
     status: watch::Sender<Option<Status>>,
     answering: watch::Sender<bool>,
+    /// Told whenever the enclave asks or says something by itself: a reason to look.
+    news: watch::Sender<()>,
     heard: Mutex<Option<Heard>>,
 }
 
@@ -54,6 +56,7 @@ impl Relay {
             up: watch::Sender::new(Up::default()),
             status: watch::Sender::new(None),
             answering: watch::Sender::new(false),
+            news: watch::Sender::new(()),
             heard: Mutex::new(None),
         }
     }
@@ -74,6 +77,11 @@ impl Relay {
                 Err(code_of(error))
             }
         }
+    }
+
+    /// The enclave has shown itself: whoever waits to dial it or to ask for its status need not wait for the time.
+    pub(crate) fn has_news(&self) {
+        self.news.send_replace(());
     }
 
     /// Whether the enclave is reached and says that it serves.

@@ -18,6 +18,7 @@ use crate::credentials::Source;
 use crate::keep::{KeepError, Keeper};
 use crate::limits::{MAX_HANDED_OVER_BYTES, MAX_SERVICE_CONNECTIONS, SERVICE_CONCURRENCY};
 use crate::metrics::{Metrics, bump};
+use crate::relay::Relay;
 use crate::store::Store;
 
 /// What the enclave may ask for.
@@ -27,6 +28,8 @@ pub(crate) struct Services {
     pub(crate) credentials: Source,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) memory: Arc<Semaphore>,
+    /// Told that the enclave has shown itself.
+    pub(crate) relay: Arc<Relay>,
 }
 
 /// Room for what the enclave hands over, in KiB.
@@ -67,12 +70,16 @@ impl Handler for Services {
 
     async fn handle(&self, kind: Kind, body: Bytes) -> Option<Answer> {
         let found = match kind {
-            Kind::Boot => self.boot().await,
+            Kind::Boot => {
+                self.relay.has_news();
+                self.boot().await
+            }
             Kind::Credentials => self.credentials().await,
             Kind::Range => self.range(&body).await,
             Kind::Audit | Kind::State | Kind::Report => self.keep(kind, body).await,
             _ => {
                 tracing::info!(target: "enclave", "{}", printable(&body));
+                self.relay.has_news();
                 return None;
             }
         };

@@ -173,7 +173,7 @@ mod tests {
             (21, EvidenceError::CharterSigner.into()),
             (21, ReleaseError::Signature(SignedError::Signer).into()),
             (30, ClientError::Refused(message::Refusal::Key).into()),
-            (30, ClientError::Transport(TransportError::TooLarge).into()),
+            (1, ClientError::Transport(TransportError::TooLarge).into()),
             (30, KmsError::Refused(Refusal::AccessDenied).into()),
             (40, ClientError::Transport(TransportError::Unreachable).into()),
             (40, ClientError::Transport(TransportError::Busy).into()),

@@ -6,6 +6,7 @@ use strongroom_attestation::FailureClass;
 use strongroom_attestation::channel::ChannelError;
 use strongroom_attestation::evidence::{EvidenceClass, EvidenceError};
 use strongroom_attestation::receipt::ReceiptError;
+use strongroom_proto::Code;
 use strongroom_seal::message::Refusal;
 
 /// Why an inference or a verification did not succeed. Repeats nothing of what the host said.
@@ -167,6 +168,19 @@ impl ErrorClass {
 }
 
 impl TransportError {
+    /// What a status of the host other than 200 means.
+    #[must_use]
+    pub fn of_status(status: u16) -> Self {
+        match Code::from_http_status(status) {
+            Some(Code::Malformed) => Self::Malformed,
+            Some(Code::TooLarge) => Self::TooLarge,
+            Some(Code::Misdirected) => Self::Misdirected,
+            Some(Code::Busy) => Self::Busy,
+            Some(Code::Unavailable) => Self::Unavailable,
+            Some(Code::Ok) | None => Self::Status(status),
+        }
+    }
+
     const fn class(self) -> ErrorClass {
         match self {
             Self::Unreachable
@@ -175,8 +189,8 @@ impl TransportError {
             | Self::Misdirected
             | Self::Busy
             | Self::Unavailable => ErrorClass::Unreachable,
-            Self::TooLarge => ErrorClass::Refused,
-            Self::Malformed | Self::TooLong | Self::Status(_) => ErrorClass::Other,
+            // A host that finds a message too large proves no refusal: only what the enclave says under seal does.
+            Self::TooLarge | Self::Malformed | Self::TooLong | Self::Status(_) => ErrorClass::Other,
         }
     }
 }

@@ -9,6 +9,7 @@
 mod accept;
 pub mod api_key;
 mod call;
+mod cure;
 pub mod describe;
 mod error;
 mod fault;
@@ -23,6 +24,7 @@ mod tests;
 mod trust_file;
 
 pub use call::{Call, InferAnswer, InferRequest, Said};
+pub use cure::Cure;
 pub use error::{ClientError, ErrorClass, TransportError};
 pub use fault::Fault;
 pub use keep::{Keep, Kept};

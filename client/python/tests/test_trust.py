@@ -129,7 +129,7 @@ class Documents(unittest.TestCase):
         }
         for code, errors in codes.items():
             for error in errors:
-                self.assertEqual(error.exit_code, code, error)
+                self.assertEqual((error.exit_code, error.status), (code, 502), error)
 
     def test_a_check_is_skipped_by_name_alone(self) -> None:
         with self.assertRaises(TypeError):

@@ -1,12 +1,8 @@
-//! Which failures another attempt may cure, and how long to wait for it.
-//!
-//! Only what says nothing about trust is tried again. A refused judgement, an answer that is not authentic
-//! or a receipt that does not fit ends the call at once.
+//! How often a failed call is tried again, and how long it waits for it.
 
 use std::time::Duration;
 
-use strongroom_core::{ClientError, TransportError};
-use strongroom_seal::message::Refusal;
+use strongroom_core::{ClientError, Cure};
 use tokio::time::{Instant, sleep};
 
 use crate::limits::{FIRST_BACKOFF, MAX_ATTEMPTS, MAX_BACKOFF};
@@ -52,7 +48,7 @@ impl Retries {
     }
 
     fn next(&mut self, error: &ClientError, retry_after: Option<Duration>) -> Option<Duration> {
-        let wait = match Cure::of(error) {
+        let wait = match error.cure() {
             Cure::None => return None,
             Cure::Attestation => Duration::ZERO,
             Cure::Time => retry_after.unwrap_or(self.backoff).max(self.backoff).min(MAX_BACKOFF),
@@ -63,33 +59,9 @@ impl Retries {
     }
 }
 
-/// What another attempt needs to go better.
-enum Cure {
-    None,
-    /// A new session, at once.
-    Attestation,
-    /// Time.
-    Time,
-}
-
-impl Cure {
-    const fn of(error: &ClientError) -> Self {
-        match error {
-            ClientError::Transport(TransportError::Misdirected) => Self::Attestation,
-            ClientError::Transport(
-                TransportError::Busy | TransportError::Unavailable | TransportError::Broken,
-            )
-            | ClientError::Refused(Refusal::InFlight) => Self::Time,
-            _ => Self::None,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use strongroom_attestation::evidence::EvidenceError;
-
-    use strongroom_seal::message::Limited;
+    use strongroom_core::TransportError;
 
     use super::*;
 
@@ -104,23 +76,6 @@ mod tests {
         assert!(retries.next(&ClientError::Transport(TransportError::Misdirected), None).is_some());
         let rest = (0..MAX_ATTEMPTS).take_while(|_| retries.next(&busy, None).is_some()).count();
         assert_eq!(rest, MAX_ATTEMPTS as usize - 1 - 5);
-    }
-
-    #[test]
-    fn what_concerns_trust_is_never_tried_again() {
-        let mut retries = Retries::new(Duration::from_secs(3600));
-        for error in [
-            ClientError::Evidence(EvidenceError::RolledBack),
-            ClientError::OtherModel,
-            ClientError::Refused(Refusal::Key),
-            ClientError::Refused(Refusal::Operation),
-            ClientError::Refused(Refusal::Frozen { retry_after_ms: Some(1) }),
-            ClientError::Refused(Refusal::Limit { what: Limited::KeyRate, retry_after_ms: Some(1) }),
-            ClientError::Transport(TransportError::Malformed),
-            ClientError::Transport(TransportError::Unreachable),
-        ] {
-            assert_eq!(retries.next(&error, None), None, "{error}");
-        }
     }
 
     #[test]

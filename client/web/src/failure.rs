@@ -4,20 +4,7 @@
 //! handle errors alike.
 
 use strongroom_core::oip::OipError;
-use strongroom_core::{ClientError, ErrorClass, TransportError, TrustFileError};
-use strongroom_proto::Code;
-use strongroom_seal::message::Refusal;
-
-/// What another attempt needs to go better.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cure {
-    /// Nothing would help.
-    None,
-    /// A new session, at once.
-    Attestation,
-    /// Time.
-    Time,
-}
+use strongroom_core::{ClientError, Cure, TransportError, TrustFileError};
 
 /// A failed call. The text is for people and repeats nothing of what the caller sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,10 +45,10 @@ impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         Self {
             status: error.fault().status(),
-            kind: kind(&error),
+            kind: error.class().name(),
             message: error.to_string(),
             retry_after_ms: error.retry_after().map(|wait| wait.as_millis().try_into().unwrap_or(u64::MAX)),
-            cure: cure(&error),
+            cure: error.cure(),
         }
     }
 }
@@ -72,42 +59,14 @@ pub fn exchange(status: Option<u16>, met: bool) -> Failure {
     let error = match status {
         None if met => TransportError::Broken,
         None => TransportError::Unreachable,
-        Some(status) => match Code::from_http_status(status) {
-            Some(Code::Malformed) => TransportError::Malformed,
-            Some(Code::TooLarge) => TransportError::TooLarge,
-            Some(Code::Misdirected) => TransportError::Misdirected,
-            Some(Code::Busy) => TransportError::Busy,
-            Some(Code::Unavailable) => TransportError::Unavailable,
-            Some(Code::Ok) | None => TransportError::Status(status),
-        },
+        Some(status) => TransportError::of_status(status),
     };
     ClientError::Transport(error).into()
 }
 
-/// `refused` is what the verified enclave said under seal. A host that finds a message too large proves nothing.
-const fn kind(error: &ClientError) -> &'static str {
-    if matches!(error, ClientError::Transport(TransportError::TooLarge)) {
-        return ErrorClass::Other.name();
-    }
-    error.class().name()
-}
-
-/// Only what says nothing about trust is tried again.
-const fn cure(error: &ClientError) -> Cure {
-    match error {
-        ClientError::Transport(TransportError::Misdirected) => Cure::Attestation,
-        ClientError::Transport(
-            TransportError::Busy | TransportError::Unavailable | TransportError::Broken,
-        )
-        | ClientError::Refused(Refusal::InFlight) => Cure::Time,
-        _ => Cure::None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use strongroom_attestation::evidence::EvidenceError;
-    use strongroom_seal::message::Limited;
+    use strongroom_seal::message::{Limited, Refusal};
 
     use super::*;
 
@@ -121,22 +80,9 @@ mod tests {
     }
 
     #[test]
-    fn only_what_says_nothing_about_trust_is_tried_again() {
-        for (cure, failure) in [
-            (Cure::Attestation, exchange(Some(421), true)),
-            (Cure::Time, exchange(Some(429), true)),
-            (Cure::Time, exchange(Some(503), false)),
-            (Cure::Time, exchange(None, true)),
-            (Cure::Time, ClientError::Refused(Refusal::InFlight).into()),
-            (Cure::None, exchange(None, false)),
-            (Cure::None, exchange(Some(400), true)),
-            (Cure::None, exchange(Some(500), true)),
-            (Cure::None, ClientError::Evidence(EvidenceError::RolledBack).into()),
-            (Cure::None, ClientError::OtherModel.into()),
-            (Cure::None, ClientError::Refused(Refusal::Key).into()),
-            (Cure::None, ClientError::Refused(Refusal::Frozen { retry_after_ms: Some(1) }).into()),
-        ] {
-            assert_eq!(failure.cure, cure, "{failure:?}");
-        }
+    fn an_exchange_without_a_status_may_pass_later_only_if_somebody_was_met() {
+        assert_eq!(exchange(None, true).cure, Cure::Time);
+        assert_eq!(exchange(None, false).cure, Cure::None);
+        assert_eq!(exchange(Some(421), true).cure, Cure::Attestation);
     }
 }

@@ -16,5 +16,5 @@ mod question;
 
 pub use answer::Parts;
 pub use describe::{receipt, verified};
-pub use failure::{Cure, Failure, exchange};
+pub use failure::{Failure, exchange};
 pub use question::question;

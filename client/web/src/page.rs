@@ -13,7 +13,7 @@ use std::time::Duration;
 use strongroom_attestation::UnixMillis;
 use strongroom_attestation::channel::Pending;
 use strongroom_core::{
-    Call, ClientError, Held, InferRequest, Opening, Party, Said, TransportError, TrustFile, api_key,
+    Call, ClientError, Cure, Held, InferRequest, Opening, Party, Said, TransportError, TrustFile, api_key,
 };
 use strongroom_proto::hello::{ClientNonce, NONCE_BYTES};
 use strongroom_seal::message::Refusal;
@@ -21,7 +21,7 @@ use strongroom_seal::secret::{ApiKey, SECRET_BYTES};
 use wasm_bindgen::prelude::wasm_bindgen;
 use zeroizing_alloc::ZeroAlloc;
 
-use crate::{Cure, Failure, Parts, describe, failure, question};
+use crate::{Failure, Parts, describe, failure, question};
 
 /// Whatever is given back is wiped: keys, requests and answers, and the copies that JavaScript's values make on their way.
 #[global_allocator]

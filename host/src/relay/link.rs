@@ -4,21 +4,23 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use strongroom_link::{Endpoint, LinkError, Mux};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Relay;
 use crate::limits::{CONNECT_TIMEOUT, MAX_BACKOFF, MIN_BACKOFF};
 
 /// Keeps the connection of one slot. Never returns.
 pub(crate) async fn keep_connected(relay: Arc<Relay>, slot: usize, enclave: Endpoint) {
-    let mut backoff = MIN_BACKOFF;
+    let (mut backoff, mut news) = (MIN_BACKOFF, relay.news.subscribe());
     loop {
         let started = Instant::now();
         let ended = relay.hold(slot, &enclave).await;
         tracing::debug!(slot, %ended, "no connection to the enclave");
         // A connection that lasted was a good one; one that fell at once is no reason to hurry.
         backoff = if started.elapsed() > MAX_BACKOFF { MIN_BACKOFF } else { next(backoff) };
-        sleep(backoff).await;
+        sleep(MIN_BACKOFF).await;
+        // An enclave that asks for something is there.
+        let _ = timeout(backoff - MIN_BACKOFF, news.changed()).await;
     }
 }
 

@@ -5,23 +5,28 @@ use std::sync::Arc;
 use bytes::Bytes;
 use strongroom_proto::frame::Kind;
 use strongroom_proto::relay::Status;
-use tokio::time::timeout;
+use tokio::time::sleep;
 
 use super::Relay;
-use crate::limits::{STATUS_DEADLINE, STATUS_PERIOD};
+use crate::limits::{STATUS_DEADLINE, STATUS_PAUSE, STATUS_PERIOD};
 use crate::services::printable;
 
 /// Keeps the status fresh. Never returns.
 pub(crate) async fn keep_status(relay: Arc<Relay>) {
-    let mut up = relay.up.subscribe();
+    let (mut up, mut news) = (relay.up.subscribe(), relay.news.subscribe());
     loop {
         let status = relay.ask_status().await;
         tell_change(relay.status.borrow().as_ref(), status.as_ref());
         let answering = status.is_some() || relay.was_heard_of_late();
         relay.status.send_replace(status);
         relay.answering.send_if_modified(|before| std::mem::replace(before, answering) != answering);
-        // A new connection is asked at once; otherwise the period passes.
-        let _ = timeout(STATUS_PERIOD, up.changed()).await;
+        sleep(STATUS_PAUSE).await;
+        // A new connection is asked at once, and an enclave that has said something; otherwise the period passes.
+        tokio::select! {
+            _ = up.changed() => {}
+            _ = news.changed() => {}
+            () = sleep(STATUS_PERIOD) => {}
+        }
     }
 }
 

@@ -65,9 +65,26 @@ impl Enclave {
     /// # Errors
     /// [`BenchError`] for files that are none.
     pub fn client(&self) -> Result<Client, BenchError> {
+        self.client_that_trusts(self.trust()?)
+    }
+
+    /// One that demands what others demand. Clones of a trust file share the certificate paths, the charter and the release
+    /// that were verified.
+    ///
+    /// # Errors
+    /// [`BenchError`] for an API key that is none.
+    pub fn client_that_trusts(&self, trust: TrustFile) -> Result<Client, BenchError> {
         let key = read(&self.api_key)?;
         let key = api_key::parse(String::from_utf8_lossy(&key).trim())?;
-        Ok(Client::connect(&self.url, TrustFile::parse(&read(&self.trust)?)?, key, Options::default())?)
+        Ok(Client::connect(&self.url, trust, key, Options::default())?)
+    }
+
+    /// What clients demand.
+    ///
+    /// # Errors
+    /// [`BenchError`] for a file that is none.
+    pub fn trust(&self) -> Result<TrustFile, BenchError> {
+        Ok(TrustFile::parse(&read(&self.trust)?)?)
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use strongroom_client::TrustFile;
 use tokio::task::JoinSet;
 
 use super::{say, seconds};
@@ -18,7 +19,7 @@ use crate::target::Enclave;
 pub(super) struct SessionsArguments {
     #[command(flatten)]
     enclave: Enclave,
-    /// Clients at the same time. Each asks for evidence, judges it, opens a session, and is replaced by a new one.
+    /// Clients of this one process at the same time. Each asks for evidence, judges it, opens a session, and is replaced by a new one.
     #[arg(long, default_value_t = 64)]
     clients: usize,
     /// Seconds of it.
@@ -31,13 +32,14 @@ pub(super) struct SessionsArguments {
 
 pub(super) async fn run(arguments: SessionsArguments) -> Result<(), BenchError> {
     let arguments = Arc::new(arguments);
-    arguments.enclave.client()?.session().await?;
+    let trust = arguments.enclave.trust()?;
+    arguments.enclave.client_that_trusts(trust.clone())?.session().await?;
     let failed = Arc::new(AtomicU64::new(0));
     let (before, start) = (Reading::take(&arguments.meter)?, Instant::now());
     let mut tasks = JoinSet::new();
     for _ in 0..arguments.clients {
-        let (arguments, failed) = (Arc::clone(&arguments), Arc::clone(&failed));
-        tasks.spawn(async move { open_until(&arguments, start, &failed).await });
+        let (arguments, failed, trust) = (Arc::clone(&arguments), Arc::clone(&failed), trust.clone());
+        tasks.spawn(async move { open_until(&arguments, &trust, start, &failed).await });
     }
     let mut all = Latencies::new()?;
     while let Some(done) = tasks.join_next().await {
@@ -54,13 +56,14 @@ pub(super) async fn run(arguments: SessionsArguments) -> Result<(), BenchError> 
 
 async fn open_until(
     arguments: &SessionsArguments,
+    trust: &TrustFile,
     start: Instant,
     failed: &AtomicU64,
 ) -> Result<Latencies, BenchError> {
     let mut latencies = Latencies::new()?;
     while start.elapsed() < arguments.seconds {
         let begun = Instant::now();
-        match arguments.enclave.client()?.session().await {
+        match arguments.enclave.client_that_trusts(trust.clone())?.session().await {
             Ok(_) => latencies.add(begun.elapsed()),
             Err(_) => {
                 failed.fetch_add(1, Ordering::Relaxed);
