@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use strongroom_attestation::UnixMillis;
-use strongroom_attestation::channel::{Sealed, ServerSession};
+use strongroom_attestation::channel::{AnswerSlot, Sealed, ServerSession};
 use strongroom_attestation::release::Operation;
 use strongroom_controls::Caller;
 use strongroom_monitor::telemetry::OutcomeKind;
@@ -103,7 +103,7 @@ impl Service {
             _ => self.serve(&live, request, content).await?,
         };
         drop(body);
-        self.seal(&live, slot, content, done)
+        self.sealed(&live, slot, content, done)
     }
 
     async fn request(&self, session: OfferId, number: u64, sealed: Sealed) -> Result<Vec<u8>, Code> {
@@ -118,8 +118,18 @@ impl Service {
         })?;
         let done = self.serve(&live, body.bytes(), content).await?;
         drop(body);
+        self.sealed(&live, slot, content, done)
+    }
+
+    fn sealed(
+        &self,
+        live: &Live,
+        slot: AnswerSlot,
+        content: RequestDigest,
+        done: Done,
+    ) -> Result<Vec<u8>, Code> {
         let quick = done.record_bytes(slot.request_bytes()) <= QUICK_BYTES;
-        off_the_loop(quick, || self.seal(&live, slot, content, done))
+        off_the_loop(quick, || self.seal(live, slot, content, done))
     }
 
     /// What is checked before anything is decrypted: the release is the one in force, the size allowed.

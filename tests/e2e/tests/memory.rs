@@ -10,9 +10,12 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use strongroom_e2e::{Stage, StageOptions};
-use strongroom_sim::world::{ModelSource, READY};
+use strongroom_sim::world::{ModelSource, READY, ReleasePlan, bundled_model, wait_for};
+
+use crate::load::{client, row};
 
 /// Rows and columns of the model's one square matrix: 64 MiB of weights.
 const WIDTH: usize = 4096;
@@ -50,6 +53,37 @@ fn plain_peak_kib(file: &Path) -> u64 {
         Command::new(env!("CARGO_BIN_EXE_plain-load")).arg(file).arg(WIDTH.to_string()).output().unwrap();
     assert!(output.status.success(), "plain-load: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+}
+
+/// What a release no longer lists is gone this long after the newer one is served.
+const GONE: Duration = Duration::from_secs(5);
+
+#[tokio::test]
+async fn weights_of_an_older_release_are_gone_in_five_seconds_after_a_swap() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("large.onnx");
+    std::fs::write(&file, linear_model(WIDTH)).unwrap();
+    let weights = u64::try_from(WIDTH * WIDTH * 4 / 1024).unwrap();
+    let large = ModelSource { id: "large@1".parse().unwrap(), onnx: file, arguments: vec![] };
+    let models = Some(vec![large, bundled_model().unwrap()]);
+    let stage = Stage::set(StageOptions { models, ..StageOptions::default() }).await.unwrap();
+    stage.host.wait_until_serving(READY).await.unwrap();
+    let client = client(&stage.ground.layout, &stage.host.url());
+    assert!(client.infer(row(0)).await.is_ok(), "a session holds on to the old release");
+    let enclave = stage.enclave.id().unwrap();
+    let before = status_kib(enclave, "VmRSS:");
+    assert!(before > weights, "the enclave did not hold the weights");
+
+    let plan = ReleasePlan { epoch: 2, models: vec![bundled_model().unwrap()], policy: None };
+    stage.owner.release(&plan).await.unwrap();
+    let swapped = async || stage.status().await.is_some_and(|status| status.epoch == 2);
+    assert!(wait_for(READY, swapped).await);
+    let left = async || status_kib(enclave, "VmRSS:") < before - weights * 9 / 10;
+    let gone = wait_for(GONE, left).await;
+    let after = status_kib(enclave, "VmRSS:");
+    eprintln!("{before} KiB with weights of {weights} KiB, {after} KiB after the swap");
+    assert!(gone, "{after} KiB of {before} KiB are left");
+    assert!(client.infer(row(1)).await.is_ok(), "the newer release answers");
 }
 
 /// MiB of a large tensor.
