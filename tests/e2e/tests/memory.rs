@@ -15,7 +15,7 @@ use std::time::Duration;
 use strongroom_e2e::{Stage, StageOptions};
 use strongroom_sim::world::{ModelSource, READY, ReleasePlan, bundled_model, wait_for};
 
-use crate::load::{client, row};
+use crate::load::{self, client};
 
 /// Rows and columns of the model's one square matrix: 64 MiB of weights.
 const WIDTH: usize = 4096;
@@ -69,7 +69,7 @@ async fn weights_of_an_older_release_are_gone_in_five_seconds_after_a_swap() {
     let stage = Stage::set(StageOptions { models, ..StageOptions::default() }).await.unwrap();
     stage.host.wait_until_serving(READY).await.unwrap();
     let client = client(&stage.ground.layout, &stage.host.url());
-    assert!(client.infer(row(0)).await.is_ok(), "a session holds on to the old release");
+    assert!(client.infer(load::row(0)).await.is_ok(), "a session holds on to the old release");
     let enclave = stage.enclave.id().unwrap();
     let before = status_kib(enclave, "VmRSS:");
     assert!(before > weights, "the enclave did not hold the weights");
@@ -83,7 +83,7 @@ async fn weights_of_an_older_release_are_gone_in_five_seconds_after_a_swap() {
     let after = status_kib(enclave, "VmRSS:");
     eprintln!("{before} KiB with weights of {weights} KiB, {after} KiB after the swap");
     assert!(gone, "{after} KiB of {before} KiB are left");
-    assert!(client.infer(row(1)).await.is_ok(), "the newer release answers");
+    assert!(client.infer(load::row(1)).await.is_ok(), "the newer release answers");
 }
 
 /// MiB of a large tensor.
