@@ -87,6 +87,12 @@ pub const MAX_METRICS_CONNECTIONS: usize = 8;
 /// Connections to the enclave. A large frame delays only what shares its connection.
 pub const ENCLAVE_CONNECTIONS: usize = 4;
 
+/// Bytes of the largest body that goes where others go already.
+pub const SHARED_BYTES: usize = 16 * 1024;
+
+/// Requests in flight on a connection beyond which small ones go elsewhere, too.
+pub const SHARED_IN_FLIGHT: usize = 64;
+
 /// Time in which the enclave must accept a connection.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -11,9 +11,18 @@ use strongroom_host::{Config, check, doctor, logging, run, shutdown};
 /// Exit code of an unusable configuration.
 const USAGE: u8 = 2;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let cli = Cli::parse();
+fn main() -> ExitCode {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    // Bytes are carried and nothing is computed: half the cores do that with fewer wake-ups than all of them.
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(cores.div_ceil(2)).enable_all().build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(serve(Cli::parse())),
+        Err(error) => complain(&error, 1),
+    }
+}
+
+async fn serve(cli: Cli) -> ExitCode {
     if let Some(Command::Doctor(args)) = cli.command {
         return examine(args).await;
     }

@@ -17,7 +17,7 @@ use strongroom_proto::frame::{FrameError, Kind};
 use strongroom_proto::relay::Status;
 use tokio::sync::watch;
 
-use crate::limits::{ENCLAVE_CONNECTIONS, ENCLAVE_SILENCE};
+use crate::limits::{ENCLAVE_CONNECTIONS, ENCLAVE_SILENCE, SHARED_BYTES, SHARED_IN_FLIGHT};
 
 pub(crate) use link::keep_connected;
 pub(crate) use status::keep_status;
@@ -63,7 +63,7 @@ impl Relay {
 
     /// Asks the enclave. A code other than [`Code::Ok`] is an error, whoever gave it.
     pub(crate) async fn call(&self, kind: Kind, body: Bytes, limit: Duration) -> Result<Bytes, Code> {
-        let mux = self.pick().ok_or(Code::Unavailable)?;
+        let mux = self.pick(body.len()).ok_or(Code::Unavailable)?;
         let reply = mux.call(kind, body, limit).await.and_then(strongroom_link::Reply::into_coded);
         if reply.is_ok() {
             let heard = Heard { at: Instant::now(), generation: self.generation() };
@@ -123,10 +123,16 @@ impl Relay {
         (up.connections > 0).then_some(up.generation)
     }
 
-    fn pick(&self) -> Option<Mux> {
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed) % ENCLAVE_CONNECTIONS;
-        let in_turn = self.slots.iter().cycle().skip(turn).take(ENCLAVE_CONNECTIONS);
-        in_turn.filter_map(lock).find(|mux| !mux.is_closed())
+    /// What is small shares a connection, so that frames travel together, until that one has much to do. What is large would
+    /// hold up what comes behind it, and takes turns.
+    fn pick(&self, body_bytes: usize) -> Option<Mux> {
+        let standing = || self.slots.iter().filter_map(lock).filter(|mux| !mux.is_closed());
+        let shared = || standing().find(|mux| mux.in_flight() < SHARED_IN_FLIGHT);
+        let in_turn = || {
+            let turn = self.turn.fetch_add(1, Ordering::Relaxed) % ENCLAVE_CONNECTIONS;
+            standing().cycle().nth(turn)
+        };
+        if body_bytes <= SHARED_BYTES { shared().or_else(in_turn) } else { in_turn() }
     }
 }
 

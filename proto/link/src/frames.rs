@@ -102,6 +102,38 @@ where
     within(WRITE_TIMEOUT, LinkError::WriteTimeout, writer.flush()).await
 }
 
+/// Puts a small frame behind those that are to leave with it in one write. `false` where it is not small, or where there is
+/// no room for it.
+///
+/// # Errors
+/// [`LinkError::Frame`] when the body is longer than its kind allows.
+pub fn join_frame(joined: &mut Vec<u8>, kind: Kind, id: u32, body: &[u8]) -> Result<bool, LinkError> {
+    let header = Header::new(kind, id, body.len())?.to_bytes();
+    let fits = joined.len() + header.len() + body.len() <= MAX_WRITE_BYTES;
+    if body.len() <= SMALL_FRAME_BYTES && fits {
+        joined.extend_from_slice(&header);
+        joined.extend_from_slice(body);
+        return Ok(true);
+    }
+    Ok(false)
+}
+
+/// Writes joined frames, if there are any, and leaves none.
+///
+/// # Errors
+/// [`LinkError::WriteTimeout`] or [`LinkError::Io`].
+pub async fn write_joined<W>(writer: &mut W, joined: &mut Vec<u8>) -> Result<(), LinkError>
+where
+    W: AsyncWrite + Unpin,
+{
+    if joined.is_empty() {
+        return Ok(());
+    }
+    write_bounded(writer, joined).await?;
+    joined.clear();
+    within(WRITE_TIMEOUT, LinkError::WriteTimeout, writer.flush()).await
+}
+
 async fn write_bounded<W>(writer: &mut W, bytes: &[u8]) -> Result<(), LinkError>
 where
     W: AsyncWrite + Unpin,

@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::frames::{read_body, read_header, skip_body, write_frame};
+use crate::frames::{join_frame, read_body, read_header, skip_body, write_frame, write_joined};
 use crate::limits::{BODY_TIMEOUT, IDLE_CHECK, MAX_IN_FLIGHT, READ_AHEAD_BYTES};
 use crate::{LinkError, Stream};
 use pending::{Due, Frame, Pending};
@@ -126,6 +126,12 @@ impl Mux {
         self.queue.try_send(Outgoing::Note(kind, body)).map_err(refused)
     }
 
+    /// Requests that have no reply yet.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.pending.in_flight()
+    }
+
     /// Whether the connection has ended.
     #[must_use]
     pub fn is_closed(&self) -> bool {
@@ -149,19 +155,41 @@ async fn write_requests<W>(mut writer: W, mut queue: mpsc::Receiver<Outgoing>, p
 where
     W: AsyncWrite + Unpin,
 {
-    while let Some(outgoing) = queue.recv().await {
-        let (id, Frame { kind, body }) = match outgoing {
-            Outgoing::Note(kind, body) => (0, Frame { kind, body }),
-            Outgoing::Request(id) => match pending.take_frame(id) {
-                Some(frame) => (id, frame),
-                // Whoever gave up before the frame was sent has not asked at all.
-                None => continue,
-            },
-        };
-        if let Err(error) = write_frame(&mut writer, kind, id, &[&body]).await {
+    let mut joined = Vec::new();
+    while let Some(first) = queue.recv().await {
+        if let Err(error) = write_queued(&mut writer, first, &mut queue, &pending, &mut joined).await {
             return pending.end(error);
         }
     }
+}
+
+/// Writes a frame and whatever is queued behind it; small ones leave together.
+async fn write_queued<W>(
+    writer: &mut W,
+    first: Outgoing,
+    queue: &mut mpsc::Receiver<Outgoing>,
+    pending: &Pending,
+    joined: &mut Vec<u8>,
+) -> Result<(), LinkError>
+where
+    W: AsyncWrite + Unpin,
+{
+    let mut next = Some(first);
+    while let Some(outgoing) = next {
+        let found = match outgoing {
+            Outgoing::Note(kind, body) => Some((0, Frame { kind, body })),
+            // Whoever gave up before the frame was sent has not asked at all.
+            Outgoing::Request(id) => pending.take_frame(id).map(|frame| (id, frame)),
+        };
+        if let Some((id, Frame { kind, body })) = found
+            && !join_frame(joined, kind, id, &body)?
+        {
+            write_joined(writer, joined).await?;
+            write_frame(writer, kind, id, &[&body]).await?;
+        }
+        next = queue.try_recv().ok();
+    }
+    write_joined(writer, joined).await
 }
 
 async fn read_replies<R>(reader: R, pending: Arc<Pending>)

@@ -113,6 +113,10 @@ impl Pending {
         Ok(Ticket { pending: Arc::clone(self), id, reply })
     }
 
+    pub(super) fn in_flight(&self) -> usize {
+        self.lock().waiting.len()
+    }
+
     pub(super) fn waits_for(&self, id: u32) -> bool {
         self.lock().waiting.contains_key(&id)
     }
