@@ -19,6 +19,7 @@ mod convert;
 mod declared;
 mod derive;
 mod error;
+mod faster;
 mod guard;
 pub mod limits;
 mod model;
