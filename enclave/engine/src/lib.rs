@@ -28,6 +28,7 @@ mod ops;
 mod plans;
 mod rewrite;
 mod samples;
+mod split;
 mod trial;
 
 pub use derive::{DeriveOptions, derive};
