@@ -5,31 +5,64 @@
 //! convolutions of images is compiled for one, provided that
 //!
 //! 1. one symbol is the first dimension of every input and every output, and stands nowhere else;
-//! 2. every operator on its way is one that is known to compute nothing across that dimension.
+//! 2. every operator on its way is one that is known to compute nothing across that dimension;
+//! 3. nothing that the model computes with is the number of images.
 
 use strongroom_seal::model::{Dim, DimRange, Interface, TensorSpec};
 use tract_onnx::tract_hir::internal::*;
 use tract_onnx::tract_hir::tract_core::ops::Downsample;
-use tract_onnx::tract_hir::tract_core::ops::array::{Pad, TypedConcat};
+use tract_onnx::tract_hir::tract_core::ops::array::{Gather, Pad, TypedConcat};
 use tract_onnx::tract_hir::tract_core::ops::binary::TypedBinOp;
 use tract_onnx::tract_hir::tract_core::ops::cast::Cast;
 use tract_onnx::tract_hir::tract_core::ops::cnn::{Conv, Deconv, MaxPool, SumPool};
 use tract_onnx::tract_hir::tract_core::ops::einsum::EinSum;
 use tract_onnx::tract_hir::tract_core::ops::element_wise::ElementWiseOp;
 use tract_onnx::tract_hir::tract_core::ops::nn::resize::NearestUpsample;
-use tract_onnx::tract_hir::tract_core::ops::nn::{Reduce, Softmax};
+use tract_onnx::tract_hir::tract_core::ops::nn::{Reduce, RmsNorm, Softmax};
 
-use crate::compile::{self, Plan, SymbolValues};
+use crate::compile::{self, SymbolValues};
 use crate::limits::{PROBE_VALUES, TRIAL_VALUE};
+
+/// Cells of a constant up to which it is compared: weights do not follow from the number of images.
+const SMALL_CONSTANT: usize = 1024;
 
 /// The symbol that counts the images, if the model should run them one by one.
 pub(crate) fn symbol(graph: &InferenceModel, interface: &Interface) -> Option<String> {
-    let symbol = first_everywhere(interface)?;
     if !graph.nodes().iter().any(|node| node.op.name().contains("Conv")) {
         return None;
     }
-    let typed = PROBE_VALUES.iter().find_map(|probe| decluttered(graph, interface, &symbol, *probe))?;
-    (has_images(&typed) && independent(&typed).unwrap_or(false)).then_some(symbol)
+    let (symbol, typed) = independent_rows(graph, interface)?;
+    has_images(&typed).then_some(symbol)
+}
+
+/// The symbol that counts rows none of which has to do with another, and the graph for a few of them.
+pub(crate) fn independent_rows(
+    graph: &InferenceModel,
+    interface: &Interface,
+) -> Option<(String, TypedModel)> {
+    let symbol = first_everywhere(interface)?;
+    // Axes of length one could be taken for one another.
+    let mut probes = PROBE_VALUES.iter().filter(|probe| **probe > 1);
+    let few = |probe: &u64| Some((*probe, decluttered(graph, interface, &symbol, TRIAL_VALUE, *probe)?));
+    let (probe, typed) = probes.find_map(few)?;
+    if !independent(&typed).unwrap_or(false) {
+        return None;
+    }
+    let more = decluttered(graph, interface, &symbol, TRIAL_VALUE + 1, probe)?;
+    same_constants(&typed, &more).then_some((symbol, typed))
+}
+
+/// Whether two models hold the same small constants: one that is the number of rows would differ.
+// 3
+fn same_constants(one: &TypedModel, other: &TypedModel) -> bool {
+    let constants = |model: &TypedModel| -> Vec<Arc<Tensor>> {
+        let facts = model.nodes().iter().flat_map(|node| &node.outputs).map(|output| &output.fact);
+        facts
+            .filter_map(|fact| fact.konst.clone())
+            .filter(|constant| constant.len() <= SMALL_CONSTANT)
+            .collect()
+    };
+    constants(one) == constants(other)
 }
 
 // 1
@@ -49,10 +82,11 @@ fn decluttered(
     graph: &InferenceModel,
     interface: &Interface,
     symbol: &str,
+    rows: u64,
     probe: u64,
 ) -> Option<TypedModel> {
     let value = |(name, range): (&String, &DimRange)| {
-        let value = if name == symbol { TRIAL_VALUE } else { probe.clamp(range.min, range.max) };
+        let value = if name == symbol { rows } else { probe.clamp(range.min, range.max) };
         (name.clone(), value)
     };
     let values: SymbolValues = interface.symbols.iter().map(value).collect();
@@ -74,6 +108,10 @@ fn independent(model: &TypedModel) -> TractResult<bool> {
         let node = model.node(id);
         let found = node.inputs.iter().enumerate().find_map(|(slot, input)| Some((slot, *axes.get(input)?)));
         let Some((slot, axis)) = found else { continue };
+        if axis == 0 && keeps_first(model, node)? {
+            axes.insert(OutletId::new(id, 0), 0);
+            continue;
+        }
         match conduct(node.op.as_ref(), axis) {
             Conduct::SamePlace => drop(axes.insert(OutletId::new(id, 0), axis)),
             Conduct::Mapped if mapped(model, node, (slot, axis), &mut axes)? => {}
@@ -81,6 +119,15 @@ fn independent(model: &TypedModel) -> TractResult<bool> {
         }
     }
     Ok(model.output_outlets()?.iter().all(|output| axes.get(output) == Some(&0)))
+}
+
+/// Whether a node gives the cells another shape of the same first length: they keep their order.
+fn keeps_first(model: &TypedModel, node: &TypedNode) -> TractResult<bool> {
+    let (Some(AxisOp::Reshape(..)), [input]) = (node.op_as::<AxisOp>(), node.inputs.as_slice()) else {
+        return Ok(false);
+    };
+    let first = model.outlet_fact(*input)?.shape.first();
+    Ok(first == model.outlet_fact(node.id.into())?.shape.first())
 }
 
 /// What an operator does with an axis of its input.
@@ -101,6 +148,8 @@ fn conduct(op: &dyn TypedOp, axis: usize) -> Conduct {
         || op.is::<AxisOp>()
         || op.is::<EinSum>()
         || op.is::<Cast>()
+        || op.is::<Gather>()
+        || op.downcast_ref::<RmsNorm>().is_some_and(|norm| norm.axis != axis)
         || op.downcast_ref::<Reduce>().is_some_and(|reduce| !reduce.axes.contains(&axis))
         || op.downcast_ref::<Softmax>().is_some_and(|softmax| !softmax.axes.contains(&axis))
         || op.downcast_ref::<TypedConcat>().is_some_and(|concat| concat.axis != axis)
@@ -139,28 +188,4 @@ fn mapped(
         axes.insert(OutletId::new(node.id, slot), *axis);
     }
     Ok(true)
-}
-
-/// The interface of one image.
-pub(crate) fn interface(interface: &Interface, symbol: &str) -> Interface {
-    let mut one = interface.clone();
-    one.symbols.remove(symbol);
-    for spec in one.inputs.iter_mut().chain(&mut one.outputs) {
-        if let Some(first) = spec.shape.first_mut() {
-            *first = Dim::Fixed(1);
-        }
-    }
-    one
-}
-
-/// Runs a plan for one image on each, and joins the answers.
-pub(crate) fn run(plan: &Arc<Plan>, inputs: &TVec<Tensor>, images: usize) -> TractResult<TVec<TValue>> {
-    let mut answers: Vec<Vec<Tensor>> = Vec::new();
-    for image in 0..images {
-        let one = inputs.iter().map(|input| Ok(input.slice(0, image, image + 1)?.into_tvalue()));
-        let values = plan.run(one.collect::<TractResult<_>>()?)?;
-        answers.resize_with(values.len(), Vec::new);
-        answers.iter_mut().zip(values).for_each(|(answer, value)| answer.push(value.into_tensor()));
-    }
-    answers.iter().map(|answer| Ok(Tensor::stack_tensors(0, answer)?.into_tvalue())).collect()
 }

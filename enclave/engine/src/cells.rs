@@ -10,7 +10,7 @@ use tract_onnx::tract_hir::tract_core::broadcast::multi_broadcast;
 use tract_onnx::tract_hir::tract_core::ops::binary::{
     BinMiniOp, OptBinByScalar, OptBinChain, OptBinUnicast, TypedBinOp,
 };
-use tract_onnx::tract_hir::tract_core::ops::math::{Add, Div, Mul, Sub, SubF};
+use tract_onnx::tract_hir::tract_core::ops::math::{Add, Div, Max, Min, Mul, Sub, SubF};
 
 /// Puts the operator in the place of tract's, where cells are floats and tract has nothing better.
 pub(crate) fn take_over(model: &mut TypedModel) -> TractResult<()> {
@@ -30,7 +30,7 @@ pub(crate) fn take_over(model: &mut TypedModel) -> TractResult<()> {
 }
 
 /// The operations of one of tract's operators, if they are all known here.
-fn steps(op: &dyn TypedOp) -> Option<TVec<Operation>> {
+pub(crate) fn steps(op: &dyn TypedOp) -> Option<TVec<Operation>> {
     if let Some(chain) = op.downcast_ref::<OptBinChain>() {
         return chain.steps.iter().map(|step| operation(&*step.binop)).collect();
     }
@@ -47,19 +47,24 @@ fn operation(binop: &dyn BinMiniOp) -> Option<Operation> {
         (binop.is::<SubF>(), Operation::SubFrom),
         (binop.is::<Mul>(), Operation::Mul),
         (binop.is::<Div>(), Operation::Div),
+        (binop.is::<Max>(), Operation::Max),
+        (binop.is::<Min>(), Operation::Min),
     ]
     .into_iter()
     .find_map(|(is, operation)| is.then_some(operation))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Operation {
+pub(crate) enum Operation {
     Add,
     Sub,
     /// The second minus the first.
     SubFrom,
     Mul,
     Div,
+    /// What is not a number stays so.
+    Max,
+    Min,
 }
 
 /// The first input, combined with each of the others in turn.
@@ -89,6 +94,8 @@ impl EvalOp for Cells {
                 Operation::SubFrom => combine(left, &right, |x, y| y - x),
                 Operation::Mul => combine(left, &right, |x, y| x * y),
                 Operation::Div => combine(left, &right, |x, y| x / y),
+                Operation::Max => combine(left, &right, |x, y| if x < y { y } else { x }),
+                Operation::Min => combine(left, &right, |x, y| if x > y { y } else { x }),
             }?;
         }
         Ok(tvec!(left.into_tvalue()))

@@ -9,9 +9,9 @@ use tract_onnx::prelude::{
     TypedSimplePlan,
 };
 
-use crate::cells;
 use crate::convert::datum_type;
 use crate::error::{Detail, LoadError};
+use crate::faster;
 use crate::guard::guarded;
 use crate::rewrite::rewrite;
 
@@ -62,8 +62,9 @@ pub(crate) fn plan(model: InferenceModel) -> Result<Arc<Plan>, LoadError> {
     attempt(|| {
         let mut typed = model.into_typed()?.into_decluttered()?;
         rewrite(&mut typed)?;
+        faster::before(&mut typed)?;
         let mut optimized = typed.into_optimized()?;
-        cells::take_over(&mut optimized)?;
+        faster::after(&mut optimized)?;
         TypedSimplePlan::new(optimized)
     })
 }

@@ -19,6 +19,7 @@ mod convert;
 mod declared;
 mod derive;
 mod error;
+mod faster;
 mod guard;
 pub mod limits;
 mod model;
@@ -27,6 +28,7 @@ mod ops;
 mod plans;
 mod rewrite;
 mod samples;
+mod split;
 mod trial;
 
 pub use derive::{DeriveOptions, derive};

@@ -15,6 +15,15 @@ pub const MAX_GRAPH_DEPTH: usize = 8;
 /// Compiled shapes that one model keeps when tract cannot compile its symbols.
 pub const MAX_PLANS_PER_MODEL: usize = 8;
 
+/// Rows that a small model of rows is compiled for beside any number of them, the most first.
+pub const PART_ROWS: [u64; 2] = [512, 64];
+
+/// Bytes of constants up to which a model is compiled for [`PART_ROWS`]: each plan has a copy.
+pub const MAX_ROWS_PLAN_BYTES: usize = 4 << 20;
+
+/// Tokens (or what else a further symbol counts) from which on the texts of a batch go one by one.
+pub const LONG_TEXT_TOKENS: u64 = 64;
+
 /// Targets of a tree ensemble, each of which a row gets a number for.
 pub const MAX_TARGETS: usize = 16_384;
 

@@ -4,16 +4,15 @@ use std::sync::Arc;
 
 use strongroom_seal::model::{Interface, InterfaceError};
 use strongroom_seal::tensor::Tensor;
-use tract_onnx::prelude::{IntoTValue as _, TValue, TVec, Tensor as TractTensor};
+use tract_onnx::prelude::{TValue, TVec, Tensor as TractTensor};
 use zeroize::Zeroizing;
 
-use crate::alone;
 use crate::compile::SymbolValues;
 use crate::error::{LoadError, RunError};
 use crate::guard::guarded;
 use crate::onnx::Graph;
 use crate::plans::Plans;
-use crate::{convert, declared};
+use crate::{convert, declared, split};
 
 /// A model in memory. Shared by threads: every run has a state of its own.
 pub struct Model {
@@ -99,13 +98,8 @@ impl Model {
         if !Arc::ptr_eq(&self.identity, &valid.identity) {
             return Err(RunError::OtherModel);
         }
-        let (plan, images) = self.plans.get(&valid.symbols).ok_or(RunError::Shape)?;
-        let inputs = valid.inputs;
-        let values = guarded(|| match images.and_then(|images| usize::try_from(images).ok()) {
-            Some(images) if images != 1 => alone::run(&plan, &inputs, images),
-            _ => plan.run(inputs.into_iter().map(|input| input.into_tvalue()).collect()),
-        })
-        .map_err(|_| RunError::Panicked)?;
+        let parts = self.plans.get(&valid.symbols).ok_or(RunError::Shape)?;
+        let values = guarded(|| split::run(&parts, valid.inputs)).map_err(|_| RunError::Panicked)?;
         let values = values.map_err(|_| RunError::Failed)?;
         valid.outputs.iter().map(|position| self.output(*position, &values)).collect()
     }

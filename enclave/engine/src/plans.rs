@@ -10,12 +10,13 @@ use crate::alone;
 use crate::compile::{self, Plan, SymbolValues};
 use crate::error::LoadError;
 use crate::limits::{MAX_PLANS_PER_MODEL, PROBE_VALUES};
+use crate::split::{self, Part, Split};
 use crate::trial;
 
 /// How a model is compiled.
 pub(crate) enum Plans {
-    /// tract compiled the symbols.
-    Symbolic(Arc<Plan>),
+    /// tract compiled the symbols. Batches may be split.
+    Symbolic(Arc<Plan>, Option<Split>),
     /// It could not: each combination of values is compiled when it is first asked for.
     PerShape(Box<PerShape>),
     /// Images go one by one; this symbol counts them, and the plans are for one.
@@ -37,7 +38,7 @@ impl Plans {
     /// Compiles for all shapes if tract can, and otherwise for one, to see that it compiles at all.
     pub(crate) fn compile(graph: InferenceModel, interface: &Interface) -> Result<Self, LoadError> {
         if let Some(symbol) = alone::symbol(&graph, interface) {
-            let plans = Self::together(graph, &alone::interface(interface, &symbol))?;
+            let plans = Self::together(graph, &split::interface_of(interface, &symbol, 1))?;
             return Ok(Self::Alone(symbol, Box::new(plans)));
         }
         Self::together(graph, interface)
@@ -47,29 +48,31 @@ impl Plans {
         if interface.symbols.is_empty() {
             let plan = compile::plan(compile::wire(graph, interface, None)?)?;
             compile::check_outputs(&plan, interface)?;
-            return Ok(Self::Symbolic(plan));
+            return Ok(Self::Symbolic(plan, None));
         }
         // The graph stays until the plan has run: some symbolic plans compile and then fail.
         let symbolic = compile::wire(graph.clone(), interface, None).and_then(compile::plan);
         match symbolic.ok().filter(|plan| trial::runs(plan, interface)) {
             Some(plan) => {
                 compile::check_outputs(&plan, interface)?;
-                Ok(Self::Symbolic(plan))
+                Ok(Self::Symbolic(plan, Split::of(&graph, interface)))
             }
             None => PerShape::probe(graph, interface).map(|plans| Self::PerShape(Box::new(plans))),
         }
     }
 
-    /// The plan for these values of the symbols, and how many images to run one by one with it;
-    /// `None` when the model does not take them.
-    pub(crate) fn get(&self, values: &SymbolValues) -> Option<(Arc<Plan>, Option<u64>)> {
+    /// What to run for these values of the symbols; `None` when the model does not take them.
+    pub(crate) fn get(&self, values: &SymbolValues) -> Option<Vec<Part>> {
         match self {
-            Self::Symbolic(plan) => Some((Arc::clone(plan), None)),
-            Self::PerShape(plans) => plans.get(values).map(|plan| (plan, None)),
+            Self::Symbolic(plan, Some(split)) => split.parts(values, plan),
+            Self::Symbolic(plan, None) => Some(vec![Part { plan: Arc::clone(plan), rows: 0 }]),
+            Self::PerShape(plans) => plans.get(values).map(|plan| vec![Part { plan, rows: 0 }]),
             Self::Alone(symbol, plans) => {
                 let mut others = values.clone();
                 let images = others.remove(symbol)?;
-                plans.get(&others).map(|(plan, _)| (plan, Some(images)))
+                let parts = plans.get(&others)?;
+                let part = parts.first()?;
+                Some((0..images).map(|_| Part { plan: Arc::clone(&part.plan), rows: 1 }).collect())
             }
         }
     }
@@ -77,7 +80,7 @@ impl Plans {
     /// Whether no shape is left to compile.
     pub(crate) fn complete(&self) -> bool {
         match self {
-            Self::Symbolic(_) => true,
+            Self::Symbolic(..) => true,
             Self::PerShape(_) => false,
             Self::Alone(_, plans) => plans.complete(),
         }

@@ -1,4 +1,4 @@
-//! Small models answer as onnxruntime does: scikit-learn's pipelines, tree ensembles, batches of images.
+//! Small models answer as onnxruntime does: scikit-learn's pipelines, tree ensembles, batches of images, shortcuts.
 
 #![allow(
     clippy::unwrap_used,
@@ -69,4 +69,9 @@ fn tree_ensembles_of_every_form() {
 #[test]
 fn images_of_a_batch() {
     all_answer_as_the_reference("images", false);
+}
+
+#[test]
+fn what_the_engine_computes_in_its_own_way() {
+    all_answer_as_the_reference("shortcuts", false);
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes scikit-learn.npz, ensembles.npz and images.npz: small models with inputs and onnxruntime's answers.
+"""Makes scikit-learn.npz, ensembles.npz, images.npz and shortcuts.npz: small models with inputs and onnxruntime's answers.
 
     VENV/bin/pip install -r tests/models/requirements.txt
     VENV/bin/python enclave/engine/tests/references/make.py [FOLDER [SEED]]
@@ -12,7 +12,9 @@ scikit-learn.npz holds pipelines as a user would export them, with every option 
 for the target operator sets, which are pinned. The answer to ZipMap is kept as the tensor that the
 operator was given. ensembles.npz holds tree ensembles drawn at random: every comparison, aggregate
 and transform, inputs on thresholds and inputs that are not numbers. images.npz holds convolutions
-of a batch of images, some of which compute each image alone and some across them.
+of a batch of images, some of which compute each image alone and some across them. shortcuts.npz holds
+what the engine computes in a way of its own, and, as far as that is decided by a model's form, forms
+that come close to it.
 """
 
 import re
@@ -299,6 +301,81 @@ def images(rng):
     return cases
 
 
+def shortcuts(rng):
+    """Graphs of a few nodes, each named for what it is about."""
+    def floats(name, *shape):
+        return onnx.numpy_helper.from_array(rng.normal(size=shape).astype(np.float32) * 0.4, name)
+
+    def kept(name, values, dtype=np.float32):
+        return onnx.numpy_helper.from_array(np.array(values, dtype), name)
+
+    def node(operator, inputs, output, **attributes):
+        return helper.make_node(operator, inputs.split(), [output], **attributes)
+
+    gelu = [node("Mul", "a a", "a2"), node("Mul", "a2 a", "a3"), node("Mul", "a3 cubic", "b"), node("Add", "a b", "c"),
+            node("Mul", "c root", "d"), node("Tanh", "d", "e"), node("Add", "e one", "f"), node("Mul", "f half", "g"),
+            node("Mul", "a g", "y")]
+    constants = [kept("cubic", 0.044715), kept("root", 0.7978846), kept("one", 1), kept("half", 0.5)]
+    bottleneck = [node("Conv", "x k1", "a"), node("Relu", "a", "b"), node("Conv", "b k2", "c", pads=[1, 1, 1, 1]),
+                  node("Relu", "c", "d"), node("Conv", "d k3 bias", "e"), node("Add", "e x", "f"), node("Relu", "f", "g"),
+                  node("Conv", "g k1", "h", strides=[2, 2]), node("Conv", "g k4", "i", strides=[2, 2]),
+                  node("Conv", "h k3 bias", "j"), node("Add", "i j", "k"), node("Relu", "k", "y")]
+    kernels = [floats("k1", 4, 8, 1, 1), floats("k2", 4, 4, 3, 3), floats("k3", 8, 4, 1, 1), floats("k4", 8, 8, 1, 1),
+               floats("bias", 8)]
+    dense = [node("Gemm", "x w1 b1", "a"), node("Relu", "a", "b"), node("Gemm", "b w2 b2", "y")]
+    layers = [floats("w1", 6, 16), floats("b1", 16), floats("w2", 16, 3), floats("b2", 3)]
+    attend = [node("Gather", "table x", "a"), node("Transpose", "a", "t", perm=[0, 2, 1]), node("MatMul", "a t", "s"),
+              node("Softmax", "s", "p", axis=-1), node("MatMul", "p a", "b"), node("MatMul", "b w", "c"),
+              node("ReduceMean", "c", "y", axes=[1], keepdims=0)]
+    one_hot = [node("Unsqueeze", "x last", "u"), node("Equal", "u ids", "e"), node("Cast", "e", "o", to=TensorProto.FLOAT),
+               node("MatMul", "o table", "y")]
+    convolve = [node("Transpose", "x", "t", perm=[0, 2, 1]), node("Conv", "t k5 b5", "c"),
+                node("Transpose", "c", "d", perm=[0, 2, 1]), node("Relu", "d", "y")]
+    image, rows, ids = (rng.normal(size=(2, 8, 9, 11)), rng.normal(size=(700, 6)), rng.integers(-2, 9, (3, 70)))
+    forms = {
+        "gelu": (gelu, constants, rng.normal(size=(3, 17, 41)), ["n", 17, 41]),
+        "gelu-twice-used": ([*gelu[:-1], node("Mul", "a g", "h"), node("Add", "h d", "y")], constants,
+                            rng.normal(size=(3, 700)), ["n", 700]),
+        "bottleneck": (bottleneck, kernels, image, ["n", 8, 9, 11]),
+        "pools": ([node("MaxPool", "x", "a", kernel_shape=[3, 2], strides=[2, 1], pads=[1, 0, 0, 1]),
+                   node("MaxPool", "a", "y", kernel_shape=[2, 3], strides=[1, 3], auto_pad="SAME_UPPER")],
+                  [], image, ["n", 8, 9, 11]),
+        "columns": ([node("ReduceMax", "x", "a", axes=[1]), node("ReduceSumSquare", "x", "b", axes=[2]),
+                     node("ReduceMean", "x", "c", axes=[1]), node("Add", "a c", "d"), node("Add", "d b", "y")],
+                    [], image[0], [8, "n", 11]),
+        "first-largest": ([node("ArgMax", "x", "y", axis=1)], [], np.round(image), ["n", 8, 9, 11]),
+        "last-largest": ([node("ArgMax", "x", "y", axis=-1, select_last_index=1)], [], np.round(image), ["n", 8, 9, 11]),
+        "reflection": ([node("Pad", "x pads", "y", mode="reflect")], [kept("pads", [0, 0, 0, 4, 0, 0, 0, 3], np.int64)],
+                       image, [2, 8, 9, 11]),
+        "many-rows": (dense, layers, rows, ["n", 6]),
+        "rows-of-all": ([node("ReduceMean", "x", "m", axes=[0]), node("Sub", "x m", "z"),
+                         node("Gemm", "z w1 b1", "a"), *dense[1:]], layers, rows, ["n", 6]),
+        "rows-counted": ([node("Shape", "x", "q", start=0, end=1), node("Cast", "q", "r", to=TensorProto.FLOAT),
+                          node("Div", "x r", "z"), node("Gemm", "z w1 b1", "a"), *dense[1:]], layers, rows, ["n", 6]),
+        "texts": (attend, [floats("table", 9, 12), floats("w", 12, 5)], np.abs(ids), ["n", "t"]),
+        "one-hot": (one_hot, [kept("last", [-1], np.int64), kept("ids", [list(range(7))], np.int32), floats("table", 7, 5)],
+                    ids.astype(np.int32), ["n", 70]),
+        "one-hot-with-gaps": (one_hot, [kept("last", [-1], np.int64), kept("ids", [[0, 1, 2, 4, 5, 6, 7]], np.int32),
+                                        floats("table", 7, 5)], ids.astype(np.int32), ["n", 70]),
+        "windows": (convolve, [floats("k5", 6, 16, 5), floats("b5", 6)], rng.normal(size=(3, 20, 16)), ["n", 20, 16]),
+        "rows-of-sums": ([node("ReduceSum", "x sides", "s", keepdims=1), node("ReduceSumSquare", "x", "q", axes=[-1]),
+                          node("Div", "s q", "y")], [kept("sides", [-1], np.int64)], rng.normal(size=(3, 4, 53)),
+                         ["n", 4, 53]),
+    }
+    cases = {}
+    for name, (nodes, held, value, shape) in forms.items():
+        first = "a" if name.startswith("gelu") else "x"
+        value = value.astype(np.float32) if value.dtype == np.float64 else value
+        kind = TensorProto.INT64 if name.endswith("largest") else TensorProto.FLOAT
+        graph = helper.make_graph(
+            nodes, name, [helper.make_tensor_value_info(first, helper.np_dtype_to_tensor_dtype(value.dtype), shape)],
+            [helper.make_tensor_value_info("y", kind, None)], held)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+        model = onnx.shape_inference.infer_shapes(model)
+        add(cases, name, model, {first: value})
+    return cases
+
+
 def main():
     warnings.simplefilter("ignore")
     helper.make_attribute = attribute_of_ints(helper.make_attribute)
@@ -307,6 +384,7 @@ def main():
     if len(sys.argv) < 3:
         write_npz(folder / "scikit-learn.npz", pipelines(np.random.default_rng(SEED)))
         write_npz(folder / "images.npz", images(np.random.default_rng(SEED)))
+        write_npz(folder / "shortcuts.npz", shortcuts(np.random.default_rng(SEED)))
     write_npz(folder / "ensembles.npz", ensembles(seed, count))
     print({path.name: path.stat().st_size for path in folder.glob("*.npz")})
 

@@ -1,0 +1,39 @@
+//! Puts operators of our own where profiles of real models show that tract's take much longer than the work needs.
+//!
+//! Some changes are made to the simplified graph, where operators still say what they compute, and
+//! some to the optimized one, where tract has decided how. Each is for what it recognizes and leaves
+//! everything else to tract; each says whether its results are those of tract to the bit.
+
+mod argmax;
+mod columns;
+mod one_hot;
+mod pick;
+mod pool;
+mod reflect;
+mod relu;
+mod stream;
+mod strides;
+mod windows;
+
+use tract_onnx::tract_hir::internal::*;
+
+use crate::cells;
+
+/// Changes a simplified graph.
+pub(crate) fn before(model: &mut TypedModel) -> TractResult<()> {
+    one_hot::rewrite(model)?;
+    windows::rewrite(model)?;
+    strides::rewrite(model)
+}
+
+/// Changes an optimized graph.
+pub(crate) fn after(model: &mut TypedModel) -> TractResult<()> {
+    relu::rewrite(model)?;
+    stream::rewrite(model)?;
+    pool::take_over(model)?;
+    pick::take_over(model)?;
+    reflect::take_over(model)?;
+    columns::take_over(model)?;
+    argmax::take_over(model)?;
+    cells::take_over(model)
+}
