@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from .context import Context
+from .context import Context, Settings
 from .models import ROOT
 from .processes import bench
 from .results import Row
@@ -40,9 +40,18 @@ def write(context: Context, out: Path, only: list[str], load_before: float) -> N
     found = {"machine": machine, "versions": versions(), "settings": asdict(context.settings),
              "quiet": load_before <= QUIET, **context.results.as_json()}
     (out / "results.json").write_text(json.dumps(found, indent=1, sort_keys=True, default=str) + "\n")
-    words = (" --quick" if context.settings.quick else "") + "".join(f" --only {name}" for name in only)
+    words = _settings(context.settings) + "".join(f" --only {name}" for name in only)
     head = HEAD.format(arguments=words, machine=describe(machine, found["versions"]))
     (out / "table.md").write_text(head + "".join(map(line, context.results.rows)) + plots(out))
+
+
+def _settings(settings: Settings) -> str:
+    """The options that a run of these settings was started with."""
+    if settings == Settings.smoke():
+        return " --quick"
+    full = Settings.full()
+    rounds = f" --rounds {settings.rounds}" if settings.rounds != full.rounds else ""
+    return rounds + (f" --seconds {settings.seconds:g}" if settings.seconds != full.seconds else "")
 
 
 def versions() -> dict[str, str]:
