@@ -41,7 +41,12 @@ impl Machine {
             features: FEATURES.iter().copied().filter(|feature| flags.contains(feature)).collect(),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             memory_mib: kib.unwrap_or(0) / 1024,
-            kernel: read("/proc/sys/kernel/osrelease").trim().split('-').next().unwrap_or_default().to_owned(),
+            kernel: read("/proc/sys/kernel/osrelease")
+                .trim()
+                .split('-')
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
             governor: Some(governor.trim().to_owned()).filter(|text| !text.is_empty()),
             load: load.split_whitespace().next().and_then(|text| text.parse().ok()).unwrap_or(0.0),
         }
