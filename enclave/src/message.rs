@@ -42,7 +42,7 @@ struct Inference<'a> {
     /// Digest of the request as it was sealed.
     content: RequestDigest,
     bound: AnswerBound,
-    /// Size of the request.
+    /// Size of its record, which is padded: how much is in it decides nothing about where it runs.
     bytes: usize,
 }
 
@@ -100,7 +100,7 @@ impl Service {
                 let bound = live.serving.answer_bound(None).ok_or(Code::Unavailable)?;
                 Done::without_model(bound, &Outcome::Open)?
             }
-            _ => self.serve(&live, request, content).await?,
+            _ => self.serve(&live, request, content, slot.request_bytes()).await?,
         };
         drop(body);
         self.sealed(&live, slot, content, done)
@@ -116,7 +116,7 @@ impl Service {
             let content = RequestDigest::of(body.bytes());
             Ok::<_, Code>((body, slot, content))
         })?;
-        let done = self.serve(&live, body.bytes(), content).await?;
+        let done = self.serve(&live, body.bytes(), content, slot.request_bytes()).await?;
         drop(body);
         self.sealed(&live, slot, content, done)
     }
@@ -143,7 +143,13 @@ impl Service {
     }
 
     /// Decides on what is asked.
-    async fn serve(&self, live: &Live, body: &[u8], content: RequestDigest) -> Result<Done, Code> {
+    async fn serve(
+        &self,
+        live: &Live,
+        body: &[u8],
+        content: RequestDigest,
+        bytes: usize,
+    ) -> Result<Done, Code> {
         let serving = live.serving.as_ref();
         let ask = Ask::decode(body);
         // Whatever is answered has the size that an answer of the named model would have had.
@@ -156,7 +162,7 @@ impl Service {
             (None, _) => Done::refused(bound, Refusal::Key),
             (Some(_), Err(_)) => Done::refused(bound, Refusal::Malformed),
             (Some(caller), Ok(Ask::Infer(request))) => {
-                let inference = Inference { serving, caller, request, content, bound, bytes: body.len() };
+                let inference = Inference { serving, caller, request, content, bound, bytes };
                 self.infer(inference).await.map(|done| done.of(Operation::Infer))
             }
             (Some(caller), Ok(Ask::Status)) => {

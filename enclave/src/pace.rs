@@ -1,7 +1,7 @@
 //! How long runs of a model take, by the size of the request.
 //!
-//! What is known to be quick runs where it was read; everything else waits for a turn on a core. Only sizes and times
-//! that the host can see anyway decide.
+//! What is known to be quick runs where it was read; everything else waits for a turn on a core. The name that
+//! was asked for and the padded size decide, and nothing of what a request says.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
