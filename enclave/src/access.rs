@@ -14,17 +14,20 @@ use strongroom_controls::access::thawed;
 use strongroom_controls::ledger::Holders;
 use strongroom_controls::measure::Priced;
 use strongroom_controls::{Caller, Charge, Ledger, route};
+use strongroom_proto::Code;
 use strongroom_proto::name::Name;
 use strongroom_seal::message::{Refusal, Request};
+use tokio::time::timeout;
 
-use crate::load::LoadedModel;
+use crate::limits::MAX_LOAD_WAIT;
+use crate::load::ServedModel;
 use crate::serving::Serving;
 use crate::watch::Watcher;
 
 /// A model that looks at a request, and how it is treated.
 #[derive(Clone, Copy)]
 pub(crate) struct Member<'a> {
-    pub(crate) model: &'a LoadedModel,
+    pub(crate) model: &'a ServedModel,
     pub(crate) controls: &'a ModelControls,
     /// Absent where it is not watched.
     pub(crate) watcher: Option<&'a Watcher>,
@@ -86,8 +89,21 @@ impl<'a> Asked<'a> {
     }
 
     /// The model whose answer this will be.
-    pub(crate) fn answers(&self) -> Option<&'a LoadedModel> {
+    pub(crate) fn answers(&self) -> Option<&'a ServedModel> {
         self.members.first().map(|member| member.model)
+    }
+
+    /// Waits until every model that looks at the request is loaded.
+    ///
+    /// # Errors
+    /// [`Code::Busy`] after [`MAX_LOAD_WAIT`]. Nothing is charged then.
+    pub(crate) async fn loaded(&self) -> Result<(), Code> {
+        for engine in self.members.iter().map(|member| &member.model.engine) {
+            if !engine.initialized() {
+                timeout(MAX_LOAD_WAIT, engine.wait()).await.map_err(|_| Code::Busy)?;
+            }
+        }
+        Ok(())
     }
 
     /// Steps 2 and 3.
@@ -100,7 +116,7 @@ impl<'a> Asked<'a> {
         // 2
         let mut charge = Charge { rows: 1, bits: 0 };
         for (position, member) in self.members.iter().enumerate() {
-            let admitted = member.model.model.interface().admit(&request.inputs);
+            let admitted = member.model.interface.admit(&request.inputs);
             let symbols: BTreeMap<String, u64> = admitted.map_err(|error| {
                 failed(&self.members, self.caller, now);
                 Refusal::Input(error.to_string())
@@ -128,7 +144,7 @@ impl<'a> Asked<'a> {
 
     fn price(&self, member: &Member<'_>, symbols: &BTreeMap<String, u64>) -> Charge {
         let priced = Priced {
-            interface: member.model.model.interface(),
+            interface: &member.model.interface,
             controls: member.controls,
             answer: &member.model.answer,
         };

@@ -141,7 +141,7 @@ fn answer(
     inputs: &[Tensor<'_>],
     wanted: &[String],
 ) -> Result<Vec<Tensor<'static>>, Refusal> {
-    let model = &member.model.model;
+    let model = member.model.engine.get().ok_or(Refusal::Failed)?;
     model.admit(inputs, wanted).and_then(|valid| model.run(valid)).map_err(|error| match error {
         RunError::Interface(_) | RunError::Text(_) | RunError::Shape => Refusal::Input(error.to_string()),
         _ => Refusal::Failed,

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use crate::answer::{Ran, Treated};
 use crate::clock::Reading;
 use crate::dedup::Remembered;
-use crate::load::LoadedModel;
+use crate::load::ServedModel;
 use crate::service::Service;
 use crate::serving::Serving;
 use crate::sessions::Live;
@@ -38,9 +38,9 @@ pub(crate) struct Done {
 }
 
 impl Done {
-    fn new(outcome: &Outcome<'_>, model: Option<&LoadedModel>, bound: AnswerBound) -> Result<Self, Code> {
+    fn new(outcome: &Outcome<'_>, model: Option<&ServedModel>, bound: AnswerBound) -> Result<Self, Code> {
         let encoded = outcome.encode().map_err(|_| Code::Unavailable)?;
-        let released = |model: &LoadedModel| ReleasedModel { id: model.id.clone(), digest: model.digest };
+        let released = |model: &ServedModel| ReleasedModel { id: model.id.clone(), digest: model.digest };
         let verdict = match outcome {
             Outcome::Open => Verdict::Opened,
             Outcome::Refused(refusal) => Verdict::Refused(Reason::from(refusal)),
@@ -59,7 +59,7 @@ impl Done {
 
     /// An outcome that reached a model.
     pub(crate) fn of_model(
-        model: &LoadedModel,
+        model: &ServedModel,
         bound: AnswerBound,
         outcome: &Outcome<'_>,
     ) -> Result<Self, Code> {
@@ -68,7 +68,7 @@ impl Done {
 
     /// What a run led to, and what was charged for it.
     pub(crate) fn ran(
-        model: &LoadedModel,
+        model: &ServedModel,
         bound: AnswerBound,
         ran: &Ran,
         charge: Charge,

@@ -32,6 +32,9 @@ pub const MAX_WAITING_MESSAGES: usize = 512;
 /// Time that a message may wait for a core.
 pub const MAX_TURN_WAIT: Duration = Duration::from_secs(20);
 
+/// Time that a message may wait for its model to be loaded.
+pub const MAX_LOAD_WAIT: Duration = Duration::from_secs(5);
+
 /// A run that is likely to take no longer needs no turn and no thread of its own.
 pub const QUICK_RUN: Duration = Duration::from_micros(400);
 
@@ -65,8 +68,8 @@ pub const HOST_ATTEMPTS: u32 = 600;
 /// Bytes of the largest outcome that is remembered: one client cannot make the others' be forgotten.
 pub const MAX_REMEMBERED_OUTCOME_BYTES: usize = MAX_REMEMBERED_BYTES / 16;
 
-/// Time between two attempts to load the first release.
-pub const FIRST_RELEASE_RETRY: Duration = Duration::from_secs(5);
+/// Time between two attempts to load the first release, or a model of it.
+pub const RELEASE_RETRY: Duration = Duration::from_secs(5);
 
 /// Audit records that the host has not confirmed; beyond it nothing is answered.
 pub const MAX_PENDING_RECORDS: usize = 16_384;

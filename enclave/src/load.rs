@@ -1,7 +1,8 @@
 //! Loading: from an untrusted package to a model in memory, or to the private part of a release.
 //!
 //! Nothing is decrypted before the manifest is accepted, and nothing is used before the last chunk and
-//! the digest of the whole were checked.
+//! the digest of the whole were checked. A model loads in two steps, so that a release can be judged before the first
+//! byte of its weights is fetched: unlocking gives all that is known of it, loading its engine.
 
 use std::sync::Arc;
 
@@ -12,12 +13,13 @@ use strongroom_engine::Model;
 use strongroom_kms::{KmsError, Refusal};
 use strongroom_proto::name::PackageId;
 use strongroom_seal::digest::ModelDigest;
-use strongroom_seal::model::{AnswerBound, Claim, Schema};
+use strongroom_seal::model::{AnswerBound, Claim, Interface, Schema};
 use strongroom_seal::package::{
     Accepted, Header, Manifest, ModelManifest, Opener, PREFIX_BYTES, PackageError, Prefix, PrivateManifest,
     TAG_BYTES,
 };
-use strongroom_seal::secret::WatermarkKey;
+use strongroom_seal::secret::{DataKey, WatermarkKey};
+use tokio::sync::SetOnce;
 use zeroize::Zeroizing;
 
 use crate::boot::Measured;
@@ -72,19 +74,35 @@ impl LoadError {
     }
 }
 
-/// A model that is ready to run.
-pub(crate) struct LoadedModel {
+/// A model of a release: what is known of it, and its engine from when it is loaded.
+pub(crate) struct ServedModel {
     pub(crate) id: PackageId,
     pub(crate) digest: ModelDigest,
     pub(crate) answer: AnswerBound,
     pub(crate) schema: Schema,
+    pub(crate) interface: Interface,
     /// What its manifest states of how it was made.
     pub(crate) provenance: Vec<Claim>,
     /// The waves of its keyed noise, where its schema has a lengthscale.
     pub(crate) field: Option<Field>,
     /// Behind its watermark and its misinformation.
     pub(crate) watermark: WatermarkKey,
-    pub(crate) model: Model,
+    pub(crate) engine: SetOnce<Model>,
+}
+
+/// A model whose package was accepted and whose key was released, and whose weights are still with the host.
+pub(crate) struct Unlocked {
+    pub(crate) model: Arc<ServedModel>,
+    package: Accepted<ModelManifest>,
+    key: DataKey,
+    content_offset: u64,
+}
+
+impl Unlocked {
+    /// Bytes of its weights.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.package.manifest().content.length
+    }
 }
 
 /// Loads packages of one deployment.
@@ -95,8 +113,8 @@ pub(crate) struct Loader {
 }
 
 impl Loader {
-    /// Fetches, decrypts and builds a model of a release.
-    pub(crate) async fn model(&self, released: &ReleasedModel) -> Result<LoadedModel, LoadError> {
+    /// Accepts the package of a model and gets its key.
+    pub(crate) async fn unlock(&self, released: &ReleasedModel) -> Result<Unlocked, LoadError> {
         let (header, content_offset) = self.header(&released.id).await?;
         let package: Accepted<ModelManifest> = self.accept(header, released.digest.as_bytes())?;
         if package.manifest().model != released.id {
@@ -105,18 +123,27 @@ impl Loader {
         let key = self.keys.data_key(&package).await?;
         let field_key = key.field_key().map_err(|_| KeyError::NotAKey)?;
         let watermark = key.watermark_key().map_err(|_| KeyError::NotAKey)?;
-        let opener = package.opener(&key)?;
-        let onnx = self.content(&released.id, content_offset, opener).await?;
-        let manifest = package.manifest().clone();
+        let ModelManifest { answer, schema, provenance, interface, .. } = package.manifest().clone();
+        let field = Field::new(field_key, &interface, &schema).ok();
+        let (id, digest, engine) = (released.id.clone(), released.digest, SetOnce::new());
+        let model =
+            ServedModel { id, digest, answer, schema, interface, provenance, field, watermark, engine };
+        Ok(Unlocked { model: Arc::new(model), package, key, content_offset })
+    }
+
+    /// Fetches, decrypts and builds the weights. From then on the model answers.
+    pub(crate) async fn load(&self, unlocked: &Unlocked) -> Result<(), LoadError> {
+        let Unlocked { model, package, key, content_offset } = unlocked;
+        let onnx = self.content(&model.id, *content_offset, package.opener(key)?).await?;
+        let model = Arc::clone(model);
         let build = tokio::task::spawn_blocking(move || {
-            let model = Model::load(onnx, &manifest.interface)?;
-            let field = Field::new(field_key, &manifest.interface, &manifest.schema).ok();
-            Ok::<_, strongroom_engine::LoadError>((model, field))
+            let engine = Model::load(onnx, &model.interface)?;
+            // Nobody else loads it.
+            let _ = model.engine.set(engine);
+            Ok::<_, strongroom_engine::LoadError>(())
         });
-        let (model, field) = build.await.map_err(|_| LoadError::Interrupted)??;
-        let ModelManifest { answer, schema, provenance, .. } = package.manifest().clone();
-        let (id, digest) = (released.id.clone(), released.digest);
-        Ok(LoadedModel { id, digest, answer, schema, provenance, field, watermark, model })
+        build.await.map_err(|_| LoadError::Interrupted)??;
+        Ok(())
     }
 
     /// Decrypts the private part of a release.

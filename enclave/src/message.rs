@@ -185,6 +185,7 @@ impl Service {
                 return Done::refused(bound, refusal);
             }
         };
+        asked.loaded().await?;
         let expected = serving.paces.get(&request.model).and_then(|pace| pace.of(bytes));
         if expected.is_some_and(|expected| expected <= QUICK_RUN) {
             return self.once(inference, asked, now);
@@ -252,7 +253,7 @@ impl Service {
             uptime_ms: u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX),
             epoch: release.epoch,
             not_after_ms: release.not_after.as_millis(),
-            models: serving.models.keys().cloned().collect(),
+            models: serving.loaded().cloned().collect(),
             sessions: self.sessions.len() as u64,
             answered: self.answered(),
             audit_pending: serving.audit.as_ref().map_or(0, |log| log.pending() as u64),

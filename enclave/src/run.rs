@@ -13,7 +13,7 @@ use crate::event::Event;
 use crate::hello::Hellos;
 use crate::host::{Host, HostError};
 use crate::keys::{KeyError, Keys};
-use crate::limits::{FIRST_RELEASE_RETRY, MAX_CONNECTIONS, MAX_REQUESTS_PER_CONNECTION};
+use crate::limits::{MAX_CONNECTIONS, MAX_REQUESTS_PER_CONNECTION, RELEASE_RETRY};
 use crate::load::Loader;
 use crate::service::{Connection, Service};
 
@@ -70,7 +70,7 @@ async fn first_release(service: Arc<Service>, host: Host, mut release: Vec<u8>) 
         if service.serving().is_some() {
             return;
         }
-        tokio::time::sleep(FIRST_RELEASE_RETRY).await;
+        tokio::time::sleep(RELEASE_RETRY).await;
         if let Ok(documents) = host.boot_documents().await {
             release = documents.release;
         }

@@ -1,10 +1,11 @@
 //! What the host can ask: evidence, a message, a newer release, status.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::task::Poll;
 use std::time::Instant;
 
@@ -25,8 +26,8 @@ use crate::continuity::Continuity;
 use crate::dedup::Dedup;
 use crate::event::Event;
 use crate::hello::Hellos;
-use crate::limits::MAX_BODY_KIB;
-use crate::load::Loader;
+use crate::limits::{MAX_BODY_KIB, RELEASE_RETRY};
+use crate::load::{Loader, Unlocked};
 use crate::offers::Offers;
 use crate::serving::Serving;
 use crate::sessions::Sessions;
@@ -99,7 +100,7 @@ impl Service {
 
     /// Takes over a release if it is acceptable; otherwise goes on with the one it has, unless the owner has
     /// withdrawn this image.
-    pub(crate) async fn take_over(&self, bundle: &[u8]) -> Code {
+    pub(crate) async fn take_over(self: &Arc<Self>, bundle: &[u8]) -> Code {
         let mut floor = self.takeover.lock().await;
         let current = self.serving.read().unwrap_or_else(PoisonError::into_inner).clone();
         if current.as_ref().is_some_and(|current| current.is_bundle(bundle)) {
@@ -111,11 +112,13 @@ impl Service {
             Err(error) => Err(error),
         };
         match ready {
-            Ok(serving) => {
+            Ok((serving, rest)) => {
                 *floor = serving.release.release().epoch;
+                let loading = Arc::clone(self).load_rest(Arc::downgrade(&serving), rest);
                 self.replace(Some(serving));
                 self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clear();
                 self.loader.host.log(Event::Serving(*floor)).await;
+                tokio::spawn(loading);
                 Code::Ok
             }
             Err(error) => {
@@ -123,22 +126,45 @@ impl Service {
                     *floor = epoch;
                     self.replace(None);
                 }
-                self.loader.host.log(Event::Refused(&error)).await;
-                *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = error.to_string();
+                self.refuse(&error).await;
                 // The host tries again what may succeed later, and nothing else.
                 if error.may_pass() { Code::Unavailable } else { Code::Malformed }
             }
         }
     }
 
+    /// Loads what is left of a release that is served, for as long as it is. What fails is tried again, for
+    /// the host may have something better by then.
+    async fn load_rest(self: Arc<Self>, serving: Weak<Serving>, rest: Vec<Unlocked>) {
+        let mut rest = VecDeque::from(rest);
+        while let Some(next) = rest.pop_front() {
+            if !serving.upgrade().is_some_and(|serving| self.is_current(&serving)) {
+                return;
+            }
+            if let Err(error) = self.loader.load_one(&next).await {
+                self.refuse(&error).await;
+                rest.push_back(next);
+                tokio::time::sleep(RELEASE_RETRY).await;
+            } else if rest.is_empty() {
+                self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            }
+        }
+    }
+
+    /// Says in public why a release, or a part of it, is not served.
+    async fn refuse(&self, error: &TakeoverError) {
+        self.loader.host.log(Event::Refused(error)).await;
+        *self.refusal.lock().unwrap_or_else(PoisonError::into_inner) = error.to_string();
+    }
+
     /// Goes on counting where an earlier boot left off, begins the audit log where there is none yet, and records
     /// the release in it.
-    async fn begin(&self, ready: Ready) -> Result<Arc<Serving>, TakeoverError> {
+    async fn begin(&self, ready: Ready) -> Result<(Arc<Serving>, Vec<Unlocked>), TakeoverError> {
         if let Some(restored) = self.continuity.restore(&ready.private.state_key) {
             self.loader.host.log(Event::State(restored)).await;
         }
         let log = self.continuity.log_for(ready.private.audit_key.as_ref(), &self.loader.host).await;
-        let (serving, state_key) = ready.serve(log.map_err(TakeoverError::Audit)?);
+        let (serving, state_key, rest) = ready.serve(log.map_err(TakeoverError::Audit)?);
         self.continuity.seal_under(state_key);
         self.continuity.ledger.prune(|key| serving.grants.knows(key));
         if let Some(log) = &serving.audit {
@@ -146,7 +172,7 @@ impl Service {
             let recorded = log.append(AuditEvent::Release { epoch, digest }, self.measured.clock().now());
             recorded.map_err(TakeoverError::Audit)?;
         }
-        Ok(Arc::new(serving))
+        Ok((Arc::new(serving), rest))
     }
 
     /// From now on this is served, and whoever was verified against another release must verify again.

@@ -9,7 +9,7 @@ use strongroom_proto::name::{Name, PackageId};
 use strongroom_seal::model::AnswerBound;
 
 use crate::audit::AuditLog;
-use crate::load::LoadedModel;
+use crate::load::ServedModel;
 use crate::pace::Pace;
 use crate::telemetry::Reporting;
 use crate::watch::Watchers;
@@ -29,19 +29,24 @@ pub(crate) struct Serving {
     pub(crate) untreated: ModelControls,
     /// Who watches which model.
     pub(crate) watchers: Watchers,
-    pub(crate) models: BTreeMap<PackageId, Arc<LoadedModel>>,
+    pub(crate) models: BTreeMap<PackageId, Arc<ServedModel>>,
     /// What runs take, by the name that was asked for.
     pub(crate) paces: BTreeMap<Name, Pace>,
 }
 
 impl Serving {
     /// The model of this name and version. Without a version, the only one there is.
-    pub(crate) fn find(&self, name: &Name, version: Option<&Name>) -> Option<&LoadedModel> {
+    pub(crate) fn find(&self, name: &Name, version: Option<&Name>) -> Option<&ServedModel> {
         let wanted =
             |id: &PackageId| id.name == *name && version.is_none_or(|version| id.version == *version);
         let mut found = self.models.iter().filter(|(id, _)| wanted(id)).map(|(_, model)| model.as_ref());
         let first = found.next();
         if found.next().is_none() { first } else { None }
+    }
+
+    /// The models that answer by now.
+    pub(crate) fn loaded(&self) -> impl Iterator<Item = &PackageId> {
+        self.models.iter().filter(|(_, model)| model.engine.initialized()).map(|(id, _)| id)
     }
 
     /// Whether this is what a bundle holds, so that it need not be taken over again.

@@ -1,7 +1,8 @@
 //! Taking over a release: judge, decrypt, load, and only then serve.
 //!
 //! Until the last step succeeds the old release is served; after it every session and offer of the old
-//! one ends, so that clients judge the new one in full. Within a boot the epoch never goes back. A newer
+//! one ends, so that clients judge the new one in full. Where none is served yet, as at a boot, the first one is
+//! as soon as its smallest model is loaded, and each further model from when it is. Within a boot the epoch never goes back. A newer
 //! release that does not list this image withdraws it: nothing is served until a still newer one lists it.
 
 mod fits;
@@ -18,7 +19,7 @@ use strongroom_seal::secret::StateKey;
 
 use crate::audit::{AuditLog, LogError};
 use crate::event::Event;
-use crate::load::{LoadError, LoadedModel, Loader};
+use crate::load::{LoadError, Loader, ServedModel, Unlocked};
 use crate::pace::Pace;
 use crate::serving::Serving;
 use crate::telemetry::Reporting;
@@ -75,20 +76,22 @@ impl TakeoverError {
     }
 }
 
-/// A release with everything loaded, before its audit log is begun.
+/// A release that can be served once its audit log is begun.
 pub(crate) struct Ready {
     release: AcceptedRelease,
     bundle: Bundle,
     pub(crate) private: Private,
-    models: BTreeMap<PackageId, Arc<LoadedModel>>,
+    models: BTreeMap<PackageId, Arc<ServedModel>>,
     watchers: Watchers,
     reporting: Option<Reporting>,
+    /// What is still to be loaded while it is served, the smallest first.
+    rest: Vec<Unlocked>,
 }
 
 impl Ready {
-    /// The release as it is served from now on, and what seals state from now on.
-    pub(crate) fn serve(self, audit: Option<Arc<AuditLog>>) -> (Serving, StateKey) {
-        let Self { release, bundle, private, models, watchers, reporting } = self;
+    /// The release as it is served from now on, what seals state from now on, and what is still to be loaded.
+    pub(crate) fn serve(self, audit: Option<Arc<AuditLog>>) -> (Serving, StateKey, Vec<Unlocked>) {
+        let Self { release, bundle, private, models, watchers, reporting, rest } = self;
         let grants = Grants::new(&private, release.controls());
         let Private { state_key, routes, .. } = private;
         let untreated = ModelControls::default();
@@ -96,7 +99,7 @@ impl Ready {
         let paces = asked.map(|name| (name.clone(), Pace::default())).collect();
         let serving =
             Serving { release, bundle, grants, routes, audit, reporting, untreated, watchers, models, paces };
-        (serving, state_key)
+        (serving, state_key, rest)
     }
 }
 
@@ -125,7 +128,7 @@ impl Loader {
         let private =
             self.private(release.release(), &bundle.private).await.map_err(TakeoverError::Private)?;
         private.check(release.controls())?;
-        let models = self.models(release.release(), current).await?;
+        let (models, unlocked) = self.models(release.release(), current).await?;
         fits::check(release.controls(), &private, &models).map_err(TakeoverError::Controls)?;
         let before = current.map(|current| &current.watchers);
         let watchers = watch::watchers(release.controls(), &private, &models, before);
@@ -133,30 +136,60 @@ impl Loader {
         let key = private.audit_key.as_ref();
         let reporting = Reporting::begin(release.controls(), key, &watchers, models.keys());
         let reporting = reporting.map_err(TakeoverError::Controls)?;
-        Ok(Ready { release, bundle, private, models, watchers, reporting })
+        let rest = self.load_first(unlocked, current.is_none()).await?;
+        Ok(Ready { release, bundle, private, models, watchers, reporting, rest })
     }
 
-    /// Loads the models of a release; those that are loaded already are shared, not loaded twice.
+    /// The models of a release, and which of them are to be loaded, the smallest first. Those that are loaded already are
+    /// shared, not loaded twice.
     async fn models(
         &self,
         release: &Release,
         current: Option<&Serving>,
-    ) -> Result<BTreeMap<PackageId, Arc<LoadedModel>>, TakeoverError> {
-        let mut models = BTreeMap::new();
+    ) -> Result<(BTreeMap<PackageId, Arc<ServedModel>>, Vec<Unlocked>), TakeoverError> {
+        let (mut models, mut unlocked) = (BTreeMap::new(), Vec::new());
         for released in &release.models {
             let held = current.and_then(|current| current.models.get(&released.id));
-            let model = match held.filter(|held| held.digest == released.digest) {
-                Some(held) => Arc::clone(held),
-                None => {
-                    let loaded = self.model(released).await;
-                    let model = released.id.clone();
-                    Arc::new(loaded.map_err(|error| TakeoverError::Model { model, error })?)
-                }
+            let same = |held: &&Arc<ServedModel>| held.digest == released.digest && held.engine.initialized();
+            let model = if let Some(held) = held.filter(same) {
+                self.host.log(Event::Loaded(&released.id)).await;
+                Arc::clone(held)
+            } else {
+                let new = self.unlock(released).await;
+                let model = released.id.clone();
+                let new = new.map_err(|error| TakeoverError::Model { model, error })?;
+                let model = Arc::clone(&new.model);
+                unlocked.push(new);
+                model
             };
-            self.host.log(Event::Loaded(&released.id)).await;
             models.insert(released.id.clone(), model);
         }
-        Ok(models)
+        unlocked.sort_by_key(Unlocked::bytes);
+        Ok((models, unlocked))
+    }
+
+    /// Loads what must be loaded before the release is served, and returns the rest: all but the first at a boot, and nothing
+    /// where a release is served that this one takes the place of.
+    async fn load_first(
+        &self,
+        mut unlocked: Vec<Unlocked>,
+        boot: bool,
+    ) -> Result<Vec<Unlocked>, TakeoverError> {
+        let rest = if boot { unlocked.split_off(unlocked.len().min(1)) } else { Vec::new() };
+        for one in &unlocked {
+            self.load_one(one).await?;
+        }
+        Ok(rest)
+    }
+
+    /// Loads the engine of a model.
+    pub(crate) async fn load_one(&self, unlocked: &Unlocked) -> Result<(), TakeoverError> {
+        let model = unlocked.model.id.clone();
+        match self.load(unlocked).await {
+            Ok(()) => self.host.log(Event::Loaded(&model)).await,
+            Err(error) => return Err(TakeoverError::Model { model, error }),
+        }
+        Ok(())
     }
 }
 

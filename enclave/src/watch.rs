@@ -15,7 +15,7 @@ use strongroom_proto::name::{Name, PackageId};
 use strongroom_seal::message::{MAX_TOLD_ROWS, Refusal};
 use strongroom_seal::tensor::Tensor;
 
-use crate::load::LoadedModel;
+use crate::load::ServedModel;
 
 /// Watchers by the name of their model.
 pub(crate) type Watchers = BTreeMap<Name, Arc<Watcher>>;
@@ -38,7 +38,7 @@ pub(crate) struct Watched {
 pub(crate) fn watchers(
     controls: &Controls,
     private: &Private,
-    models: &BTreeMap<PackageId, Arc<LoadedModel>>,
+    models: &BTreeMap<PackageId, Arc<ServedModel>>,
     before: Option<&Watchers>,
 ) -> Result<Watchers, &'static str> {
     let mut watchers = Watchers::new();
@@ -58,10 +58,10 @@ pub(crate) fn watchers(
 }
 
 impl Watcher {
-    fn new(monitored: &Monitored, watch: Watch, model: &LoadedModel) -> Result<Self, &'static str> {
+    fn new(monitored: &Monitored, watch: Watch, model: &ServedModel) -> Result<Self, &'static str> {
         let profile =
             Profile::decode(&monitored.profile).map_err(|_| "the profile of a watched model is none")?;
-        profile.fits(model.model.interface(), &watch)?;
+        profile.fits(&model.interface, &watch)?;
         let flips = Flips::new(&model.watermark, watch.flips.unwrap_or(0.0), &profile);
         let flips = flips.map_err(|_| "no watermark key could be derived")?;
         Ok(Self { monitor: Monitor::new(profile, monitored.rules), watch, flips })

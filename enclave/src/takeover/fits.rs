@@ -12,9 +12,9 @@ use strongroom_attestation::release::{
 use strongroom_proto::name::{Name, PackageId};
 use strongroom_seal::model::{Claim, Dim, Interface, TensorSpec};
 
-use crate::load::LoadedModel;
+use crate::load::ServedModel;
 
-type Models = BTreeMap<PackageId, Arc<LoadedModel>>;
+type Models = BTreeMap<PackageId, Arc<ServedModel>>;
 
 /// Checks controls against models.
 pub(super) fn check(controls: &Controls, private: &Private, models: &Models) -> Result<(), &'static str> {
@@ -26,7 +26,7 @@ pub(super) fn check(controls: &Controls, private: &Private, models: &Models) -> 
         }
         loaded.iter().try_for_each(|model| fits(own, model))?;
         loaded.iter().try_for_each(|model| holds(&model.provenance, &own.provenance))?;
-        let interfaces = loaded.iter().map(|model| (&model.id.version, model.model.interface()));
+        let interfaces = loaded.iter().map(|model| (&model.id.version, &model.interface));
         same_interfaces(&own.interfaces, &interfaces.collect())?;
     }
     for (asked, treatment) in controls.treatments() {
@@ -51,10 +51,10 @@ pub(super) fn check(controls: &Controls, private: &Private, models: &Models) -> 
 fn together(
     controls: &Controls,
     ensemble: &Ensemble,
-    members: &[&Arc<LoadedModel>],
+    members: &[&Arc<ServedModel>],
 ) -> Result<(), &'static str> {
     let Some((first, others)) = members.split_first() else { return Ok(()) };
-    let inputs = |model: &LoadedModel| model.model.interface().inputs.clone();
+    let inputs = |model: &ServedModel| model.interface.inputs.clone();
     if others.iter().any(|other| inputs(other) != inputs(first)) {
         return Err("members of an ensemble take other inputs");
     }
@@ -70,13 +70,13 @@ fn together(
 }
 
 /// The outputs of a model with what each is.
-fn kinds<'a>(controls: &Controls, model: &'a LoadedModel) -> Vec<(&'a TensorSpec, OutputKind)> {
+fn kinds<'a>(controls: &Controls, model: &'a ServedModel) -> Vec<(&'a TensorSpec, OutputKind)> {
     let kind = |name: &str| controls.model(&model.id.name).map(|own| own.output(name)).unwrap_or_default();
-    model.model.interface().outputs.iter().map(|output| (output, kind(&output.name))).collect()
+    model.interface.outputs.iter().map(|output| (output, kind(&output.name))).collect()
 }
 
 /// The one version there is: routes name models without one.
-fn only<'a>(named: &[&'a Arc<LoadedModel>]) -> Result<&'a Arc<LoadedModel>, &'static str> {
+fn only<'a>(named: &[&'a Arc<ServedModel>]) -> Result<&'a Arc<ServedModel>, &'static str> {
     match named {
         [one] => Ok(one),
         [] => Err("a route leads to a model that the release does not load"),
@@ -85,8 +85,8 @@ fn only<'a>(named: &[&'a Arc<LoadedModel>]) -> Result<&'a Arc<LoadedModel>, &'st
 }
 
 /// Whether what is said of a model's inputs and outputs is so.
-fn fits(controls: &ModelControls, model: &LoadedModel) -> Result<(), &'static str> {
-    let interface = model.model.interface();
+fn fits(controls: &ModelControls, model: &ServedModel) -> Result<(), &'static str> {
+    let interface = &model.interface;
     for (name, kind) in &controls.outputs {
         let output = interface.outputs.iter().find(|output| output.name == *name);
         let output = output.ok_or("an output is named that the model does not have")?;
@@ -145,7 +145,7 @@ fn holds(claims: &[Claim], stated: &[Provenance]) -> Result<(), &'static str> {
 }
 
 /// Whether a treatment can be given to every one of these models.
-fn possible(treatment: &Treatment, models: &[&Arc<LoadedModel>]) -> Result<(), &'static str> {
+fn possible(treatment: &Treatment, models: &[&Arc<ServedModel>]) -> Result<(), &'static str> {
     if models.is_empty() {
         return Err("a role may ask a model that the release does not load");
     }

@@ -14,6 +14,7 @@ mod watermark;
 mod who;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use ring::digest::{SHA256, digest};
 use strongroom_attestation::channel::Session;
@@ -24,7 +25,7 @@ use strongroom_seal::tensor::{DType, Tensor};
 use strongroom_sim::world::READY;
 
 /// The API key of a number, and the SHA-256 that a policy names it by.
-fn key(number: u8) -> [u8; 32] {
+pub(crate) fn key(number: u8) -> [u8; 32] {
     [number; 32]
 }
 
@@ -33,8 +34,17 @@ fn sha256(number: u8) -> String {
 }
 
 /// A `[[key]]` of a policy.
-fn key_entry(number: u8, rest: &str) -> String {
+pub(crate) fn key_entry(number: u8, rest: &str) -> String {
     format!("[[key]]\nsha256 = \"{}\"\n{rest}\n", sha256(number))
+}
+
+/// A key of this test as a file for the shipped command.
+pub(crate) fn key_file(stage: &Stage, number: u8) -> PathBuf {
+    use base64::Engine as _;
+    let path = stage.ground.layout.owner(&format!("key-{number}"));
+    let coded = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(key(number));
+    std::fs::write(&path, format!("sr_{coded}\n")).unwrap();
+    path
 }
 
 /// The outputs of the bundled model, named for what they are.

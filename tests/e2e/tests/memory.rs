@@ -12,7 +12,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use strongroom_client::InferRequest;
 use strongroom_e2e::{Stage, StageOptions};
+use strongroom_seal::tensor::{DType, Tensor};
 use strongroom_sim::world::{ModelSource, READY, ReleasePlan, bundled_model, wait_for};
 
 use crate::load::{self, client};
@@ -71,8 +73,12 @@ async fn weights_of_an_older_release_are_gone_in_five_seconds_after_a_swap() {
     let client = client(&stage.ground.layout, &stage.host.url());
     assert!(client.infer(load::row(0)).await.is_ok(), "a session holds on to the old release");
     let enclave = stage.enclave.id().unwrap();
+    // The smaller model answers while the larger one is still loading.
+    let data = vec![0; WIDTH * size_of::<f32>()].into();
+    let input = Tensor { name: "x".into(), dtype: DType::Fp32, shape: vec![1, WIDTH as u64], data };
+    let asked = InferRequest { model: "large".parse().unwrap(), inputs: vec![input], ..load::row(0) };
+    assert!(client.infer(asked).await.is_ok(), "the larger one does not load");
     let before = status_kib(enclave, "VmRSS:");
-    assert!(before > weights, "the enclave did not hold the weights");
 
     let plan = ReleasePlan { epoch: 2, models: vec![bundled_model().unwrap()], policy: None };
     stage.owner.release(&plan).await.unwrap();

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use strongroom_e2e::{Stage, outcome, request};
-use strongroom_sim::world::{ReleasePlan, bundled_model, wait_for};
+use strongroom_e2e::{Stage, StageOptions, outcome, request};
+use strongroom_sim::world::{ModelSource, READY, ReleasePlan, bundled_model, wait_for};
 
+use crate::controls::{key, key_entry, key_file};
 use crate::load::{Load, client, row};
 
 const SWAP: Duration = Duration::from_secs(30);
@@ -111,4 +112,52 @@ async fn clients_survive_a_restart_of_the_enclave() {
     let after = client.infer(row(1)).await.ok().unwrap();
     assert_ne!(before.receipt.boot, after.receipt.boot);
     assert!(before.outputs == after.outputs);
+}
+
+/// The larger model's package is cut where its weights begin, as a copy that is still going on would be.
+#[tokio::test]
+async fn each_model_of_a_first_release_answers_from_when_it_is_loaded_the_smallest_first() {
+    let trees = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/forest/model.onnx");
+    let fraud = bundled_model().unwrap();
+    let forest = ModelSource { id: "forest@1".parse().unwrap(), onnx: trees.into(), arguments: vec![] };
+    let mut whole = Vec::new();
+    let policy =
+        "[role.all]\noperations = [\"infer\", \"status\"]\n".to_owned() + &key_entry(1, "role = \"all\"");
+    let models = Some(vec![fraud.clone(), forest]);
+    let options = StageOptions { models, policy: Some(policy), ..StageOptions::default() };
+    let stage = Stage::set_with(options, async |_, owner| {
+        let package = owner.package(&fraud.id);
+        whole = std::fs::read(&package).unwrap();
+        std::fs::write(&package, &whole[..whole.len() - 30_000]).unwrap();
+        Ok(())
+    });
+    let stage = stage.await.unwrap();
+    stage.host.wait_until_serving(READY).await.unwrap();
+    let api_key = format!("--api-key=@{}", key_file(&stage, 1).display());
+    let loaded = async || stage.command("status", std::slice::from_ref(&api_key)).await.unwrap().stdout;
+    assert!(loaded().await.contains("models: forest@1\n"), "{}", loaded().await);
+
+    let request_file = stage.ground.layout.owner("forest.json");
+    let asked = r#"{"inputs":[{"name":"X","shape":[1,5],"datatype":"FP32","data":[0,0,0,0,0]}]}"#;
+    std::fs::write(&request_file, asked).unwrap();
+    let input = format!("--input={}", request_file.display());
+    let answered =
+        stage.command("infer", &[api_key.clone(), "--model=forest".to_owned(), input]).await.unwrap();
+    assert_eq!(answered.code, 0, "{}", answered.stderr);
+
+    // Who asks for the other one is told to come again.
+    let client = stage.client().unwrap().with_key(key(1));
+    let session = client.session().await.unwrap();
+    let (message, _) = session.seal(&request(1)).unwrap();
+    assert_eq!(client.send(&message).await.status, 429);
+    let status = stage.status().await.unwrap();
+    assert!(status.serving && status.refusal.contains("fraud@1"), "{status:?}");
+
+    // Once it is all there, the same session is answered.
+    std::fs::write(stage.owner.package(&fraud.id), whole).unwrap();
+    let both = async || loaded().await.contains("models: forest@1, fraud@1\n");
+    assert!(wait_for(SWAP, both).await, "{}", loaded().await);
+    let (message, pending) = session.seal(&request(1)).unwrap();
+    assert!(outcome(&session, &pending, &client.send(&message).await).is_some());
+    assert_eq!(stage.status().await.unwrap().refusal, "");
 }

@@ -12,7 +12,7 @@ use strongroom_sim::world::{
     HostOptions, HostProcess, Output, READY, bundled_folder, bundled_model, wait_for,
 };
 
-use super::{Caller, FRAUD, key_entry, payments, sha256, stage};
+use super::{Caller, FRAUD, key_entry, key_file, payments, sha256, stage};
 
 /// Longer than an enclave takes to hand its records over.
 const HANDED_OVER: Duration = Duration::from_secs(4);
@@ -46,15 +46,6 @@ async fn verify(stage: &Stage, log: &Path, more: &[String]) -> Output {
     let mut arguments = vec!["audit", "verify", log.as_str()];
     arguments.extend(more.iter().map(String::as_str));
     offline(stage, &arguments, true).await
-}
-
-/// A key of this test as a file for the shipped command.
-fn key_file(stage: &Stage, number: u8) -> PathBuf {
-    use base64::Engine as _;
-    let path = stage.ground.layout.owner(&format!("key-{number}"));
-    let coded = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(super::key(number));
-    std::fs::write(&path, format!("sr_{coded}\n")).unwrap();
-    path
 }
 
 /// A copy of the host's log that a test may damage.
