@@ -1,9 +1,11 @@
 //! SHA-384 digests, one type per purpose, each under its own label.
+//!
+//! Those of contents, which may be large, take SHA-256 first (ADR 0025).
 
 use std::fmt;
 use std::str::FromStr;
 
-use ring::digest::{Context, SHA384};
+use ring::digest::{Context, SHA256, SHA384};
 use serde::{Deserialize, Serialize};
 
 use crate::label::{self, Label};
@@ -28,8 +30,13 @@ pub fn labelled(label: Label, bytes: &[u8]) -> [u8; DIGEST_BYTES] {
     digest
 }
 
+/// The same over the SHA-256 of `content`, for which processors have instructions.
+fn labelled_content(label: Label, content: &[u8]) -> [u8; DIGEST_BYTES] {
+    labelled(label, ring::digest::digest(&SHA256, content).as_ref())
+}
+
 macro_rules! digests {
-    ($($(#[$doc:meta])* $name:ident = $label:expr;)*) => {$(
+    ($($(#[$doc:meta])* $name:ident = $of:ident($label:expr);)*) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(transparent)]
@@ -39,7 +46,7 @@ macro_rules! digests {
             /// Digest of the bytes as received, under this type's label.
             #[must_use]
             pub fn of(bytes: &[u8]) -> Self {
-                Self(labelled($label, bytes))
+                Self($of($label, bytes))
             }
 
             /// The digest's bytes.
@@ -73,31 +80,31 @@ macro_rules! digests {
 
 digests! {
     /// Names a charter.
-    CharterDigest = label::CHARTER;
+    CharterDigest = labelled(label::CHARTER);
     /// Names a release.
-    ReleaseDigest = label::RELEASE;
+    ReleaseDigest = labelled(label::RELEASE);
     /// Names the public controls of a release.
-    ControlsDigest = label::CONTROLS;
+    ControlsDigest = labelled(label::CONTROLS);
     /// Names a sealed model by its manifest, which holds the SHA-256 of the ONNX file.
-    ModelDigest = label::MODEL_MANIFEST;
+    ModelDigest = labelled(label::MODEL_MANIFEST);
     /// Names the private part of a release by its manifest.
-    PrivateDigest = label::PRIVATE_MANIFEST;
+    PrivateDigest = labelled(label::PRIVATE_MANIFEST);
     /// Names claims; `user_data` of a channel's attestation document.
-    ClaimsDigest = label::CLAIMS;
+    ClaimsDigest = labelled(label::CLAIMS);
     /// Names a batch of offers; `nonce` of a channel's attestation document.
-    OffersDigest = label::OFFERS;
+    OffersDigest = labelled(label::OFFERS);
     /// Names evidence; part of the channel's key schedule.
-    EvidenceDigest = label::EVIDENCE;
+    EvidenceDigest = labelled(label::EVIDENCE);
     /// Names a request.
-    RequestDigest = label::REQUEST;
+    RequestDigest = labelled_content(label::REQUEST);
     /// Names an outcome.
-    OutcomeDigest = label::OUTCOME;
+    OutcomeDigest = labelled_content(label::OUTCOME);
     /// Names what begins an audit log; `user_data` of its attestation document.
-    AuditOpeningDigest = label::AUDIT_OPENING;
+    AuditOpeningDigest = labelled(label::AUDIT_OPENING);
     /// Head of the chain over an audit log: covers its opening and every record so far.
-    AuditHead = label::AUDIT_CHAIN;
+    AuditHead = labelled(label::AUDIT_CHAIN);
     /// What a receipt says of the audit log. Opaque to whoever lacks the record.
-    AuditCommitment = label::AUDIT_COMMITMENT;
+    AuditCommitment = labelled(label::AUDIT_COMMITMENT);
 }
 
 fn parse_hex(text: &str) -> Result<[u8; DIGEST_BYTES], DigestTextError> {
@@ -128,6 +135,13 @@ mod tests {
     #[test]
     fn purposes_do_not_share_digests() {
         assert_ne!(CharterDigest::of(b"x").as_bytes(), ReleaseDigest::of(b"x").as_bytes());
+    }
+
+    #[test]
+    fn contents_are_digested_by_sha256_first() {
+        let content = ring::digest::digest(&SHA256, b"x");
+        assert_eq!(*RequestDigest::of(b"x").as_bytes(), labelled(label::REQUEST, content.as_ref()));
+        assert_ne!(RequestDigest::of(b"x").as_bytes(), OutcomeDigest::of(b"x").as_bytes());
     }
 
     #[test]

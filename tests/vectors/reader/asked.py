@@ -5,7 +5,7 @@ import struct
 
 from .cbor import loads, need, tree
 from .clear import read_claims
-from .crypto import digest, open_signed
+from .crypto import content_digest, open_signed
 from .owner import DTYPES, treatment
 from .shape import blob, boolean, by, bytes_of, choice, fields, finite, many, name, nullable, package_id, text, uint
 from .shape import up_to, words
@@ -126,5 +126,5 @@ def split_answer(body, claims_bytes, request):
     length = int.from_bytes(body[:4], "big")
     need(length <= len(body) - 4, "ends inside the outcome")
     answered, signed = body[4 : 4 + length], body[4 + length :]
-    stated = judge_receipt(signed, claims_bytes, digest("request", request), digest("outcome", answered))
+    stated = judge_receipt(signed, claims_bytes, content_digest("request", request), content_digest("outcome", answered))
     return {"outcome": read_outcome(answered), "receipt": tree(stated)}

@@ -20,6 +20,10 @@ def digest(label, data):
     return labelled(f"strongroom/{label}-v1", data)
 
 
+def content_digest(label, content):
+    return digest(label, hashlib.sha256(content).digest())
+
+
 def key_id(point):
     return hashlib.sha256(point).digest()[:16]
 

@@ -2,7 +2,7 @@
 
 from .asked import read_ask, split_answer
 from .cbor import loads, need, tree
-from .crypto import digest, exporter, open_record, power_of_two
+from .crypto import content_digest, exporter, open_record, power_of_two
 from .owner import answer_bound
 
 
@@ -53,7 +53,7 @@ def opening(given, data):
     return {
         "encapsulated_bytes": len(header) - 49, "api_key": body[:32].hex(),
         "request": read_ask(request_bytes) if request_bytes else None,
-        "request_digest": digest("request", request_bytes).hex(), "least_record": max(next_power(len(body) + 20), 1024),
+        "request_digest": content_digest("request", request_bytes).hex(), "least_record": max(next_power(len(body) + 20), 1024),
     }
 
 
@@ -66,7 +66,7 @@ def request(given, data):
     body = open_record(bytes.fromhex(given["request_key"]), number, header, sealed)
     return {
         "session": header[1:17].hex(), "number": number, "request": read_ask(body),
-        "request_digest": digest("request", body).hex(),
+        "request_digest": content_digest("request", body).hex(),
     }
 
 

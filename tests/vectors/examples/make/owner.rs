@@ -207,7 +207,6 @@ fn controls(world: &World, counts: &mut Counts) {
         .iter()
         .fold(whole.clone(), |item, field| item.without(field));
     book.good("required-fields-alone", &least.encode());
-    book.good("role-of-low-priority", &whole.with("roles.partner.priority", Item::text("low")).encode());
     book.good("indefinite", &whole.indefinite()).other_spelling();
     book.shapes(&whole, "counting", &<[u8]>::to_vec);
     let role = |path: &str| format!("roles.analyst.{path}");

@@ -238,7 +238,7 @@ pub(crate) fn controls() -> Controls {
         operations: [Operation::Infer].into(),
         models: [(name("fraud"), Treatment { decimals: Some(2), ..Treatment::EXACT })].into(),
         limits: Limits { rows: Some(5), ..Limits::NONE },
-        priority: Priority::Normal,
+        priority: Priority::Low,
     };
     let transforms = vec![
         Transform::Clip { min: -4.0, max: 4.0 },
