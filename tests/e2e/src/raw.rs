@@ -51,7 +51,9 @@ pub struct RawClient {
 }
 
 impl RawClient {
-    pub(crate) fn new(url: String, root: TrustRoot, trust: Trust, key: &str) -> Self {
+    /// A client of the host at `url`, with an API key as `strongroom api-key` writes it.
+    #[must_use]
+    pub fn new(url: String, root: TrustRoot, trust: Trust, key: &str) -> Self {
         let mut bytes = [0; 32];
         let decoded = key.strip_prefix("sr_").and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
         if let Some(decoded) = decoded.filter(|decoded| decoded.len() == bytes.len()) {

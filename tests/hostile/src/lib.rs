@@ -1,0 +1,19 @@
+//! A host that is not one: it holds the machine, the network and the disk, and a script of misdeeds.
+//!
+//! [`Attack`] is one of them, as a test and as a row of `docs/security-tests.md`; [`Host`] is built from `link` and
+//! `proto` alone, as any host could be; [`Scene`] puts it between the shipped enclave and the shipped client. Whatever
+//! passes through its hands is on the [`Tape`], in which nothing secret may be found.
+
+mod attack;
+mod host;
+mod mutants;
+mod scene;
+mod table;
+mod tape;
+
+pub use attack::{Attack, Found, Run, Subject};
+pub use host::{Host, Misdeeds};
+pub use mutants::{Edit, MUTANT_VARIABLE, Mutant, mutants, mutate};
+pub use scene::{Client, Scene, SceneOptions};
+pub use table::table;
+pub use tape::Tape;

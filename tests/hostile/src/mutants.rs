@@ -1,0 +1,89 @@
+//! Each defence taken out: so that an attack which is refused is known to be refused by that.
+//!
+//! `mutants.toml` says for each defence which lines of the sources are replaced. All replacements go into one copy of the
+//! tree, each behind the environment variable [`MUTANT_VARIABLE`], so that it is built once. `scripts/hostile --mutants`
+//! makes that copy, and runs every attack in it with its defence gone.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// Names the defence that is out, in the copy.
+pub const MUTANT_VARIABLE: &str = "STRONGROOM_MUTANT";
+
+/// Stands in a replacement for "this defence is out".
+const OUT: &str = "MUTANT";
+
+/// A defence, and how it is taken out.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mutant {
+    /// Its name.
+    pub name: String,
+    /// What it does, when it is there.
+    pub defence: String,
+    /// The lines that are replaced.
+    pub edit: Vec<Edit>,
+}
+
+/// One place of the sources.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Edit {
+    /// The file, from the root of the tree.
+    pub file: PathBuf,
+    /// Text that it holds exactly once.
+    pub find: String,
+    /// What takes its place.
+    pub replace: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listed {
+    /// What lets the variable through to the enclave of a simulation, which has no environment otherwise.
+    harness: Vec<Edit>,
+    mutant: Vec<Mutant>,
+}
+
+/// All mutants, as `mutants.toml` lists them.
+///
+/// # Errors
+/// What is wrong with the file.
+pub fn mutants() -> Result<Vec<Mutant>, String> {
+    Ok(listed()?.mutant)
+}
+
+fn listed() -> Result<Listed, String> {
+    let listed: Listed =
+        toml::from_str(include_str!("../mutants.toml")).map_err(|error| error.to_string())?;
+    let names: BTreeSet<_> = listed.mutant.iter().map(|mutant| &mutant.name).collect();
+    if names.len() == listed.mutant.len() { Ok(listed) } else { Err("a mutant is named twice".to_owned()) }
+}
+
+/// Applies every mutant to the tree at `root`.
+///
+/// # Errors
+/// Which text is not found exactly once.
+pub fn mutate(root: &Path) -> Result<(), String> {
+    let Listed { harness, mutant } = listed()?;
+    harness.iter().try_for_each(|edit| apply(root, edit, "")).and_then(|()| {
+        mutant
+            .iter()
+            .try_for_each(|mutant| mutant.edit.iter().try_for_each(|edit| apply(root, edit, &mutant.name)))
+    })
+}
+
+fn apply(root: &Path, edit: &Edit, mutant: &str) -> Result<(), String> {
+    let path = root.join(&edit.file);
+    let at = edit.file.display();
+    let text = fs::read_to_string(&path).map_err(|error| format!("{at}: {error}"))?;
+    if text.matches(&edit.find).count() != 1 {
+        return Err(format!("{at}: not found exactly once: {}", edit.find));
+    }
+    let out = format!("::std::env::var_os(\"{MUTANT_VARIABLE}\").is_some_and(|own| own == \"{mutant}\")");
+    let changed = text.replace(&edit.find, &edit.replace.replace(OUT, &out));
+    fs::write(&path, changed).map_err(|error| format!("{at}: {error}"))
+}

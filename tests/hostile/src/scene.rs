@@ -1,0 +1,300 @@
+//! The shipped enclave, the shipped client, and the hostile host between them.
+
+use std::fs;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use strongroom_attestation::charter::SignedCharter;
+use strongroom_attestation::evidence::{CharterDemand, ControlsDemand, ModelDemand, Trust};
+use strongroom_attestation::{TrustRoot, UnixMillis};
+use strongroom_e2e::RawClient;
+use strongroom_link::Mux;
+use strongroom_proto::frame::Kind;
+use strongroom_proto::relay::Status;
+use strongroom_sim::nsm::measure;
+use strongroom_sim::world::{
+    Binaries, EnclaveOptions, EnclaveProcess, Ground, ModelSource, Output, Owner, READY, ReleasePlan,
+    Sockets, WorldError, bundled_folder, bundled_model, wait_for,
+};
+
+use crate::host::Plot;
+use crate::tape::Secret;
+use crate::{Found, Host, Misdeeds, Tape};
+
+/// A client of a scene that speaks step by step.
+pub type Client = RawClient;
+
+/// What differs from the ordinary.
+#[derive(Default)]
+pub struct SceneOptions {
+    /// The enclave.
+    pub enclave: EnclaveOptions,
+    /// The host, from its start.
+    pub misdeeds: Misdeeds,
+    /// Models in place of the bundled one.
+    pub models: Option<Vec<ModelSource>>,
+    /// The owner's policy in place of the open one. `AUDIT` in it stands for the file of the public audit key.
+    pub policy: Option<String>,
+}
+
+/// Everything of one attack.
+pub struct Scene {
+    /// PKI and KMS.
+    pub ground: Ground,
+    /// The owner.
+    pub owner: Owner,
+    /// The shipped binaries.
+    pub binaries: Binaries,
+    /// The sockets.
+    pub sockets: Sockets,
+    /// The enclave.
+    pub enclave: EnclaveProcess,
+    /// The host.
+    pub host: Host,
+    /// What this attack must not see beside weights, requests and the API key.
+    secrets: Mutex<Vec<Secret>>,
+    directory: tempfile::TempDir,
+}
+
+impl Scene {
+    /// Sets the scene with a host that does `misdeeds` from its start.
+    ///
+    /// # Errors
+    /// See [`WorldError`].
+    pub async fn set(misdeeds: Misdeeds) -> Result<Self, WorldError> {
+        Self::set_with(SceneOptions { misdeeds, ..SceneOptions::default() }, async |_, _| Ok(())).await
+    }
+
+    /// Sets the scene with an honest host, and waits until the enclave serves.
+    ///
+    /// # Errors
+    /// See [`WorldError`].
+    pub async fn serving() -> Result<Self, WorldError> {
+        let scene = Self::set(Misdeeds::default()).await?;
+        scene.wait_until_serving().await?;
+        Ok(scene)
+    }
+
+    /// Sets the scene, and lets the attack change what the owner made before the enclave starts.
+    ///
+    /// # Errors
+    /// See [`WorldError`].
+    pub async fn set_with(
+        options: SceneOptions,
+        change: impl AsyncFnOnce(&Ground, &Owner) -> Result<(), WorldError>,
+    ) -> Result<Self, WorldError> {
+        let binaries = Binaries::beside_this_one()?;
+        let directory = tempfile::tempdir().map_err(io("state directory"))?;
+        let ground = Ground::prepare(directory.path()).await?;
+        let owner = Owner::establish(&ground, &binaries).await?;
+        let models = match options.models {
+            Some(models) => models,
+            None => vec![bundled_model()?],
+        };
+        let policy = match options.policy {
+            Some(text) => Some(write_policy(&ground, &owner, &text).await?),
+            None => None,
+        };
+        owner.release(&ReleasePlan { policy, ..ReleasePlan::first(models) }).await?;
+        change(&ground, &owner).await?;
+        let sockets = Sockets::fresh()?;
+        let plot = Plot {
+            tape: Tape::default(),
+            store: ground.layout.store(),
+            credentials: ground.layout.host_credentials(),
+            kept: Mutex::default(),
+            enclave: sockets.endpoint("enclave"),
+            kms: ground.kms_address,
+            misdeeds: Mutex::new(options.misdeeds),
+        };
+        let host = Host::start(plot, &sockets.endpoint("host"), &sockets.endpoint("kms")).await;
+        let host = host.map_err(|error| WorldError::NotReady(error.to_string()))?;
+        let enclave = EnclaveProcess::start(&binaries, &ground, &sockets, &options.enclave)?;
+        let secrets = Mutex::new(secrets(&ground)?);
+        Ok(Self { ground, owner, binaries, sockets, enclave, host, secrets, directory })
+    }
+
+    /// Waits until the enclave serves.
+    ///
+    /// # Errors
+    /// [`WorldError::NotReady`] with what it says of itself.
+    pub async fn wait_until_serving(&self) -> Result<(), WorldError> {
+        let serves = async || self.status().await.is_some_and(|status| status.serving);
+        if wait_for(READY, serves).await {
+            return Ok(());
+        }
+        Err(WorldError::NotReady(format!("the enclave does not serve: {:?}", self.status().await)))
+    }
+
+    /// Kills the enclave and starts it anew; whether it will serve is the attack's business.
+    ///
+    /// # Errors
+    /// See [`WorldError`].
+    pub async fn restart(&mut self) -> Result<(), WorldError> {
+        self.enclave.stop().await;
+        let options = EnclaveOptions::default();
+        self.enclave = EnclaveProcess::start(&self.binaries, &self.ground, &self.sockets, &options)?;
+        Ok(())
+    }
+
+    /// What the enclave says of itself to any host.
+    pub async fn status(&self) -> Option<Status> {
+        let limit = Duration::from_secs(10);
+        let stream = self.sockets.endpoint("enclave").connect(limit).await.ok()?;
+        let reply = Mux::new(stream).call(Kind::Status, bytes::Bytes::new(), limit).await.ok()?;
+        Status::decode(&reply.into_coded().ok()?.1).ok()
+    }
+
+    /// Waits for what the enclave says of a release that it does not take, in its own public words;
+    /// [`Found::SUCCEEDED`] where it serves.
+    ///
+    /// # Errors
+    /// [`WorldError::NotReady`] where it says nothing in time.
+    pub async fn refusal(&self) -> Result<String, WorldError> {
+        let said = Mutex::new(None);
+        let judged = async || match self.status().await {
+            Some(status) if status.serving || !status.refusal.is_empty() => {
+                *said.lock().unwrap_or_else(PoisonError::into_inner) = Some(status);
+                true
+            }
+            _ => false,
+        };
+        wait_for(READY, judged).await;
+        match said.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            Some(status) if status.refusal.is_empty() => Ok(Found::SUCCEEDED.to_owned()),
+            Some(status) => Ok(status.refusal),
+            None => Err(WorldError::NotReady("the enclave said nothing".into())),
+        }
+    }
+
+    /// Hands the enclave a release bundle, and returns how it answered: [`Found::SUCCEEDED`], or the reason.
+    ///
+    /// # Errors
+    /// [`WorldError::NotReady`] where it does not answer.
+    pub async fn hand_over(&self, bundle: Vec<u8>) -> Result<String, WorldError> {
+        let (status, _) = self.host.plot.ask(Kind::Release, bundle).await;
+        let said = self.status().await.ok_or_else(|| WorldError::NotReady("no status".into()))?;
+        Ok(if status == 200 { Found::SUCCEEDED.to_owned() } else { said.refusal })
+    }
+
+    /// A client that demands exactly this scene.
+    ///
+    /// # Errors
+    /// [`WorldError`] when the owner's files cannot be read.
+    pub fn client(&self) -> Result<Client, WorldError> {
+        let key = fs::read_to_string(self.ground.layout.api_key()).map_err(io("api key"))?;
+        let root = TrustRoot::from_der(self.ground.pki.root_der()).map_err(not_ready)?;
+        let image = fs::read(self.binaries.path("strongroom-sim-enclave")).map_err(io("image"))?;
+        let charter = fs::read(self.ground.layout.store().join("charter.cose")).map_err(io("charter"))?;
+        let charter = SignedCharter::open(&charter).map_err(not_ready)?;
+        let trust = Trust::new(
+            vec![measure(&image)],
+            CharterDemand::Exactly(charter.digest()),
+            ModelDemand::OwnerMayChange,
+            ControlsDemand::OwnerDecides,
+            Duration::from_secs(300),
+        );
+        Ok(RawClient::new(self.host.url(), root, trust.map_err(not_ready)?, key.trim()))
+    }
+
+    /// The shipped command against this host, with `arguments` after the common ones.
+    ///
+    /// # Errors
+    /// [`WorldError::Io`] when it cannot be started.
+    pub async fn command(&self, command: &str, arguments: &[String]) -> Result<Output, WorldError> {
+        let mut all = vec![
+            command.to_owned(),
+            format!("--url={}", self.host.url()),
+            format!("--trust={}", self.ground.layout.trust().display()),
+        ];
+        all.extend_from_slice(arguments);
+        let state = self.ground.layout.owner("client-state").display().to_string();
+        self.binaries.strongroom(all, &[("XDG_STATE_HOME", state.as_str())]).await
+    }
+
+    /// How `strongroom verify` judges: [`Found::SUCCEEDED`], or its exit code and the first check that failed.
+    ///
+    /// # Errors
+    /// [`WorldError::Io`] when it cannot be started.
+    pub async fn verdict(&self) -> Result<String, WorldError> {
+        let output = self.command("verify", &[]).await?;
+        let failed = output.stdout.lines().find_map(|line| line.trim_start().strip_prefix("FAIL "));
+        let check = failed.and_then(|line| line.split_whitespace().next()).unwrap_or("no check");
+        Ok(match output.code {
+            0 => Found::SUCCEEDED.to_owned(),
+            code => format!("exit {code}: {check}"),
+        })
+    }
+
+    /// How `strongroom infer` ends with the bundled request: [`Found::SUCCEEDED`], or its exit code.
+    ///
+    /// # Errors
+    /// [`WorldError::Io`] when it cannot be started.
+    pub async fn inference(&self) -> Result<String, WorldError> {
+        let key = format!("--api-key=@{}", self.ground.layout.api_key().display());
+        let input = format!("--input={}", bundled_folder()?.join("request.json").display());
+        let output = self.command("infer", &[key, "--model=fraud".to_owned(), input]).await?;
+        Ok(if output.code == 0 { Found::SUCCEEDED.to_owned() } else { format!("exit {}", output.code) })
+    }
+
+    /// One more secret to look for.
+    pub fn keeps_secret(&self, name: &'static str, bytes: &[u8]) {
+        let secret = Secret { name, bytes: bytes.to_vec() };
+        self.secrets.lock().unwrap_or_else(PoisonError::into_inner).push(secret);
+    }
+
+    /// What came of the attack, with a look at all that the host saw.
+    #[must_use]
+    pub fn found(&self, refusal: impl Into<String>) -> Found {
+        let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        Found { refusal: refusal.into(), leaked: self.host.plot.tape.holds(&secrets) }
+    }
+
+    /// A file of this scene, for whatever an attack has to write.
+    #[must_use]
+    pub fn file(&self, name: &str) -> std::path::PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> UnixMillis {
+        strongroom_e2e::now()
+    }
+}
+
+/// Weights, the rows of the bundled request, and the API key in both forms.
+fn secrets(ground: &Ground) -> Result<Vec<Secret>, WorldError> {
+    const PIECE: usize = 48;
+    let weights = fs::read(bundled_folder()?.join("fraud.onnx")).map_err(io("model"))?;
+    // Where bytes repeat there are names or zeros, which are anybody's.
+    let telling = |piece: &&[u8]| piece.iter().collect::<std::collections::BTreeSet<_>>().len() > PIECE / 2;
+    let pieces = weights.chunks_exact(PIECE).filter(telling).step_by(16);
+    let mut secrets: Vec<_> = pieces.map(|piece| Secret { name: "weights", bytes: piece.to_vec() }).collect();
+    let request = fs::read(bundled_folder()?.join("request.json")).map_err(io("request"))?;
+    let request: serde_json::Value = serde_json::from_slice(&request).map_err(not_ready)?;
+    let numbers = request.pointer("/inputs/0/data").and_then(serde_json::Value::as_array);
+    let numbers = numbers.into_iter().flatten().filter_map(serde_json::Value::as_f64);
+    #[allow(clippy::cast_possible_truncation, reason = "the model takes numbers of 32 bits")]
+    let row: Vec<u8> = numbers.take(8).flat_map(|number| (number as f32).to_le_bytes()).collect();
+    secrets.push(Secret { name: "a request", bytes: row });
+    let key = fs::read_to_string(ground.layout.api_key()).map_err(io("api key"))?;
+    secrets.push(Secret { name: "the API key", bytes: key.trim().as_bytes().to_vec() });
+    Ok(secrets)
+}
+
+async fn write_policy(ground: &Ground, owner: &Owner, text: &str) -> Result<std::path::PathBuf, WorldError> {
+    let (_, public) = owner.audit_key().await?;
+    let path = ground.layout.owner("policy.toml");
+    fs::write(&path, text.replace("AUDIT", &public.display().to_string())).map_err(io("policy.toml"))?;
+    Ok(path)
+}
+
+fn io(what: &'static str) -> impl Fn(std::io::Error) -> WorldError {
+    move |error| WorldError::Io { what: what.to_owned(), error }
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "it stands in `map_err`")]
+fn not_ready(error: impl ToString) -> WorldError {
+    WorldError::NotReady(error.to_string())
+}

@@ -1,0 +1,43 @@
+//! `docs/security-tests.md`, from the attacks themselves.
+
+use std::fmt::Write as _;
+
+use crate::{Attack, Subject};
+
+/// The table of these attacks.
+#[must_use]
+pub fn table(attacks: &[Attack]) -> String {
+    let mut text = format!(
+        "# Security tests\n\n\
+         What a hostile host tries, and how it is refused: {} attacks against the shipped enclave and the shipped client. This file is written by\n\
+         `scripts/hostile --table` from [the attacks](../tests/hostile/tests/attacks/), and a test holds it to them.\n\n\
+         ```sh\n\
+         scripts/hostile            # runs them all, and prints this table\n\
+         scripts/hostile --mutants  # takes out one defence after the other, and shows that each attack works then\n\
+         ```\n\n\
+         *Refused with* is compared word by word. It is what the enclave tells any host, an HTTP status, or the exit code of `strongroom` with the check\n\
+         that failed. In each attack, too, weights, requests and API keys are looked for in all that passed through the host's hands. *Defence* names\n\
+         what is taken out of the code in [`mutants.toml`](../tests/hostile/mutants.toml) to see the attack work.\n",
+        attacks.len()
+    );
+    for subject in Subject::ALL {
+        let own: Vec<_> = attacks.iter().filter(|attack| attack.subject == subject).collect();
+        if own.is_empty() {
+            continue;
+        }
+        // Writing to a string does not fail.
+        let _ = write!(text, "\n## {}\n\n{}\n\n", title(subject), subject.claim());
+        text += "| attack | what it tries | what would be lost | refused with | defence |\n|---|---|---|---|---|\n";
+        for attack in own {
+            let Attack { tries, loses, refused, defence, .. } = attack;
+            let _ = writeln!(text, "| `{}` | {tries} | {loses} | {refused} | `{defence}` |", attack.id());
+        }
+    }
+    text
+}
+
+fn title(subject: Subject) -> String {
+    let name = subject.name();
+    let (first, rest) = name.split_at(1);
+    first.to_uppercase() + rest
+}

@@ -1,0 +1,86 @@
+//! Runs the attacks, each as a test of its own, and holds `docs/security-tests.md` to them.
+//!
+//! With a defence named in `STRONGROOM_MUTANT`, as `scripts/hostile --mutants` does in a copy that has it taken out, only the
+//! attacks that it defends against run, and each has to work.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "an attack that breaks off fails"
+)]
+
+mod attacks;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use strongroom_hostile::{Attack, MUTANT_VARIABLE, mutants, table};
+
+/// Set to have the table written in place of compared.
+const WRITE: &str = "STRONGROOM_WRITE_TABLE";
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    // Each starts processes of its own, on two cores.
+    arguments.test_threads = arguments.test_threads.or(Some(3));
+    let attacks = attacks::all();
+    let trials = match std::env::var(MUTANT_VARIABLE) {
+        Ok(mutant) => {
+            let against = attacks.into_iter().filter(|attack| attack.defence == mutant);
+            against.map(|attack| Trial::test(attack.id(), move || works(&attack))).collect()
+        }
+        Err(_) => {
+            let whole = attacks.clone();
+            let mut trials = vec![
+                Trial::test("table::is_that_of_the_attacks", move || table_is_current(&whole)),
+                Trial::test("table::every_defence_is_attacked", {
+                    let whole = attacks.clone();
+                    move || defences(&whole)
+                }),
+            ];
+            trials
+                .extend(attacks.into_iter().map(|attack| Trial::test(attack.id(), move || refused(&attack))));
+            trials
+        }
+    };
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+fn carried_out(attack: &Attack) -> strongroom_hostile::Found {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on((attack.run)())
+}
+
+fn refused(attack: &Attack) -> Result<(), Failed> {
+    attack.judge(&carried_out(attack)).map_err(Failed::from)
+}
+
+fn works(attack: &Attack) -> Result<(), Failed> {
+    let found = carried_out(attack);
+    if found.succeeded() { Ok(()) } else { Err(format!("still refused: {}", found.refusal).into()) }
+}
+
+fn table_is_current(attacks: &[Attack]) -> Result<(), Failed> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/security-tests.md");
+    let wanted = table(attacks);
+    if std::env::var_os(WRITE).is_some() {
+        return Ok(std::fs::write(path, wanted)?);
+    }
+    if std::fs::read_to_string(path)? == wanted {
+        return Ok(());
+    }
+    Err("docs/security-tests.md is not that of the attacks: run scripts/hostile --table".into())
+}
+
+/// No attack is without a defence that can be taken out, no defence without an attack, and no two attacks share a name.
+fn defences(attacks: &[Attack]) -> Result<(), Failed> {
+    let defences: BTreeSet<_> = mutants()?.into_iter().map(|mutant| mutant.name).collect();
+    let named: BTreeSet<_> = attacks.iter().map(|attack| attack.defence.to_owned()).collect();
+    let names: BTreeSet<_> = attacks.iter().map(Attack::id).collect();
+    if let Some(odd) = defences.symmetric_difference(&named).next() {
+        return Err(format!("'{odd}' is not both a defence and attacked").into());
+    }
+    if names.len() < attacks.len() { Err("two attacks share a name".into()) } else { Ok(()) }
+}
