@@ -101,7 +101,7 @@ pub struct Attack {
     pub loses: &'static str,
     /// Exactly how it is refused.
     pub refused: &'static str,
-    /// The defence without which it works: a name in `mutants.toml`.
+    /// The defence without which it works: a name in the files of `mutants`.
     pub defence: &'static str,
     /// Carries it out.
     pub run: Run,

@@ -1,6 +1,6 @@
 //! Each defence taken out: so that an attack which is refused is known to be refused by that.
 //!
-//! `mutants.toml` says for each defence which lines of the sources are replaced. All replacements go into one copy of the
+//! The files of `mutants` say for each defence which lines of the sources are replaced. All replacements go into one copy of the
 //! tree, each behind the environment variable [`MUTANT_VARIABLE`], so that it is built once. `scripts/hostile --mutants`
 //! makes that copy, and runs every attack in it with its defence gone.
 
@@ -40,25 +40,41 @@ pub struct Edit {
     pub replace: String,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+/// What is listed, a file for each subject.
+const LISTS: [&str; 8] = [
+    include_str!("../mutants/harness.toml"),
+    include_str!("../mutants/key.toml"),
+    include_str!("../mutants/evidence.toml"),
+    include_str!("../mutants/packages.toml"),
+    include_str!("../mutants/releases.toml"),
+    include_str!("../mutants/messages.toml"),
+    include_str!("../mutants/link.toml"),
+    include_str!("../mutants/state.toml"),
+];
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 struct Listed {
     /// What lets the variable through to the enclave of a simulation, which has no environment otherwise.
     harness: Vec<Edit>,
     mutant: Vec<Mutant>,
 }
 
-/// All mutants, as `mutants.toml` lists them.
+/// All mutants, as the files list them.
 ///
 /// # Errors
-/// What is wrong with the file.
+/// What is wrong with a file.
 pub fn mutants() -> Result<Vec<Mutant>, String> {
     Ok(listed()?.mutant)
 }
 
 fn listed() -> Result<Listed, String> {
-    let listed: Listed =
-        toml::from_str(include_str!("../mutants.toml")).map_err(|error| error.to_string())?;
+    let mut listed = Listed::default();
+    for text in LISTS {
+        let one: Listed = toml::from_str(text).map_err(|error| error.to_string())?;
+        listed.harness.extend(one.harness);
+        listed.mutant.extend(one.mutant);
+    }
     let names: BTreeSet<_> = listed.mutant.iter().map(|mutant| &mutant.name).collect();
     if names.len() == listed.mutant.len() { Ok(listed) } else { Err("a mutant is named twice".to_owned()) }
 }

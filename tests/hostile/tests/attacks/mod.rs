@@ -1,6 +1,12 @@
 //! The attacks, a file for each subject.
 
+mod evidence;
+mod key;
+mod link;
 mod messages;
+mod packages;
+mod releases;
+mod state;
 
 use strongroom_hostile::Attack;
 
@@ -22,5 +28,14 @@ pub(crate) use attacks;
 
 /// All of them, in the order of the table.
 pub(crate) fn all() -> Vec<Attack> {
-    [messages::ATTACKS].concat()
+    [
+        key::ATTACKS,
+        evidence::ATTACKS,
+        packages::ATTACKS,
+        releases::ATTACKS,
+        messages::ATTACKS,
+        link::ATTACKS,
+        state::ATTACKS,
+    ]
+    .concat()
 }

@@ -1,0 +1,4 @@
+//! Sealed models.
+
+use strongroom_hostile::Attack;
+pub(super) const ATTACKS: &[Attack] = &[];
