@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Makes scikit-learn.npz, ensembles.npz, images.npz and shortcuts.npz: small models with inputs and onnxruntime's answers.
+"""Makes scikit-learn.npz, ensembles.npz, images.npz, shortcuts.npz and backend.npz: small models with inputs and answers.
 
     VENV/bin/pip install -r tests/models/requirements.txt
     VENV/bin/python enclave/engine/tests/references/make.py [FOLDER [SEED]]
 
 Every array's name is CASE/model (the bytes of the ONNX file), CASE/in/NAME or CASE/out/NAME. Text is
-kept as the UTF-8 bytes of its lines, in out_text instead of out. Where FOLDER is given, files go
+kept as the UTF-8 bytes of its lines, in in_text or out_text instead of in or out; halves as their bytes. Many small
+arrays lie in another .npz, which is the only array, packed. Where FOLDER is given, files go
 there, and with SEED other ensembles are drawn, more of them: to look for differences, not to be kept.
 
 scikit-learn.npz holds pipelines as a user would export them, with every option at its default, but
@@ -14,18 +15,22 @@ operator was given. ensembles.npz holds tree ensembles drawn at random: every co
 and transform, inputs on thresholds and inputs that are not numbers. images.npz holds convolutions
 of a batch of images, some of which compute each image alone and some across them. shortcuts.npz holds
 what the engine computes in a way of its own, and, as far as that is decided by a model's form, forms
-that come close to it.
+that come close to it. Answers are onnxruntime's, but for backend.npz, which holds ONNX's own tests of
+the operators that the engine has a hand in.
 """
 
+import io
 import re
 import sys
 import warnings
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime
 from onnx import TensorProto, helper
+from onnx.backend.test.case.node import collect_testcases
 from skl2onnx import to_onnx
 from sklearn.ensemble import (
     AdaBoostClassifier,
@@ -376,6 +381,71 @@ def shortcuts(rng):
     return cases
 
 
+# The operators that the engine has a hand in, by the part of it that does.
+OPERATORS = {name for part in (
+    # ops: its own operators, and those of ai.onnx.ml in general
+    "ArrayFeatureExtractor Binarizer Imputer LabelEncoder LinearClassifier LinearRegressor Normalizer OneHotEncoder Scaler",
+    "Slice SVMClassifier SVMRegressor TreeEnsemble TreeEnsembleClassifier TreeEnsembleRegressor ZipMap",
+    # cells, faster/stream: arithmetic, and what tract writes in it
+    "Add Clip Div Exp Max Mean Min Mul Neg Pow Reciprocal Sigmoid Sqrt Sub Sum Tanh",
+    "Celu Elu Gelu HardSigmoid HardSwish LeakyRelu Mish PRelu Relu Selu Softplus Softsign SwiGLU Swish ThresholdedRelu",
+    # faster/columns, faster/extremes, faster/argmax: along an axis
+    "ArgMax ArgMin ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceSum ReduceSumSquare",
+    "BatchNormalization GroupNormalization InstanceNormalization LayerNormalization LogSoftmax LpNormalization",
+    "MeanVarianceNormalization RMSNormalization Softmax",
+    # faster/one_hot, rewrite: rows of a table
+    "DequantizeLinear Einsum Gather Gemm MatMul",
+    # faster/pick, pool, reflect, relu, strides, windows, and alone: images and sounds
+    "AveragePool Conv ConvTranspose GlobalAveragePool GlobalMaxPool MaxPool Pad Resize",
+    # onnx/ignored: attributes that tract does not heed
+    "GRU LSTM QuantizeLinear RNN SpaceToDepth",
+) for name in part.split()}
+# What the engine has types for.
+KINDS = {"bool", "void16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"}
+CASE_BYTES = 10_000
+# Operators written as functions of others: of so many tests, the small ones.
+EXPANDED_BYTES = 5_000
+
+
+def backend():
+    """ONNX's own tests of single operators, and of functions of a few."""
+    cases, seen = {}, set()
+    for test in collect_testcases(None):
+        (inputs, outputs), = test.data_sets
+        model = test.model.SerializeToString(deterministic=True)
+        sides = [("in", test.model.graph.input, inputs), ("out", test.model.graph.output, outputs)]
+        arrays = [stored(side, info, value) for side, infos, values in sides
+                  for info, value in zip(infos, values, strict=True)]
+        if None in arrays or not any(node.op_type in OPERATORS for node in test.model.graph.node):
+            continue
+        name = test.name.removeprefix("test_")
+        data = [model.replace(test.name.encode(), b""), *(value.tobytes() for _, value in arrays)]
+        if sum(map(len, data)) <= (EXPANDED_BYTES if name.endswith("_expanded") else CASE_BYTES) and tuple(data) not in seen:
+            seen.add(tuple(data))
+            arrays.insert(0, ("model", np.frombuffer(model, np.uint8)))
+            cases |= {f"{name}/{key}": value for key, value in arrays}
+    return cases
+
+
+def packed(cases):
+    """An .npz in one array: what is small and alike compresses well only together."""
+    buffer = io.BytesIO()
+    write_npz(buffer, cases, zipfile.ZIP_STORED)
+    return {"packed": np.frombuffer(buffer.getvalue(), np.uint8)}
+
+
+def stored(side, info, value):
+    """An array and its name, or nothing for what the engine has no type for."""
+    if not info.type.HasField("tensor_type"):
+        return None
+    value = onnx.numpy_helper.to_array(value) if isinstance(value, TensorProto) else np.asarray(value)
+    if value.dtype.kind in "OU" and value.ndim == 1:
+        return f"{side}_text/{info.name}", np.frombuffer("\n".join(map(str, value)).encode(), np.uint8)
+    if value.dtype == np.float16:
+        value = value.view("V2")
+    return (f"{side}/{info.name}", value) if value.dtype.name in KINDS else None
+
+
 def main():
     warnings.simplefilter("ignore")
     helper.make_attribute = attribute_of_ints(helper.make_attribute)
@@ -385,6 +455,7 @@ def main():
         write_npz(folder / "scikit-learn.npz", pipelines(np.random.default_rng(SEED)))
         write_npz(folder / "images.npz", images(np.random.default_rng(SEED)))
         write_npz(folder / "shortcuts.npz", shortcuts(np.random.default_rng(SEED)))
+        write_npz(folder / "backend.npz", packed(backend()))
     write_npz(folder / "ensembles.npz", ensembles(seed, count))
     print({path.name: path.stat().st_size for path in folder.glob("*.npz")})
 
