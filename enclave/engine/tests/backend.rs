@@ -28,6 +28,77 @@ use zeroize::Zeroizing;
 /// That of the ONNX backend's own runner.
 const TOLERANCE: Tolerance = Tolerance { absolute: 1e-7, relative: 1e-3 };
 
+/// Cases whose answers come less near, and why.
+const LESS_NEAR: [(&str, Tolerance, &str); 3] = [
+    ("causal_conv_with_state_silu_fp16_expanded", HALVES, "halves rounded after each step"),
+    ("gru_bidirectional", GATES, "sigmoid and tanh approximated"),
+    ("gru_seq_length", GATES, "sigmoid and tanh approximated"),
+];
+const HALVES: Tolerance = Tolerance { absolute: 1e-7, relative: 2e-3 };
+const GATES: Tolerance = Tolerance { absolute: 1e-6, relative: 1e-3 };
+
+/// Cases that are refused however they are put, and why.
+const REFUSED: [(&str, &[&str]); 11] = [
+    (
+        "trees in the form of one operator for all",
+        &["ai_onnx_ml_tree_ensemble_set_membership", "ai_onnx_ml_tree_ensemble_single_tree"],
+    ),
+    (
+        "labels are not encoded",
+        &[
+            "ai_onnx_ml_label_encoder_string_int",
+            "ai_onnx_ml_label_encoder_string_int_no_default",
+            "ai_onnx_ml_label_encoder_tensor_mapping",
+            "ai_onnx_ml_label_encoder_tensor_value_only_mapping",
+        ],
+    ),
+    ("training", &["batchnorm_epsilon_training_mode", "batchnorm_example_training_mode"]),
+    ("an alpha that tract does not heed", &["celu", "celu_float16", "swiglu_alpha_expanded"]),
+    ("a direction that tract does not heed", &["gru_reverse", "lstm_reverse", "simple_rnn_reverse"]),
+    ("a mode that tract does not heed", &["spacetodepth_crd_mode_example"]),
+    ("a mode that tract lacks", &["wrap_pad"]),
+    (
+        "quantized by blocks",
+        &[
+            "dequantizelinear_blocked",
+            "quantizelinear_blocked_asymmetric",
+            "quantizelinear_blocked_symmetric",
+        ],
+    ),
+    (
+        "quantized to 16 bits",
+        &[
+            "dequantizelinear_int16",
+            "dequantizelinear_uint16",
+            "quantizelinear_int16",
+            "quantizelinear_uint16",
+        ],
+    ),
+    (
+        "quantized by a scale that is computed",
+        &[
+            "dynamicquantizelinear_expanded",
+            "dynamicquantizelinear_max_adjusted_expanded",
+            "dynamicquantizelinear_min_adjusted_expanded",
+        ],
+    ),
+    ("two vectors multiplied", &["matmul_1d_1d"]),
+];
+
+/// Cases that tract compiles in some form and then cannot run: bounds of slices that are inputs.
+const FAILING: [&str; 7] = [
+    "slice",
+    "slice_default_axes",
+    "slice_default_steps",
+    "slice_end_out_of_bounds",
+    "slice_neg",
+    "slice_negative_axes",
+    "slice_start_out_of_bounds",
+];
+
+/// How often a case is answered right, of all the forms in which cases are put: fewer are a loss.
+const RIGHT: usize = 2771;
+
 /// How a case is put to the engine: what it computes in a way of its own depends on it.
 #[derive(Clone, Copy, Debug)]
 struct Form {
@@ -37,16 +108,47 @@ struct Form {
     open: bool,
 }
 
-#[derive(Debug)]
+fn forms(inputs: usize) -> impl Iterator<Item = Form> {
+    let only = (0..inputs).filter(move |_| inputs > 1).map(Some);
+    [None].into_iter().chain(only).flat_map(|only| [false, true].map(|open| Form { only, open }))
+}
+
 enum Outcome {
     Right,
     Refused(String),
+    /// No answer though the model was loaded.
     Failed(String),
+    Wrong(String),
 }
 
-fn forms(inputs: usize) -> Vec<Form> {
-    let only = (0..inputs).filter(|_| inputs > 1).map(Some);
-    [None].into_iter().chain(only).flat_map(|only| [false, true].map(|open| Form { only, open })).collect()
+#[test]
+fn node_tests_of_the_onnx_backend() {
+    let (mut right, mut complaints) = (0, Vec::new());
+    let cases = references::cases("backend");
+    for case in &cases {
+        let reason =
+            REFUSED.iter().find(|(_, names)| names.contains(&case.name.as_str())).map(|(reason, _)| *reason);
+        let (mut answered, mut refusal) = (false, String::new());
+        for form in forms(case.inputs.len()) {
+            match put(case, form) {
+                Outcome::Right => (answered, right) = (true, right + 1),
+                Outcome::Refused(why) => refusal = why,
+                Outcome::Failed(_) if FAILING.contains(&case.name.as_str()) => {}
+                Outcome::Failed(why) | Outcome::Wrong(why) => {
+                    complaints.push(format!("{} {form:?}: {why}", case.name))
+                }
+            }
+        }
+        match reason {
+            Some(reason) if answered => complaints.push(format!("{} is answered: {reason}", case.name)),
+            None if !answered => complaints.push(format!("{} is refused: {refusal}", case.name)),
+            _ => {}
+        }
+    }
+    assert!(complaints.is_empty(), "{} complaints:\n{}", complaints.len(), complaints.join("\n"));
+    let known = |name: &&str| cases.iter().any(|case| case.name == **name);
+    assert!(REFUSED.iter().flat_map(|(_, names)| *names).chain(&FAILING).all(known), "no such case");
+    assert_eq!(right, RIGHT, "forms of {} cases", cases.len());
 }
 
 fn put(case: &Case, form: Form) -> Outcome {
@@ -58,7 +160,16 @@ fn put(case: &Case, form: Form) -> Outcome {
     hold(graph, &case.inputs, &inputs);
     let symbols = if form.open { open(graph) } else { BTreeMap::new() };
     let answer = Some(AnswerBound { names_bytes: 200, bytes_per_request_kib: 1 << 20, max_bytes: 1 << 20 });
-    answer_of(&model, &DeriveOptions { symbols, answer }, &inputs, &case.outputs)
+    let less_near = LESS_NEAR.iter().find(|(name, ..)| *name == case.name);
+    let tolerance = less_near.map_or(TOLERANCE, |(_, tolerance, _)| *tolerance);
+    match loaded(&model, &DeriveOptions { symbols, answer }) {
+        Ok(model) => match check_samples(&model, &inputs, &case.outputs, tolerance) {
+            Ok(_) => Outcome::Right,
+            Err(Mismatch::Run(error)) => Outcome::Failed(error.to_string()),
+            Err(error) => Outcome::Wrong(error.to_string()),
+        },
+        Err(refused) => refused,
+    }
 }
 
 /// Turns the inputs that are not given into weights.
@@ -92,8 +203,8 @@ fn weight(tensor: &Tensor<'_>) -> TensorProto {
         name: tensor.name.clone().into_owned(),
         dims: tensor.shape.iter().map(|dim| i64::try_from(*dim).unwrap()).collect(),
         data_type: data_type as i32,
-        string_data: string_data.map(Into::into).collect(),
-        raw_data: if text { Vec::new() } else { tensor.data.to_vec() }.into(),
+        string_data: string_data.collect(),
+        raw_data: if text { Vec::new() } else { tensor.data.to_vec() },
         ..TensorProto::default()
     }
 }
@@ -123,37 +234,12 @@ fn dims(info: &mut ValueInfoProto) -> impl Iterator<Item = &mut DimValue> {
     shape.into_iter().flat_map(|shape| &mut shape.dim).filter_map(|dim| dim.value.as_mut())
 }
 
-fn answer_of(
-    model: &ModelProto,
-    options: &DeriveOptions,
-    inputs: &[Tensor<'_>],
-    outputs: &[Tensor<'_>],
-) -> Outcome {
+fn loaded(model: &ModelProto, options: &DeriveOptions) -> Result<Model, Outcome> {
     let file = || Zeroizing::new(model.encode_to_vec());
-    let reveal = |error: &LoadError| match error {
-        LoadError::Compile(detail) => format!("{error}: {}", detail.reveal()),
+    let reveal = |error: LoadError| match error {
+        LoadError::Compile(detail) => detail.reveal().to_owned(),
         other => other.to_string(),
     };
-    let interface = match derive(file(), options) {
-        Ok((interface, _)) => interface,
-        Err(error) => return Outcome::Refused(reveal(&error)),
-    };
-    let model = match Model::load(file(), &interface) {
-        Ok(model) => model,
-        Err(error) => return Outcome::Failed(reveal(&error)),
-    };
-    match check_samples(&model, inputs, outputs, TOLERANCE) {
-        Ok(_) => Outcome::Right,
-        Err(Mismatch::Run(error)) => Outcome::Failed(error.to_string()),
-        Err(error) => Outcome::Failed(format!("WRONG {error}")),
-    }
-}
-
-#[test]
-fn node_tests_of_the_onnx_backend() {
-    for case in references::cases("backend") {
-        for form in forms(case.inputs.len()) {
-            println!("OUT\t{}\t{:?}\t{}\t{:?}", case.name, form.only, form.open, put(&case, form));
-        }
-    }
+    let (interface, _) = derive(file(), options).map_err(|error| Outcome::Refused(reveal(error)))?;
+    Model::load(file(), &interface).map_err(|error| Outcome::Failed(reveal(error)))
 }

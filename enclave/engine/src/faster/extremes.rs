@@ -1,8 +1,8 @@
 //! The largest and the smallest cells along axes, infinite where all cells are.
 //!
 //! tract starts from the largest finite number, so that what is hidden entirely, which attention masks
-//! say with infinities, counts as visible. What is not a number stays so. Whole rows are compared
-//! with each other, and a row with itself in lanes.
+//! say with infinities, counts as visible; and it fails where cells are true or false. What is not a
+//! number stays so. Whole rows are compared with each other, and a row with itself in lanes.
 
 use std::borrow::Cow;
 
@@ -21,9 +21,13 @@ pub(super) fn take_over(model: &mut TypedModel) -> TractResult<()> {
             Reducer::Min => false,
             _ => continue,
         };
-        let extremes = Extremes { axes: reduce.axes.clone(), largest };
-        if model.node_input_facts(node)?.iter().all(|fact| fact.datum_type.is_float()) {
-            model.node_mut(node).op = Box::new(extremes);
+        let axes = reduce.axes.clone();
+        let kind = model.node_input_facts(node)?.first().context("no input")?.datum_type;
+        if kind.is_float() {
+            model.node_mut(node).op = Box::new(Extremes { axes, largest });
+        } else if kind == DatumType::Bool {
+            let reducer = if largest { Reducer::Any } else { Reducer::All };
+            model.node_mut(node).op = Box::new(Reduce { axes, reducer });
         }
     }
     Ok(())

@@ -388,7 +388,7 @@ OPERATORS = {name for part in (
     "Slice SVMClassifier SVMRegressor TreeEnsemble TreeEnsembleClassifier TreeEnsembleRegressor ZipMap",
     # cells, faster/stream: arithmetic, and what tract writes in it
     "Add Clip Div Exp Max Mean Min Mul Neg Pow Reciprocal Sigmoid Sqrt Sub Sum Tanh",
-    "Celu Elu Gelu HardSigmoid HardSwish LeakyRelu Mish PRelu Relu Selu Softplus Softsign SwiGLU Swish ThresholdedRelu",
+    "Celu Elu Gelu HardSigmoid HardSwish LeakyRelu Mish PRelu Relu Selu Softplus Softsign Swish ThresholdedRelu",
     # faster/columns, faster/extremes, faster/argmax: along an axis
     "ArgMax ArgMin ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceSum ReduceSumSquare",
     "BatchNormalization GroupNormalization InstanceNormalization LayerNormalization LogSoftmax LpNormalization",
@@ -400,7 +400,9 @@ OPERATORS = {name for part in (
     # onnx/ignored: attributes that tract does not heed
     "GRU LSTM QuantizeLinear RNN SpaceToDepth",
 ) for name in part.split()}
-# What the engine has types for.
+# What it has not, and what some tests of others are written in.
+LACKING = {"Loop", "NegativeLogLikelihoodLoss"}
+# What it has types for.
 KINDS = {"bool", "void16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"}
 CASE_BYTES = 10_000
 # Operators written as functions of others: of so many tests, the small ones.
@@ -416,7 +418,8 @@ def backend():
         sides = [("in", test.model.graph.input, inputs), ("out", test.model.graph.output, outputs)]
         arrays = [stored(side, info, value) for side, infos, values in sides
                   for info, value in zip(infos, values, strict=True)]
-        if None in arrays or not any(node.op_type in OPERATORS for node in test.model.graph.node):
+        operators = {node.op_type for node in test.model.graph.node}
+        if None in arrays or not operators & OPERATORS or operators & LACKING:
             continue
         name = test.name.removeprefix("test_")
         data = [model.replace(test.name.encode(), b""), *(value.tobytes() for _, value in arrays)]
