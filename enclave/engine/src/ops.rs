@@ -8,8 +8,11 @@
 mod attributes;
 mod columns;
 mod finish;
+mod label_encoder;
 mod linear;
 mod normalizer;
+mod one_hot_encoder;
+mod places;
 mod post;
 mod real;
 mod rows;
@@ -23,4 +26,6 @@ pub(crate) fn register(operators: &mut OnnxOpRegister) {
     columns::register(operators);
     linear::register(operators);
     normalizer::register(operators);
+    label_encoder::register(operators);
+    one_hot_encoder::register(operators);
 }

@@ -44,13 +44,8 @@ const REFUSED: [(&str, &[&str]); 11] = [
         &["ai_onnx_ml_tree_ensemble_set_membership", "ai_onnx_ml_tree_ensemble_single_tree"],
     ),
     (
-        "labels are not encoded",
-        &[
-            "ai_onnx_ml_label_encoder_string_int",
-            "ai_onnx_ml_label_encoder_string_int_no_default",
-            "ai_onnx_ml_label_encoder_tensor_mapping",
-            "ai_onnx_ml_label_encoder_tensor_value_only_mapping",
-        ],
+        "labels numbered in 16 bits",
+        &["ai_onnx_ml_label_encoder_tensor_mapping", "ai_onnx_ml_label_encoder_tensor_value_only_mapping"],
     ),
     ("training", &["batchnorm_epsilon_training_mode", "batchnorm_example_training_mode"]),
     ("an alpha that tract does not heed", &["celu", "celu_float16", "swiglu_alpha_expanded"]),
@@ -97,7 +92,7 @@ const FAILING: [&str; 7] = [
 ];
 
 /// How often a case is answered right, of all the forms in which cases are put: fewer are a loss.
-const RIGHT: usize = 2771;
+const RIGHT: usize = 2775;
 
 /// How a case is put to the engine: what it computes in a way of its own depends on it.
 #[derive(Clone, Copy, Debug)]

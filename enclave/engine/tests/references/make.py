@@ -4,10 +4,10 @@
     VENV/bin/pip install -r tests/models/requirements.txt
     VENV/bin/python enclave/engine/tests/references/make.py [FOLDER [SEED]]
 
-Every array's name is CASE/model (the bytes of the ONNX file), CASE/in/NAME or CASE/out/NAME. Text is
-kept as the UTF-8 bytes of its lines, in in_text or out_text instead of in or out; halves as their bytes. Many small
-arrays lie in another .npz, which is the only array, packed. Where FOLDER is given, files go
-there, and with SEED other ensembles are drawn, more of them: to look for differences, not to be kept.
+Every array's name is CASE/model (the bytes of the ONNX file), CASE/in/NAME or CASE/out/NAME. Texts are
+kept as UTF-8, halves as their bytes. Many small arrays lie in another .npz, which is the only array,
+packed. Where FOLDER is given, files go there, and with SEED other ensembles are drawn, more of them: to
+look for differences, not to be kept.
 
 scikit-learn.npz holds pipelines as a user would export them, with every option at its default, but
 for the target operator sets, which are pinned. The answer to ZipMap is kept as the tensor that the
@@ -32,6 +32,7 @@ import onnxruntime
 from onnx import TensorProto, helper
 from onnx.backend.test.case.node import collect_testcases
 from skl2onnx import to_onnx
+from skl2onnx.common.data_types import Int64TensorType, StringTensorType
 from sklearn.ensemble import (
     AdaBoostClassifier,
     ExtraTreesClassifier,
@@ -46,7 +47,16 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, RidgeClassifier, SGDClassifier
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import Binarizer, MaxAbsScaler, MinMaxScaler, Normalizer, RobustScaler, StandardScaler
+from sklearn.preprocessing import (
+    Binarizer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    Normalizer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    RobustScaler,
+    StandardScaler,
+)
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[4] / "tests/models"))
@@ -69,6 +79,11 @@ def attribute_of_ints(make):
     return make_attribute
 
 
+def encoded(array):
+    """Texts as UTF-8, numbers as they are."""
+    return np.strings.encode(array.astype(str), "utf-8") if array.dtype.kind in "OU" else array
+
+
 def add(cases, name, graph, inputs):
     """Runs a model and keeps it with its inputs and answers."""
     options = onnxruntime.SessionOptions()
@@ -78,15 +93,11 @@ def add(cases, name, graph, inputs):
     answers = session.run(None, inputs)
     cases[f"{name}/model"] = np.frombuffer(graph.SerializeToString(deterministic=True), np.uint8)
     for key, value in inputs.items():
-        cases[f"{name}/in/{key}"] = value
+        cases[f"{name}/in/{key}"] = encoded(value)
     for output, answer in zip(session.get_outputs(), answers):
         if isinstance(answer, list):
             answer = np.array([[row[label] for label in row] for row in answer], np.float32)
-        if answer.dtype.kind in "OU":
-            lines = "\n".join(answer.ravel().tolist())
-            cases[f"{name}/out_text/{output.name}"] = np.frombuffer(lines.encode(), np.uint8)
-        else:
-            cases[f"{name}/out/{output.name}"] = answer
+        cases[f"{name}/out/{output.name}"] = encoded(answer)
 
 
 def pipelines(rng):
@@ -152,7 +163,30 @@ def pipelines(rng):
         case(name, [StandardScaler(), make()], real)
         if name in DOUBLES:
             case(f"{name}-double", [StandardScaler(), make()], real, dtype=np.float64)
+    categories(cases, rng, two)
     return cases
+
+
+def categories(cases, rng, target):
+    """Pipelines over columns of texts or numbers that stand for categories, some not seen before."""
+    texts = np.array(["cash", "card", "wire", "überweisung"])[rng.integers(0, 4, (400, 2))]
+    numbers = rng.integers(-2, 5, (400, 2))
+    encoders = {
+        "one-hot": OneHotEncoder(handle_unknown="ignore"),
+        "one-hot-strict": OneHotEncoder(),
+        "one-hot-first-left-out": OneHotEncoder(drop="first"),
+        "ordinal": OrdinalEncoder(),
+        "ordinal-with-unknown": OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
+    }
+    for name, encoder in encoders.items():
+        for kind, values, other in (("text", texts, "cheque"), ("number", numbers, 9)):
+            model = make_pipeline(encoder, LogisticRegression()).fit(values[:300], target[:300])
+            shape = (StringTensorType if kind == "text" else Int64TensorType)([None, 2])
+            graph = to_onnx(model, initial_types=[("X", shape)], target_opset=OPSETS, name=f"{name}-{kind}")
+            rows = values[300:300 + ROWS].astype(object if kind == "text" else np.int64)
+            if encoder.handle_unknown != "error":
+                rows[::5, 0] = other
+            add(cases, f"{name}-{kind}", graph, {"X": rows})
 
 
 FEATURES = 4
@@ -441,12 +475,10 @@ def stored(side, info, value):
     """An array and its name, or nothing for what the engine has no type for."""
     if not info.type.HasField("tensor_type"):
         return None
-    value = onnx.numpy_helper.to_array(value) if isinstance(value, TensorProto) else np.asarray(value)
-    if value.dtype.kind in "OU" and value.ndim == 1:
-        return f"{side}_text/{info.name}", np.frombuffer("\n".join(map(str, value)).encode(), np.uint8)
+    value = onnx.numpy_helper.to_array(value) if isinstance(value, TensorProto) else encoded(np.asarray(value))
     if value.dtype == np.float16:
         value = value.view("V2")
-    return (f"{side}/{info.name}", value) if value.dtype.name in KINDS else None
+    return (f"{side}/{info.name}", value) if value.dtype.kind == "S" or value.dtype.name in KINDS else None
 
 
 def main():

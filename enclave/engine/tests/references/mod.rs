@@ -74,22 +74,11 @@ pub fn cases(name: &str) -> Vec<Case> {
         match kind {
             "model" => case.model = tensor.data.into_owned(),
             "in" => case.inputs.push(tensor),
-            "in_text" => case.inputs.push(lines(tensor)),
             "out" => case.outputs.push(tensor),
-            "out_text" => case.outputs.push(lines(tensor)),
             _ => panic!("{path} is of no kind"),
         }
     }
     cases.into_values().collect()
-}
-
-/// The lines of a text, a string each.
-fn lines(text: Tensor<'static>) -> Tensor<'static> {
-    let lines: Vec<&[u8]> = text.data.split(|byte| *byte == b'\n').collect();
-    let mut data = Vec::new();
-    lines.iter().for_each(|line| push_string(&mut data, line).unwrap());
-    let shape = vec![lines.len() as u64];
-    Tensor { name: text.name, dtype: DType::Bytes, shape, data: data.into() }
 }
 
 /// Where `scripts/fetch-models` keeps what it gets.
@@ -124,6 +113,7 @@ fn array(archive: &mut NpzArchive<impl Read + Seek>, name: &str) -> Tensor<'stat
         (TypeChar::Float, 8) => (DType::Fp64, bytes(file.into_vec::<f64>().unwrap(), f64::to_le_bytes)),
         // This reader knows no halves: they are kept as their two bytes.
         (TypeChar::RawData, 2) => (DType::Fp16, file.into_vec::<Vec<u8>>().unwrap().concat()),
+        (TypeChar::ByteStr, _) => (DType::Bytes, texts(&file.into_vec::<Vec<u8>>().unwrap())),
         (TypeChar::Bool, 1) => (DType::Bool, bytes(file.into_vec().unwrap(), |flag: bool| [u8::from(flag)])),
         (TypeChar::Uint, 1) => (DType::Uint8, file.into_vec::<u8>().unwrap()),
         (TypeChar::Uint, 2) => (DType::Uint16, bytes(file.into_vec::<u16>().unwrap(), u16::to_le_bytes)),
@@ -140,4 +130,10 @@ fn array(archive: &mut NpzArchive<impl Read + Seek>, name: &str) -> Tensor<'stat
 
 fn bytes<T, const N: usize>(values: Vec<T>, one: impl Fn(T) -> [u8; N]) -> Vec<u8> {
     values.into_iter().flat_map(one).collect()
+}
+
+fn texts(texts: &[Vec<u8>]) -> Vec<u8> {
+    let mut data = Vec::new();
+    texts.iter().for_each(|text| push_string(&mut data, text).unwrap());
+    data
 }
