@@ -7,6 +7,7 @@
 
 mod attributes;
 mod columns;
+mod extractor;
 mod finish;
 mod label_encoder;
 mod linear;
@@ -16,6 +17,7 @@ mod places;
 mod post;
 mod real;
 mod rows;
+mod svm;
 mod trees;
 
 use tract_onnx::model::OnnxOpRegister;
@@ -28,4 +30,6 @@ pub(crate) fn register(operators: &mut OnnxOpRegister) {
     normalizer::register(operators);
     label_encoder::register(operators);
     one_hot_encoder::register(operators);
+    svm::register(operators);
+    extractor::register(operators);
 }

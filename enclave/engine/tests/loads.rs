@@ -90,7 +90,7 @@ fn no_data_outside_the_file() {
 
 #[test]
 fn an_operator_that_is_missing_is_named() {
-    for operator in ["ZipMap", "SVMClassifier", "TfIdfVectorizer", "Loop"] {
+    for operator in ["ZipMap", "FeatureVectorizer", "TfIdfVectorizer", "Loop"] {
         let mut graph = matmul();
         graph.graph.as_mut().unwrap().node[0].op_type = operator.into();
         let error = refusal(&graph);

@@ -44,7 +44,7 @@ pub(super) struct Scores<T> {
 
 /// The labels of a classifier.
 #[derive(Debug)]
-enum Labels {
+pub(super) enum Labels {
     Numbers(Vec<i64>),
     Texts(Vec<String>),
 }
@@ -93,7 +93,7 @@ impl<T: Real> Scores<T> {
 
 impl Labels {
     /// Labels that are numbers have another name in each operator.
-    fn read(attributes: &Attributes<'_>, numbers: &str) -> TractResult<Self> {
+    pub(super) fn read(attributes: &Attributes<'_>, numbers: &str) -> TractResult<Self> {
         let (numbers, texts) = (attributes.ints(numbers), attributes.texts("classlabels_strings")?);
         let labels = match (numbers, texts.as_slice()) {
             (numbers, []) => Self::Numbers(numbers.to_vec()),
@@ -104,10 +104,25 @@ impl Labels {
         Ok(labels)
     }
 
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         match self {
             Self::Numbers(numbers) => numbers.len(),
             Self::Texts(texts) => texts.len(),
+        }
+    }
+
+    pub(super) fn datum_type(&self) -> DatumType {
+        match self {
+            Self::Numbers(_) => DatumType::I64,
+            Self::Texts(_) => DatumType::String,
+        }
+    }
+
+    /// The labels at these positions.
+    pub(super) fn pick(&self, winners: &[usize]) -> Tensor {
+        match self {
+            Self::Numbers(numbers) => tensor1(&pick(numbers, winners)),
+            Self::Texts(texts) => tensor1(&pick(texts, winners)),
         }
     }
 }
@@ -172,10 +187,9 @@ impl Finish {
     /// Element type of each output, and its columns where it has any.
     pub(super) fn outputs(&self) -> TVec<(DatumType, Option<usize>)> {
         let scores = (DatumType::F32, Some(self.scores));
-        match (&self.kind, &self.labels) {
-            (Kind::Targets, _) => tvec!(scores),
-            (_, Labels::Numbers(_)) => tvec!((DatumType::I64, None), scores),
-            (_, Labels::Texts(_)) => tvec!((DatumType::String, None), scores),
+        match &self.kind {
+            Kind::Targets => tvec!(scores),
+            _ => tvec!((self.labels.datum_type(), None), scores),
         }
     }
 
@@ -291,12 +305,10 @@ impl Answer<'_> {
     pub(super) fn into_tensors(self) -> TractResult<TVec<TValue>> {
         let rows = self.scores.len() / self.finish.scores;
         let scores = Array2::from_shape_vec((rows, self.finish.scores), self.scores)?.into_tvalue();
-        let labels = match (&self.finish.kind, &self.finish.labels) {
-            (Kind::Targets, _) => return Ok(tvec!(scores)),
-            (_, Labels::Numbers(numbers)) => tensor1(&pick(numbers, &self.winners)),
-            (_, Labels::Texts(texts)) => tensor1(&pick(texts, &self.winners)),
-        };
-        Ok(tvec!(labels.into_tvalue(), scores))
+        Ok(match self.finish.kind {
+            Kind::Targets => tvec!(scores),
+            _ => tvec!(self.finish.labels.pick(&self.winners).into_tvalue(), scores),
+        })
     }
 }
 

@@ -57,6 +57,7 @@ from sklearn.preprocessing import (
     RobustScaler,
     StandardScaler,
 )
+from sklearn.svm import SVC, SVR, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[4] / "tests/models"))
@@ -164,6 +165,14 @@ def pipelines(rng):
         if name in DOUBLES:
             case(f"{name}-double", [StandardScaler(), make()], real, dtype=np.float64)
     categories(cases, rng, two)
+    for kernel in ("rbf", "linear", "poly", "sigmoid"):
+        case(f"svc-{kernel}-three", [StandardScaler(), SVC(kernel=kernel)], three)
+    for kind, target in (("two", two), ("text", text)):
+        case(f"svc-{kind}", [StandardScaler(), SVC()], target)
+    for kind, target in (("two", two), ("three", three)):
+        case(f"svc-probable-{kind}", [StandardScaler(), SVC(probability=True, random_state=SEED)], target)
+    case("svr", [StandardScaler(), SVR()], real)
+    case("one-class", [StandardScaler(), OneClassSVM(nu=0.2)], two)
     return cases
 
 
