@@ -73,10 +73,8 @@ fn no_data_outside_the_file() {
         assert_eq!(refusal(&as_weight), LoadError::ExternalData);
         let mut as_constant = matmul();
         let mut constant = node("Constant", &[], &["w"]);
-        constant.attribute = vec![tract_onnx::pb::AttributeProto {
-            t: Some(tensor),
-            ..attribute("value", AttributeType::Tensor)
-        }];
+        constant.attribute =
+            vec![AttributeProto { t: Some(tensor), ..attribute("value", AttributeType::Tensor) }];
         let graph = as_constant.graph.as_mut().unwrap();
         graph.initializer.clear();
         graph.node.insert(0, constant);

@@ -12,9 +12,7 @@ use super::super::attributes::Attributes;
 use super::super::finish::Labels;
 use super::super::post::logistic;
 use super::kernel::dot;
-
-/// Most classes, every two of which a row is compared with.
-const MAX_CLASSES: usize = 256;
+use crate::limits::MAX_SVM_CLASSES;
 
 /// How near to none or all a probability of one of two classes comes.
 const EDGE: f32 = 1e-7;
@@ -45,7 +43,7 @@ impl Classes {
         let labels = Labels::read(attributes, "classlabels_ints")?;
         let (count, counts) = (labels.len(), attributes.ints("vectors_per_class"));
         ensure!(
-            count <= MAX_CLASSES && counts.len() == count,
+            count <= MAX_SVM_CLASSES && counts.len() == count,
             "a classifier has too many classes, or not a number of support vectors for each"
         );
         let [coefficients, rho, a, b] =
