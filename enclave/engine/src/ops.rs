@@ -13,6 +13,7 @@ mod label_encoder;
 mod linear;
 mod normalizer;
 mod one_hot_encoder;
+mod outputs;
 mod places;
 mod post;
 mod real;

@@ -21,6 +21,7 @@ use tract_onnx::tract_hir::internal::*;
 use tract_onnx::tract_hir::tract_ndarray::Array2;
 
 use super::attributes::Attributes;
+use super::outputs::Outputs;
 use super::post::{self, Post};
 use super::real::Real;
 use crate::limits::MAX_TARGETS;
@@ -184,43 +185,12 @@ impl Finish {
         self.aggregate
     }
 
-    /// Element type of each output, and its columns where it has any.
-    pub(super) fn outputs(&self) -> TVec<(DatumType, Option<usize>)> {
+    pub(super) fn outputs(&self) -> Outputs {
         let scores = (DatumType::F32, Some(self.scores));
         match &self.kind {
             Kind::Targets => tvec!(scores),
             _ => tvec!((self.labels.datum_type(), None), scores),
         }
-    }
-
-    /// The outputs' facts, when so many rows come in.
-    pub(super) fn facts(&self, rows: &TDim) -> TVec<TypedFact> {
-        let fact = |(datum_type, columns): (DatumType, Option<usize>)| {
-            let shape = std::iter::once(rows.clone()).chain(columns.map(|columns| columns.to_dim()));
-            TypedFact::dt_shape(datum_type, shape.collect::<TVec<_>>())
-        };
-        self.outputs().into_iter().map(fact).collect()
-    }
-
-    /// What tract can tell of the outputs before it knows the types.
-    pub(super) fn rules<'r, 'p: 'r>(
-        &self,
-        solver: &mut Solver<'r>,
-        input: &'p TensorProxy,
-        outputs: &'p [TensorProxy],
-    ) -> InferenceResult {
-        solver.equals(&input.rank, 2)?;
-        let facts = self.outputs();
-        ensure!(facts.len() == outputs.len(), "a classifier has two outputs, a regressor one");
-        for (output, (datum_type, columns)) in outputs.iter().zip(facts) {
-            solver.equals(&output.datum_type, datum_type)?;
-            solver.equals(&output.rank, if columns.is_some() { 2 } else { 1 })?;
-            solver.equals(&output.shape[0], &input.shape[0])?;
-            if let Some(columns) = columns {
-                solver.equals(&output.shape[1], columns.to_dim())?;
-            }
-        }
-        Ok(())
     }
 
     pub(super) fn begin(&self, rows: usize) -> Answer<'_> {

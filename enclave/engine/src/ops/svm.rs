@@ -15,6 +15,7 @@ use tract_onnx::tract_hir::tract_ndarray::Array2;
 use self::classes::Classes;
 use self::kernel::Machine;
 use super::attributes::Attributes;
+use super::outputs::{self, Outputs};
 use super::rows::Rows;
 
 pub(super) fn register(operators: &mut OnnxOpRegister) {
@@ -62,8 +63,7 @@ impl Head {
         Ok(Self::Value { coefficients: coefficients.to_vec(), rho, side })
     }
 
-    /// Element type of each output, and its columns where it has any.
-    fn outputs(&self) -> TVec<(DatumType, Option<usize>)> {
+    fn outputs(&self) -> Outputs {
         match self {
             Self::Classes(classes) => {
                 tvec!((classes.labels().datum_type(), None), (DatumType::F32, Some(classes.scores())))
@@ -101,18 +101,7 @@ impl Expansion for Svm {
         outputs: &'p [TensorProxy],
     ) -> InferenceResult {
         let [input] = inputs else { bail!("a support vector machine has one input") };
-        solver.equals(&input.rank, 2)?;
-        let facts = self.0.1.outputs();
-        ensure!(facts.len() == outputs.len(), "a classifier has two outputs, a regressor one");
-        for (output, (datum_type, columns)) in outputs.iter().zip(facts) {
-            solver.equals(&output.datum_type, datum_type)?;
-            solver.equals(&output.rank, if columns.is_some() { 2 } else { 1 })?;
-            solver.equals(&output.shape[0], &input.shape[0])?;
-            if let Some(columns) = columns {
-                solver.equals(&output.shape[1], columns.to_dim())?;
-            }
-        }
-        Ok(())
+        outputs::rules(self.0.1.outputs(), solver, input, outputs)
     }
 
     fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
@@ -165,11 +154,7 @@ impl TypedOp for Svm {
         let (machine, head) = &*self.0;
         let right = columns.to_usize().is_ok_and(|columns| columns == machine.features());
         ensure!(right, "a support vector machine is for other features");
-        let fact = |(datum_type, columns): (DatumType, Option<usize>)| {
-            let shape = std::iter::once(rows.clone()).chain(columns.map(|columns| columns.to_dim()));
-            TypedFact::dt_shape(datum_type, shape.collect::<TVec<_>>())
-        };
-        Ok(head.outputs().into_iter().map(fact).collect())
+        Ok(outputs::facts(head.outputs(), rows))
     }
 
     as_op!();
