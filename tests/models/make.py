@@ -38,14 +38,14 @@ SOURCE = '''import json\n\n\ndef total(rows):\n    """Sum of all amounts."""\n  
 DOCUMENT = '{"deployment": "example", "models": [{"name": "fraud", "version": "1"}], "epoch": 12}\n'
 
 
-def write_npz(path, arrays):
+def write_npz(path, arrays, method=zipfile.ZIP_DEFLATED):
     """An .npz whose bytes depend on its arrays alone: numpy's own carries the time of day."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(path, "w") as archive:
         for name, array in arrays.items():
             buffer = io.BytesIO()
-            np.lib.format.write_array(buffer, np.ascontiguousarray(array), allow_pickle=False)
+            np.lib.format.write_array(buffer, np.asarray(array, order="C"), allow_pickle=False)
             entry = zipfile.ZipInfo(f"{name}.npy")
-            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.compress_type = method
             archive.writestr(entry, buffer.getvalue(), compresslevel=9)
 
 

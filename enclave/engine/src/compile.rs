@@ -14,6 +14,7 @@ use crate::error::{Detail, LoadError};
 use crate::faster;
 use crate::guard::guarded;
 use crate::rewrite::rewrite;
+use crate::sound;
 
 /// A compiled model. Immutable, so that parallel runs share it; each run has a state of its own.
 pub(crate) type Plan = TypedSimplePlan;
@@ -60,7 +61,9 @@ fn fact(
 /// Compiles a wired graph.
 pub(crate) fn plan(model: InferenceModel) -> Result<Arc<Plan>, LoadError> {
     attempt(|| {
-        let mut typed = model.into_typed()?.into_decluttered()?;
+        let typed = model.into_typed()?;
+        sound::check(&typed)?;
+        let mut typed = typed.into_decluttered()?;
         rewrite(&mut typed)?;
         faster::before(&mut typed)?;
         let mut optimized = typed.into_optimized()?;

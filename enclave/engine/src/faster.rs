@@ -6,6 +6,7 @@
 
 mod argmax;
 mod columns;
+mod extremes;
 mod one_hot;
 mod pick;
 mod pool;
@@ -34,6 +35,7 @@ pub(crate) fn after(model: &mut TypedModel) -> TractResult<()> {
     pick::take_over(model)?;
     reflect::take_over(model)?;
     columns::take_over(model)?;
+    extremes::take_over(model)?;
     argmax::take_over(model)?;
     cells::take_over(model)
 }

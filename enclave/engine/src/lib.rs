@@ -28,6 +28,7 @@ mod ops;
 mod plans;
 mod rewrite;
 mod samples;
+mod sound;
 mod split;
 mod trial;
 

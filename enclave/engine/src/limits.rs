@@ -27,6 +27,12 @@ pub const LONG_TEXT_TOKENS: u64 = 64;
 /// Targets of a tree ensemble, each of which a row gets a number for.
 pub const MAX_TARGETS: usize = 16_384;
 
+/// Classes of a support vector machine, which compares every two of them for each row.
+pub const MAX_SVM_CLASSES: usize = 256;
+
+/// Cells that a one-hot encoder makes in one run: as many bytes as fit in a record.
+pub const MAX_ENCODED_CELLS: usize = MAX_RECORD_BYTES / size_of::<f32>();
+
 /// Characters of tract's explanation that an error keeps.
 pub const MAX_DETAIL_CHARS: usize = 2000;
 

@@ -4,6 +4,7 @@
 //! that nothing that tract would ignore reaches it unseen.
 
 mod gate;
+mod ignored;
 mod names;
 mod wipe;
 mod zipmap;

@@ -7,12 +7,18 @@
 
 mod attributes;
 mod columns;
+mod extractor;
 mod finish;
+mod label_encoder;
 mod linear;
 mod normalizer;
+mod one_hot_encoder;
+mod outputs;
+mod places;
 mod post;
 mod real;
 mod rows;
+mod svm;
 mod trees;
 
 use tract_onnx::model::OnnxOpRegister;
@@ -23,4 +29,8 @@ pub(crate) fn register(operators: &mut OnnxOpRegister) {
     columns::register(operators);
     linear::register(operators);
     normalizer::register(operators);
+    label_encoder::register(operators);
+    one_hot_encoder::register(operators);
+    svm::register(operators);
+    extractor::register(operators);
 }

@@ -22,7 +22,7 @@ use strongroom_seal::model::{AnswerBound, Dim, DimRange, Interface};
 use strongroom_seal::tensor::DType;
 use tract_onnx::pb::attribute_proto::AttributeType;
 use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
-use tract_onnx::pb::{FunctionProto, ModelProto, StringStringEntryProto, TensorProto};
+use tract_onnx::pb::{AttributeProto, FunctionProto, ModelProto, StringStringEntryProto, TensorProto};
 use zeroize::Zeroizing;
 
 fn refusal(model: &ModelProto) -> LoadError {
@@ -73,10 +73,8 @@ fn no_data_outside_the_file() {
         assert_eq!(refusal(&as_weight), LoadError::ExternalData);
         let mut as_constant = matmul();
         let mut constant = node("Constant", &[], &["w"]);
-        constant.attribute = vec![tract_onnx::pb::AttributeProto {
-            t: Some(tensor),
-            ..attribute("value", AttributeType::Tensor)
-        }];
+        constant.attribute =
+            vec![AttributeProto { t: Some(tensor), ..attribute("value", AttributeType::Tensor) }];
         let graph = as_constant.graph.as_mut().unwrap();
         graph.initializer.clear();
         graph.node.insert(0, constant);
@@ -90,7 +88,7 @@ fn no_data_outside_the_file() {
 
 #[test]
 fn an_operator_that_is_missing_is_named() {
-    for operator in ["ZipMap", "SVMClassifier", "TfIdfVectorizer", "Loop"] {
+    for operator in ["ZipMap", "FeatureVectorizer", "TfIdfVectorizer", "Loop"] {
         let mut graph = matmul();
         graph.graph.as_mut().unwrap().node[0].op_type = operator.into();
         let error = refusal(&graph);
@@ -110,6 +108,42 @@ fn what_tract_would_leave_out_is_refused() {
     let mut lost = matmul();
     lost.graph.as_mut().unwrap().node.clear();
     assert_eq!(refusal(&lost), LoadError::Format);
+}
+
+#[test]
+fn attributes_that_tract_does_not_heed_are_refused() {
+    let text = |name, text: &str| AttributeProto { s: text.into(), ..attribute(name, AttributeType::String) };
+    let int = |name, i| AttributeProto { i, ..attribute(name, AttributeType::Int) };
+    let float = |name, f| AttributeProto { f, ..attribute(name, AttributeType::Float) };
+    let activations = |names: &[&str]| {
+        let strings = names.iter().map(|name| name.as_bytes().to_vec()).collect();
+        AttributeProto { strings, ..attribute("activations", AttributeType::Strings) }
+    };
+    let refused_as_a_feature = |operator: &str, attribute| {
+        let mut graph = matmul();
+        let node = &mut graph.graph.as_mut().unwrap().node[0];
+        operator.clone_into(&mut node.op_type);
+        node.attribute = vec![attribute];
+        matches!(derive(file(&graph), &DeriveOptions::default()), Err(LoadError::Feature(_)))
+    };
+    for (operator, unheeded, heeded) in [
+        ("LSTM", text("direction", "reverse"), text("direction", "bidirectional")),
+        ("LSTM", int("input_forget", 1), int("input_forget", 0)),
+        ("LSTM", activations(&["Sigmoid", "Tanh", "Relu"]), activations(&["sigmoid", "Tanh", "Tanh"])),
+        ("GRU", activations(&["HardSigmoid", "Tanh"]), activations(&["Sigmoid", "Tanh", "Sigmoid", "Tanh"])),
+        ("RNN", activations(&["Relu"]), activations(&["Tanh", "Tanh"])),
+        ("RNN", float("clip", 1.0), int("hidden_size", 1)),
+        ("Swish", float("alpha", 2.0), float("alpha", 1.0)),
+        ("Celu", float("alpha", f32::NAN), float("alpha", 1.0)),
+        ("SpaceToDepth", text("mode", "CRD"), text("mode", "DCR")),
+        ("BatchNormalization", int("training_mode", 1), int("training_mode", 0)),
+        ("QuantizeLinear", int("output_dtype", 3), int("output_dtype", 2)),
+        ("DequantizeLinear", int("output_dtype", 10), int("output_dtype", 0)),
+        ("Add", int("axis", 1), int("broadcast", 1)),
+    ] {
+        assert!(refused_as_a_feature(operator, unheeded), "{operator}");
+        assert!(!refused_as_a_feature(operator, heeded), "{operator}");
+    }
 }
 
 #[test]

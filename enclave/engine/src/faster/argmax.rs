@@ -1,6 +1,6 @@
 //! The place of the largest float along an axis, without a view of an array for each place of the answer.
 //!
-//! Places are those of tract.
+//! Places are those of tract, but where all are infinite.
 
 use tract_onnx::tract_hir::internal::*;
 use tract_onnx::tract_hir::tract_core::ops::nn::{Reduce, Reducer};
@@ -47,9 +47,9 @@ impl EvalOp for ArgMax {
         let mut plain = places.try_as_plain_ram_mut()?;
         let into = plain.as_slice_mut::<i64>()?.chunks_exact_mut(inner.max(1));
         let planes = input.try_as_plain_ram()?.as_slice::<f32>()?.chunks_exact((length * inner).max(1));
-        let mut largest = vec![f32::MIN; inner];
+        let mut largest = vec![f32::NEG_INFINITY; inner];
         for (plane, into) in planes.zip(into) {
-            largest.fill(f32::MIN);
+            largest.fill(f32::NEG_INFINITY);
             for (row, number) in plane.chunks_exact(inner.max(1)).zip(0_i64..) {
                 for ((place, largest), cell) in into.iter_mut().zip(&mut largest).zip(row) {
                     if *cell > *largest || (self.last && *cell == *largest) {

@@ -1,8 +1,7 @@
-//! Sums and largest cells along an axis, many at a time.
+//! Sums along an axis, many at a time.
 //!
 //! tract goes along each column by itself, and along a row one cell after another. Here whole rows
-//! are added to each other, and a row is added up in lanes. A largest cell is the same to the bit; sums
-//! differ as sums in another order do.
+//! are added to each other, and a row is added up in lanes. Sums differ as sums in another order do.
 
 use tract_onnx::tract_hir::internal::*;
 use tract_onnx::tract_hir::tract_core::ops::nn::{Reduce, Reducer};
@@ -18,15 +17,8 @@ pub(super) fn take_over(model: &mut TypedModel) -> TractResult<()> {
     for node in 0..model.nodes().len() {
         let Some(reduce) = model.node(node).op_as::<Reduce>() else { continue };
         let &[axis] = reduce.axes.as_slice() else { continue };
+        let known = matches!(reduce.reducer, Reducer::Sum | Reducer::MeanOfSquares);
         let facts = model.node_input_facts(node)?;
-        // tract finds the largest of a row fast.
-        let known = match reduce.reducer {
-            Reducer::Sum | Reducer::MeanOfSquares => true,
-            Reducer::Max => {
-                facts.iter().all(|fact| fact.shape.iter().skip(axis + 1).any(|dim| !dim.is_one()))
-            }
-            _ => false,
-        };
         if known && facts.iter().all(|fact| fact.datum_type == DatumType::F32) {
             let columns = Columns { axis, reducer: reduce.reducer };
             drop(facts);
@@ -64,13 +56,9 @@ impl EvalOp for Columns {
         let mut reduced = Tensor::zero::<f32>(&shape)?;
         let mut plain = reduced.try_as_plain_ram_mut()?;
         let into = plain.as_slice_mut::<f32>()?;
-        if self.reducer == Reducer::Max {
-            into.fill(f32::MIN);
-        }
         let planes = input.try_as_plain_ram()?.as_slice::<f32>()?.chunks_exact((length * inner).max(1));
         for (plane, into) in planes.zip(into.chunks_exact_mut(inner.max(1))) {
             match self.reducer {
-                Reducer::Max => plane.chunks_exact(inner.max(1)).for_each(|row| keep_larger(into, row)),
                 Reducer::MeanOfSquares => {
                     sum(into, plane, |cell| cell * cell);
                     into.iter_mut().for_each(|sum| *sum *= 1.0 / length as f32);
@@ -80,10 +68,6 @@ impl EvalOp for Columns {
         }
         Ok(tvec!(reduced.into_tvalue()))
     }
-}
-
-fn keep_larger(into: &mut [f32], row: &[f32]) {
-    into.iter_mut().zip(row).for_each(|(into, cell)| *into = if *into > *cell { *into } else { *cell });
 }
 
 fn sum(into: &mut [f32], plane: &[f32], of: impl Fn(f32) -> f32) {
@@ -122,7 +106,7 @@ mod tests {
     fn columns_are_those_of_tract() {
         let cells: Vec<f32> = (0..3 * 70 * 5).map(|cell| ((cell * 37) % 101) as f32 - 60.0).collect();
         let input = tensor1(&cells).into_shape(&[3, 70, 5]).unwrap().into_tvalue();
-        for reducer in [Reducer::Sum, Reducer::Max, Reducer::MeanOfSquares] {
+        for reducer in [Reducer::Sum, Reducer::MeanOfSquares] {
             for axis in 0..3 {
                 let reduce = Reduce { axes: tvec!(axis), reducer };
                 let wanted = reduce.eval_out_of_plan(tvec!(input.clone())).unwrap().unwrap();

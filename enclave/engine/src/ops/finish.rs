@@ -21,6 +21,7 @@ use tract_onnx::tract_hir::internal::*;
 use tract_onnx::tract_hir::tract_ndarray::Array2;
 
 use super::attributes::Attributes;
+use super::outputs::Outputs;
 use super::post::{self, Post};
 use super::real::Real;
 use crate::limits::MAX_TARGETS;
@@ -44,7 +45,7 @@ pub(super) struct Scores<T> {
 
 /// The labels of a classifier.
 #[derive(Debug)]
-enum Labels {
+pub(super) enum Labels {
     Numbers(Vec<i64>),
     Texts(Vec<String>),
 }
@@ -93,7 +94,7 @@ impl<T: Real> Scores<T> {
 
 impl Labels {
     /// Labels that are numbers have another name in each operator.
-    fn read(attributes: &Attributes<'_>, numbers: &str) -> TractResult<Self> {
+    pub(super) fn read(attributes: &Attributes<'_>, numbers: &str) -> TractResult<Self> {
         let (numbers, texts) = (attributes.ints(numbers), attributes.texts("classlabels_strings")?);
         let labels = match (numbers, texts.as_slice()) {
             (numbers, []) => Self::Numbers(numbers.to_vec()),
@@ -104,10 +105,25 @@ impl Labels {
         Ok(labels)
     }
 
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         match self {
             Self::Numbers(numbers) => numbers.len(),
             Self::Texts(texts) => texts.len(),
+        }
+    }
+
+    pub(super) fn datum_type(&self) -> DatumType {
+        match self {
+            Self::Numbers(_) => DatumType::I64,
+            Self::Texts(_) => DatumType::String,
+        }
+    }
+
+    /// The labels at these positions.
+    pub(super) fn pick(&self, winners: &[usize]) -> Tensor {
+        match self {
+            Self::Numbers(numbers) => tensor1(&pick(numbers, winners)),
+            Self::Texts(texts) => tensor1(&pick(texts, winners)),
         }
     }
 }
@@ -169,44 +185,12 @@ impl Finish {
         self.aggregate
     }
 
-    /// Element type of each output, and its columns where it has any.
-    pub(super) fn outputs(&self) -> TVec<(DatumType, Option<usize>)> {
+    pub(super) fn outputs(&self) -> Outputs {
         let scores = (DatumType::F32, Some(self.scores));
-        match (&self.kind, &self.labels) {
-            (Kind::Targets, _) => tvec!(scores),
-            (_, Labels::Numbers(_)) => tvec!((DatumType::I64, None), scores),
-            (_, Labels::Texts(_)) => tvec!((DatumType::String, None), scores),
+        match &self.kind {
+            Kind::Targets => tvec!(scores),
+            _ => tvec!((self.labels.datum_type(), None), scores),
         }
-    }
-
-    /// The outputs' facts, when so many rows come in.
-    pub(super) fn facts(&self, rows: &TDim) -> TVec<TypedFact> {
-        let fact = |(datum_type, columns): (DatumType, Option<usize>)| {
-            let shape = std::iter::once(rows.clone()).chain(columns.map(|columns| columns.to_dim()));
-            TypedFact::dt_shape(datum_type, shape.collect::<TVec<_>>())
-        };
-        self.outputs().into_iter().map(fact).collect()
-    }
-
-    /// What tract can tell of the outputs before it knows the types.
-    pub(super) fn rules<'r, 'p: 'r>(
-        &self,
-        solver: &mut Solver<'r>,
-        input: &'p TensorProxy,
-        outputs: &'p [TensorProxy],
-    ) -> InferenceResult {
-        solver.equals(&input.rank, 2)?;
-        let facts = self.outputs();
-        ensure!(facts.len() == outputs.len(), "a classifier has two outputs, a regressor one");
-        for (output, (datum_type, columns)) in outputs.iter().zip(facts) {
-            solver.equals(&output.datum_type, datum_type)?;
-            solver.equals(&output.rank, if columns.is_some() { 2 } else { 1 })?;
-            solver.equals(&output.shape[0], &input.shape[0])?;
-            if let Some(columns) = columns {
-                solver.equals(&output.shape[1], columns.to_dim())?;
-            }
-        }
-        Ok(())
     }
 
     pub(super) fn begin(&self, rows: usize) -> Answer<'_> {
@@ -291,12 +275,10 @@ impl Answer<'_> {
     pub(super) fn into_tensors(self) -> TractResult<TVec<TValue>> {
         let rows = self.scores.len() / self.finish.scores;
         let scores = Array2::from_shape_vec((rows, self.finish.scores), self.scores)?.into_tvalue();
-        let labels = match (&self.finish.kind, &self.finish.labels) {
-            (Kind::Targets, _) => return Ok(tvec!(scores)),
-            (_, Labels::Numbers(numbers)) => tensor1(&pick(numbers, &self.winners)),
-            (_, Labels::Texts(texts)) => tensor1(&pick(texts, &self.winners)),
-        };
-        Ok(tvec!(labels.into_tvalue(), scores))
+        Ok(match self.finish.kind {
+            Kind::Targets => tvec!(scores),
+            _ => tvec!(self.finish.labels.pick(&self.winners).into_tvalue(), scores),
+        })
     }
 }
 

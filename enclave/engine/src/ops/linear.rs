@@ -11,6 +11,7 @@ use tract_onnx::tract_hir::tract_core::ops::math::add;
 
 use super::attributes::Attributes;
 use super::finish::{Finish, Scores};
+use super::outputs;
 use super::rows::Rows;
 
 pub(super) fn register(operators: &mut OnnxOpRegister) {
@@ -57,7 +58,7 @@ impl Expansion for Linear {
         outputs: &'p [TensorProxy],
     ) -> InferenceResult {
         let [input] = inputs else { bail!("a linear classifier has one input") };
-        self.finish.rules(solver, input, outputs)
+        outputs::rules(self.finish.outputs(), solver, input, outputs)
     }
 
     fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
@@ -119,7 +120,7 @@ impl TypedOp for Decide {
     fn output_facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
         let [input] = inputs else { bail!("a linear classifier has one input") };
         let [rows, _] = input.shape.dims() else { bail!("a linear classifier takes rows of features") };
-        Ok(self.0.facts(rows))
+        Ok(outputs::facts(self.0.outputs(), rows))
     }
 
     as_op!();

@@ -17,6 +17,7 @@ use self::ensemble::Ensemble;
 use self::grow::Grown;
 use super::attributes::Attributes;
 use super::finish::{Finish, Scores};
+use super::outputs;
 use super::real::Real;
 use super::rows::Rows;
 
@@ -55,7 +56,7 @@ impl Expansion for Parsed {
         outputs: &'p [TensorProxy],
     ) -> InferenceResult {
         let [input] = inputs else { bail!("a tree ensemble has one input") };
-        self.finish.rules(solver, input, outputs)
+        outputs::rules(self.finish.outputs(), solver, input, outputs)
     }
 
     fn wire(&self, prefix: &str, model: &mut TypedModel, inputs: &[OutletId]) -> TractResult<TVec<OutletId>> {
@@ -122,7 +123,7 @@ impl<T: Real> TypedOp for TreeEnsemble<T> {
         if let Ok(columns) = columns.to_usize() {
             ensure!(self.ensemble.features() <= columns, "a tree asks for a feature that the input lacks");
         }
-        Ok(self.finish.facts(rows))
+        Ok(outputs::facts(self.finish.outputs(), rows))
     }
 
     as_op!();

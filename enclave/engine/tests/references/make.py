@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Makes scikit-learn.npz, ensembles.npz, images.npz and shortcuts.npz: small models with inputs and onnxruntime's answers.
+"""Makes scikit-learn.npz, ensembles.npz, images.npz, shortcuts.npz and backend.npz: small models with inputs and answers.
 
     VENV/bin/pip install -r tests/models/requirements.txt
     VENV/bin/python enclave/engine/tests/references/make.py [FOLDER [SEED]]
 
-Every array's name is CASE/model (the bytes of the ONNX file), CASE/in/NAME or CASE/out/NAME. Text is
-kept as the UTF-8 bytes of its lines, in out_text instead of out. Where FOLDER is given, files go
-there, and with SEED other ensembles are drawn, more of them: to look for differences, not to be kept.
+Every array's name is CASE/model (the bytes of the ONNX file), CASE/in/NAME or CASE/out/NAME. Texts are
+kept as UTF-8, halves as their bytes. Many small arrays lie in another .npz, which is the only array,
+packed. Where FOLDER is given, files go there, and with SEED other ensembles are drawn, more of them: to
+look for differences, not to be kept.
 
 scikit-learn.npz holds pipelines as a user would export them, with every option at its default, but
 for the target operator sets, which are pinned. The answer to ZipMap is kept as the tensor that the
@@ -14,19 +15,24 @@ operator was given. ensembles.npz holds tree ensembles drawn at random: every co
 and transform, inputs on thresholds and inputs that are not numbers. images.npz holds convolutions
 of a batch of images, some of which compute each image alone and some across them. shortcuts.npz holds
 what the engine computes in a way of its own, and, as far as that is decided by a model's form, forms
-that come close to it.
+that come close to it. Answers are onnxruntime's, but for backend.npz, which holds ONNX's own tests of
+the operators that the engine has a hand in.
 """
 
+import io
 import re
 import sys
 import warnings
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime
 from onnx import TensorProto, helper
+from onnx.backend.test.case.node import collect_testcases
 from skl2onnx import to_onnx
+from skl2onnx.common.data_types import Int64TensorType, StringTensorType
 from sklearn.ensemble import (
     AdaBoostClassifier,
     ExtraTreesClassifier,
@@ -41,7 +47,17 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, RidgeClassifier, SGDClassifier
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import Binarizer, MaxAbsScaler, MinMaxScaler, Normalizer, RobustScaler, StandardScaler
+from sklearn.preprocessing import (
+    Binarizer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    Normalizer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    RobustScaler,
+    StandardScaler,
+)
+from sklearn.svm import SVC, SVR, OneClassSVM
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[4] / "tests/models"))
@@ -64,6 +80,11 @@ def attribute_of_ints(make):
     return make_attribute
 
 
+def encoded(array):
+    """Texts as UTF-8, numbers as they are."""
+    return np.strings.encode(array.astype(str), "utf-8") if array.dtype.kind in "OU" else array
+
+
 def add(cases, name, graph, inputs):
     """Runs a model and keeps it with its inputs and answers."""
     options = onnxruntime.SessionOptions()
@@ -73,15 +94,11 @@ def add(cases, name, graph, inputs):
     answers = session.run(None, inputs)
     cases[f"{name}/model"] = np.frombuffer(graph.SerializeToString(deterministic=True), np.uint8)
     for key, value in inputs.items():
-        cases[f"{name}/in/{key}"] = value
+        cases[f"{name}/in/{key}"] = encoded(value)
     for output, answer in zip(session.get_outputs(), answers):
         if isinstance(answer, list):
             answer = np.array([[row[label] for label in row] for row in answer], np.float32)
-        if answer.dtype.kind in "OU":
-            lines = "\n".join(answer.ravel().tolist())
-            cases[f"{name}/out_text/{output.name}"] = np.frombuffer(lines.encode(), np.uint8)
-        else:
-            cases[f"{name}/out/{output.name}"] = answer
+        cases[f"{name}/out/{output.name}"] = encoded(answer)
 
 
 def pipelines(rng):
@@ -147,7 +164,38 @@ def pipelines(rng):
         case(name, [StandardScaler(), make()], real)
         if name in DOUBLES:
             case(f"{name}-double", [StandardScaler(), make()], real, dtype=np.float64)
+    categories(cases, rng, two)
+    for kernel in ("rbf", "linear", "poly", "sigmoid"):
+        case(f"svc-{kernel}-three", [StandardScaler(), SVC(kernel=kernel)], three)
+    for kind, target in (("two", two), ("text", text)):
+        case(f"svc-{kind}", [StandardScaler(), SVC()], target)
+    for kind, target in (("two", two), ("three", three)):
+        case(f"svc-probable-{kind}", [StandardScaler(), SVC(probability=True, random_state=SEED)], target)
+    case("svr", [StandardScaler(), SVR()], real)
+    case("one-class", [StandardScaler(), OneClassSVM(nu=0.2)], two)
     return cases
+
+
+def categories(cases, rng, target):
+    """Pipelines over columns of texts or numbers that stand for categories, some not seen before."""
+    texts = np.array(["cash", "card", "wire", "überweisung"])[rng.integers(0, 4, (400, 2))]
+    numbers = rng.integers(-2, 5, (400, 2))
+    encoders = {
+        "one-hot": OneHotEncoder(handle_unknown="ignore"),
+        "one-hot-strict": OneHotEncoder(),
+        "one-hot-first-left-out": OneHotEncoder(drop="first"),
+        "ordinal": OrdinalEncoder(),
+        "ordinal-with-unknown": OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1),
+    }
+    for name, encoder in encoders.items():
+        for kind, values, other in (("text", texts, "cheque"), ("number", numbers, 9)):
+            model = make_pipeline(encoder, LogisticRegression()).fit(values[:300], target[:300])
+            shape = (StringTensorType if kind == "text" else Int64TensorType)([None, 2])
+            graph = to_onnx(model, initial_types=[("X", shape)], target_opset=OPSETS, name=f"{name}-{kind}")
+            rows = values[300:300 + ROWS].astype(object if kind == "text" else np.int64)
+            if encoder.handle_unknown != "error":
+                rows[::5, 0] = other
+            add(cases, f"{name}-{kind}", graph, {"X": rows})
 
 
 FEATURES = 4
@@ -376,6 +424,72 @@ def shortcuts(rng):
     return cases
 
 
+# The operators that the engine has a hand in, by the part of it that does.
+OPERATORS = {name for part in (
+    # ops: its own operators, and those of ai.onnx.ml in general
+    "ArrayFeatureExtractor Binarizer Imputer LabelEncoder LinearClassifier LinearRegressor Normalizer OneHotEncoder Scaler",
+    "Slice SVMClassifier SVMRegressor TreeEnsemble TreeEnsembleClassifier TreeEnsembleRegressor ZipMap",
+    # cells, faster/stream: arithmetic, and what tract writes in it
+    "Add Clip Div Exp Max Mean Min Mul Neg Pow Reciprocal Sigmoid Sqrt Sub Sum Tanh",
+    "Celu Elu Gelu HardSigmoid HardSwish LeakyRelu Mish PRelu Relu Selu Softplus Softsign Swish ThresholdedRelu",
+    # faster/columns, faster/extremes, faster/argmax: along an axis
+    "ArgMax ArgMin ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceSum ReduceSumSquare",
+    "BatchNormalization GroupNormalization InstanceNormalization LayerNormalization LogSoftmax LpNormalization",
+    "MeanVarianceNormalization RMSNormalization Softmax",
+    # faster/one_hot, rewrite: rows of a table
+    "DequantizeLinear Einsum Gather Gemm MatMul",
+    # faster/pick, pool, reflect, relu, strides, windows, and alone: images and sounds
+    "AveragePool Conv ConvTranspose GlobalAveragePool GlobalMaxPool MaxPool Pad Resize",
+    # onnx/ignored: attributes that tract does not heed
+    "GRU LSTM QuantizeLinear RNN SpaceToDepth",
+) for name in part.split()}
+# What it has not, and what some tests of others are written in.
+LACKING = {"Loop", "NegativeLogLikelihoodLoss"}
+# What it has types for.
+KINDS = {"bool", "void16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"}
+CASE_BYTES = 10_000
+# Operators written as functions of others: of so many tests, the small ones.
+EXPANDED_BYTES = 5_000
+
+
+def backend():
+    """ONNX's own tests of single operators, and of functions of a few."""
+    cases, seen = {}, set()
+    for test in collect_testcases(None):
+        (inputs, outputs), = test.data_sets
+        model = test.model.SerializeToString(deterministic=True)
+        sides = [("in", test.model.graph.input, inputs), ("out", test.model.graph.output, outputs)]
+        arrays = [stored(side, info, value) for side, infos, values in sides
+                  for info, value in zip(infos, values, strict=True)]
+        operators = {node.op_type for node in test.model.graph.node}
+        if None in arrays or not operators & OPERATORS or operators & LACKING:
+            continue
+        name = test.name.removeprefix("test_")
+        data = [model.replace(test.name.encode(), b""), *(value.tobytes() for _, value in arrays)]
+        if sum(map(len, data)) <= (EXPANDED_BYTES if name.endswith("_expanded") else CASE_BYTES) and tuple(data) not in seen:
+            seen.add(tuple(data))
+            arrays.insert(0, ("model", np.frombuffer(model, np.uint8)))
+            cases |= {f"{name}/{key}": value for key, value in arrays}
+    return cases
+
+
+def packed(cases):
+    """An .npz in one array: what is small and alike compresses well only together."""
+    buffer = io.BytesIO()
+    write_npz(buffer, cases, zipfile.ZIP_STORED)
+    return {"packed": np.frombuffer(buffer.getvalue(), np.uint8)}
+
+
+def stored(side, info, value):
+    """An array and its name, or nothing for what the engine has no type for."""
+    if not info.type.HasField("tensor_type"):
+        return None
+    value = onnx.numpy_helper.to_array(value) if isinstance(value, TensorProto) else encoded(np.asarray(value))
+    if value.dtype == np.float16:
+        value = value.view("V2")
+    return (f"{side}/{info.name}", value) if value.dtype.kind == "S" or value.dtype.name in KINDS else None
+
+
 def main():
     warnings.simplefilter("ignore")
     helper.make_attribute = attribute_of_ints(helper.make_attribute)
@@ -385,6 +499,7 @@ def main():
         write_npz(folder / "scikit-learn.npz", pipelines(np.random.default_rng(SEED)))
         write_npz(folder / "images.npz", images(np.random.default_rng(SEED)))
         write_npz(folder / "shortcuts.npz", shortcuts(np.random.default_rng(SEED)))
+        write_npz(folder / "backend.npz", packed(backend()))
     write_npz(folder / "ensembles.npz", ensembles(seed, count))
     print({path.name: path.stat().st_size for path in folder.glob("*.npz")})
 

@@ -10,6 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use npyz::npz::NpzArchive;
@@ -74,20 +75,10 @@ pub fn cases(name: &str) -> Vec<Case> {
             "model" => case.model = tensor.data.into_owned(),
             "in" => case.inputs.push(tensor),
             "out" => case.outputs.push(tensor),
-            "out_text" => case.outputs.push(lines(tensor)),
             _ => panic!("{path} is of no kind"),
         }
     }
     cases.into_values().collect()
-}
-
-/// The lines of a text, a string each.
-fn lines(text: Tensor<'static>) -> Tensor<'static> {
-    let lines: Vec<&[u8]> = text.data.split(|byte| *byte == b'\n').collect();
-    let mut data = Vec::new();
-    lines.iter().for_each(|line| push_string(&mut data, line).unwrap());
-    let shape = vec![lines.len() as u64];
-    Tensor { name: text.name, dtype: DType::Bytes, shape, data: data.into() }
 }
 
 /// Where `scripts/fetch-models` keeps what it gets.
@@ -99,12 +90,20 @@ fn fetched() -> PathBuf {
 
 /// Reads the arrays of an `.npz`, as tensors of their names.
 pub fn arrays(path: &Path) -> Vec<Tensor<'static>> {
-    let mut archive = NpzArchive::open(path).unwrap();
+    let arrays = unpack(fs::File::open(path).unwrap());
+    match arrays.as_slice() {
+        [packed] if packed.name == "packed" => unpack(Cursor::new(&packed.data)),
+        _ => arrays,
+    }
+}
+
+fn unpack(npz: impl Read + Seek) -> Vec<Tensor<'static>> {
+    let mut archive = NpzArchive::new(npz).unwrap();
     let names: Vec<String> = archive.array_names().map(ToOwned::to_owned).collect();
     names.into_iter().map(|name| array(&mut archive, &name)).collect()
 }
 
-fn array(archive: &mut NpzArchive<std::io::BufReader<fs::File>>, name: &str) -> Tensor<'static> {
+fn array(archive: &mut NpzArchive<impl Read + Seek>, name: &str) -> Tensor<'static> {
     let file = archive.by_name(name).unwrap().unwrap();
     assert_eq!(file.order(), Order::C);
     let shape = file.shape().to_vec();
@@ -112,7 +111,16 @@ fn array(archive: &mut NpzArchive<std::io::BufReader<fs::File>>, name: &str) -> 
     let (dtype, data) = match (plain.type_char(), plain.size_field()) {
         (TypeChar::Float, 4) => (DType::Fp32, bytes(file.into_vec::<f32>().unwrap(), f32::to_le_bytes)),
         (TypeChar::Float, 8) => (DType::Fp64, bytes(file.into_vec::<f64>().unwrap(), f64::to_le_bytes)),
+        // This reader knows no halves: they are kept as their two bytes.
+        (TypeChar::RawData, 2) => (DType::Fp16, file.into_vec::<Vec<u8>>().unwrap().concat()),
+        (TypeChar::ByteStr, _) => (DType::Bytes, texts(&file.into_vec::<Vec<u8>>().unwrap())),
+        (TypeChar::Bool, 1) => (DType::Bool, bytes(file.into_vec().unwrap(), |flag: bool| [u8::from(flag)])),
         (TypeChar::Uint, 1) => (DType::Uint8, file.into_vec::<u8>().unwrap()),
+        (TypeChar::Uint, 2) => (DType::Uint16, bytes(file.into_vec::<u16>().unwrap(), u16::to_le_bytes)),
+        (TypeChar::Uint, 4) => (DType::Uint32, bytes(file.into_vec::<u32>().unwrap(), u32::to_le_bytes)),
+        (TypeChar::Uint, 8) => (DType::Uint64, bytes(file.into_vec::<u64>().unwrap(), u64::to_le_bytes)),
+        (TypeChar::Int, 1) => (DType::Int8, bytes(file.into_vec::<i8>().unwrap(), i8::to_le_bytes)),
+        (TypeChar::Int, 2) => (DType::Int16, bytes(file.into_vec::<i16>().unwrap(), i16::to_le_bytes)),
         (TypeChar::Int, 4) => (DType::Int32, bytes(file.into_vec::<i32>().unwrap(), i32::to_le_bytes)),
         (TypeChar::Int, 8) => (DType::Int64, bytes(file.into_vec::<i64>().unwrap(), i64::to_le_bytes)),
         (kind, size) => panic!("{name} has elements of kind {kind:?}, size {size}"),
@@ -122,4 +130,10 @@ fn array(archive: &mut NpzArchive<std::io::BufReader<fs::File>>, name: &str) -> 
 
 fn bytes<T, const N: usize>(values: Vec<T>, one: impl Fn(T) -> [u8; N]) -> Vec<u8> {
     values.into_iter().flat_map(one).collect()
+}
+
+fn texts(texts: &[Vec<u8>]) -> Vec<u8> {
+    let mut data = Vec::new();
+    texts.iter().for_each(|text| push_string(&mut data, text).unwrap());
+    data
 }
