@@ -29,6 +29,12 @@ pub const MAX_WAITING_HELLOS: usize = 4096;
 /// Messages that may wait for a core, beyond those that have one.
 pub const MAX_WAITING_MESSAGES: usize = 512;
 
+/// Quick messages that may wait for their turn.
+pub const MAX_WAITING_QUICK: usize = 4096;
+
+/// Requests beside it on a connection from which on a quick one takes turns, too. With fewer, everybody is served at once.
+pub const CROWD: usize = 8;
+
 /// Time that a message may wait for a core.
 pub const MAX_TURN_WAIT: Duration = Duration::from_secs(20);
 

@@ -44,6 +44,8 @@ struct Inference<'a> {
     bound: AnswerBound,
     /// Size of its record, which is padded: how much is in it decides nothing about where it runs.
     bytes: usize,
+    /// Whether many ask at once.
+    crowded: bool,
 }
 
 impl Service {
@@ -51,7 +53,7 @@ impl Service {
     ///
     /// # Errors
     /// A [`Code`] where there is no session to seal an answer for.
-    pub(crate) async fn message(&self, message: Vec<u8>) -> Result<Vec<u8>, Code> {
+    pub(crate) async fn message(&self, message: Vec<u8>, crowded: bool) -> Result<Vec<u8>, Code> {
         match Message::parse(&message).ok_or(Code::Malformed)? {
             Message::Opening { .. } if message.len() > MAX_OPENING_BYTES => Err(Code::TooLarge),
             Message::Opening { offer, nonce, encapsulated_key, header, .. } => {
@@ -63,7 +65,7 @@ impl Service {
             Message::Request { session, number, header, .. } => {
                 self.room()?;
                 let header_bytes = header.len();
-                self.request(session, number, Sealed::new(message, header_bytes)).await
+                self.request(session, number, Sealed::new(message, header_bytes), crowded).await
             }
         }
     }
@@ -100,13 +102,19 @@ impl Service {
                 let bound = live.serving.answer_bound(None).ok_or(Code::Unavailable)?;
                 Done::without_model(bound, &Outcome::Open)?
             }
-            _ => self.serve(&live, request, content, slot.request_bytes()).await?,
+            _ => self.serve(&live, request, content, (slot.request_bytes(), false)).await?,
         };
         drop(body);
         self.sealed(&live, slot, content, done)
     }
 
-    async fn request(&self, session: OfferId, number: u64, sealed: Sealed) -> Result<Vec<u8>, Code> {
+    async fn request(
+        &self,
+        session: OfferId,
+        number: u64,
+        sealed: Sealed,
+        crowded: bool,
+    ) -> Result<Vec<u8>, Code> {
         let live = self.sessions.get(session, Instant::now()).ok_or(Code::Misdirected)?;
         self.check(&live.serving, &sealed)?;
         let (body, slot, content) = off_the_loop(sealed.record_bytes() <= QUICK_BYTES, || {
@@ -116,7 +124,7 @@ impl Service {
             let content = RequestDigest::of(body.bytes());
             Ok::<_, Code>((body, slot, content))
         })?;
-        let done = self.serve(&live, body.bytes(), content, slot.request_bytes()).await?;
+        let done = self.serve(&live, body.bytes(), content, (slot.request_bytes(), crowded)).await?;
         drop(body);
         self.sealed(&live, slot, content, done)
     }
@@ -148,7 +156,7 @@ impl Service {
         live: &Live,
         body: &[u8],
         content: RequestDigest,
-        bytes: usize,
+        (bytes, crowded): (usize, bool),
     ) -> Result<Done, Code> {
         let serving = live.serving.as_ref();
         let ask = Ask::decode(body);
@@ -162,7 +170,7 @@ impl Service {
             (None, _) => Done::refused(bound, Refusal::Key),
             (Some(_), Err(_)) => Done::refused(bound, Refusal::Malformed),
             (Some(caller), Ok(Ask::Infer(request))) => {
-                let inference = Inference { serving, caller, request, content, bound, bytes };
+                let inference = Inference { serving, caller, request, content, bound, bytes, crowded };
                 self.infer(inference).await.map(|done| done.of(Operation::Infer))
             }
             (Some(caller), Ok(Ask::Status)) => {
@@ -176,7 +184,7 @@ impl Service {
 
     /// Decides whether the request is permitted, and waits for a core where its models run long.
     async fn infer(&self, inference: Inference<'_>) -> Result<Done, Code> {
-        let Inference { serving, caller, request, bound, bytes, .. } = inference;
+        let Inference { serving, caller, request, bound, bytes, crowded, .. } = inference;
         let now = self.measured.clock().now();
         let asked = match Asked::of(caller, serving, request, now) {
             Ok(asked) => asked,
@@ -187,12 +195,14 @@ impl Service {
         };
         asked.loaded().await?;
         let expected = serving.paces.get(&request.model).and_then(|pace| pace.of(bytes));
-        if expected.is_some_and(|expected| expected <= QUICK_RUN) {
+        let run = |expected| Run { key: caller.key(), priority: caller.priority(), expected };
+        if let Some(expected) = expected.filter(|expected| *expected <= QUICK_RUN) {
+            let _turn = if crowded { Some(self.quick_turns.take_among(run(expected)).await?) } else { None };
             return self.once(inference, asked, now);
         }
         let expected = expected.unwrap_or(QUICK_RUN);
         // Nothing is charged before there is a core, so that who waits in vain has lost nothing.
-        let turn = self.turns.take(Run { key: caller.key(), priority: caller.priority(), expected }).await?;
+        let turn = self.turns.take(run(expected)).await?;
         let done = off_the_loop(false, || self.once(inference, asked, now));
         drop(turn);
         done
@@ -200,7 +210,7 @@ impl Service {
 
     /// Runs the models that answer a request; once, however often it is repeated.
     fn once(&self, inference: Inference<'_>, asked: Asked<'_>, now: UnixMillis) -> Result<Done, Code> {
-        let Inference { serving, caller, request, content, bound, bytes } = inference;
+        let Inference { serving, caller, request, content, bound, bytes, .. } = inference;
         let model = asked.answers().ok_or(Code::Unavailable)?;
         let name = &model.id.name;
         let identity =

@@ -26,7 +26,7 @@ use crate::continuity::Continuity;
 use crate::dedup::Dedup;
 use crate::event::Event;
 use crate::hello::Hellos;
-use crate::limits::{MAX_BODY_KIB, RELEASE_RETRY};
+use crate::limits::{CROWD, MAX_BODY_KIB, MAX_WAITING_MESSAGES, MAX_WAITING_QUICK, RELEASE_RETRY};
 use crate::load::{Loader, Unlocked};
 use crate::offers::Offers;
 use crate::serving::Serving;
@@ -50,7 +50,10 @@ pub(crate) struct Service {
     /// One release at a time is taken over. The highest epoch of this boot, served or withdrawn.
     takeover: tokio::sync::Mutex<u64>,
     refusal: Mutex<String>,
+    /// Of runs that may take long.
     pub(crate) turns: Arc<Turns>,
+    /// Of those that are quick, where many ask at once.
+    pub(crate) quick_turns: Arc<Turns>,
     /// KiB of message bodies held at once.
     memory: Arc<Semaphore>,
     answered: AtomicU64,
@@ -79,7 +82,8 @@ impl Service {
             serving: RwLock::default(),
             takeover: tokio::sync::Mutex::default(),
             refusal: Mutex::default(),
-            turns: Arc::new(Turns::new(cores)),
+            turns: Arc::new(Turns::new(cores, MAX_WAITING_MESSAGES)),
+            quick_turns: Arc::new(Turns::new(cores, MAX_WAITING_QUICK)),
             memory: Arc::new(Semaphore::new(MAX_BODY_KIB)),
             answered: AtomicU64::new(0),
         }
@@ -207,8 +211,8 @@ impl Service {
     }
 
     /// Handles a message. A panic costs that one message, and no answer has anything of it.
-    async fn contained(&self, message: Bytes) -> Result<Bytes, Code> {
-        let mut handled = pin!(self.message(message.into()));
+    async fn contained(&self, message: Bytes, crowded: bool) -> Result<Bytes, Code> {
+        let mut handled = pin!(self.message(message.into(), crowded));
         let contained = poll_fn(|context| {
             let polled = catch_unwind(AssertUnwindSafe(|| handled.as_mut().poll(context)));
             polled.map_or(Poll::Ready(Err(Code::Unavailable)), |poll| poll.map(Ok))
@@ -255,11 +259,11 @@ impl Handler for Connection {
         Some(Arc::clone(&self.0.memory))
     }
 
-    async fn handle(&self, kind: Kind, body: Bytes) -> Option<Answer> {
+    async fn handle(&self, kind: Kind, body: Bytes, beside: usize) -> Option<Answer> {
         let service = &self.0;
         let answered = match kind {
             Kind::Hello => service.hello(&body).await,
-            Kind::Message => service.contained(body).await,
+            Kind::Message => service.contained(body, beside > CROWD).await,
             Kind::Release => match service.take_over(&body).await {
                 Code::Ok => Ok(Bytes::new()),
                 code => Err(code),

@@ -3,7 +3,7 @@
 //! What takes long needs a turn, and there are as many turns as cores, so that models do not slow each other down.
 //! Who waits is ordered by fair queueing: in a virtual time that advances with the turns, each key's runs lie one behind
 //! the other, the closer together the higher its role's priority. So a key that asks for much waits behind itself, and
-//! nobody waits for ever.
+//! nobody waits for ever. Of the places to wait in, no key has more than half.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ use strongroom_proto::Code;
 use strongroom_seal::secret::ApiKeyDigest;
 use tokio::sync::oneshot;
 
-use crate::limits::{MAX_TURN_WAIT, MAX_WAITING_MESSAGES};
+use crate::limits::MAX_TURN_WAIT;
 
 /// The turns, and who waits for one.
 pub(crate) struct Turns(Mutex<State>);
@@ -27,6 +27,9 @@ struct State {
     /// When the last run of each key ends in virtual time.
     ends: HashMap<ApiKeyDigest, u64>,
     waiting: BTreeMap<Ticket, Waiting>,
+    /// How many of them are of each key.
+    crowds: HashMap<ApiKeyDigest, usize>,
+    places: usize,
     tickets: u64,
 }
 
@@ -39,6 +42,7 @@ struct Ticket {
 
 struct Waiting {
     begin: u64,
+    key: ApiKeyDigest,
     wake: oneshot::Sender<()>,
 }
 
@@ -61,21 +65,41 @@ struct Place<'a> {
 }
 
 impl Turns {
-    pub(crate) fn new(cores: usize) -> Self {
-        let (ends, waiting) = (HashMap::new(), BTreeMap::new());
-        Self(Mutex::new(State { cores, free: cores, now: 0, ends, waiting, tickets: 0 }))
+    /// As many turns as cores, and places for those who wait.
+    pub(crate) fn new(cores: usize, places: usize) -> Self {
+        let (ends, waiting, crowds) = (HashMap::new(), BTreeMap::new(), HashMap::new());
+        Self(Mutex::new(State { cores, free: cores, now: 0, ends, waiting, crowds, places, tickets: 0 }))
     }
 
     /// Waits for a turn.
     ///
     /// # Errors
-    /// [`Code::Busy`] when too many wait, or when this one has waited for [`MAX_TURN_WAIT`].
+    /// [`Code::Busy`] when too many wait, of all or of its key, or when this one has waited for [`MAX_TURN_WAIT`].
     pub(crate) async fn take(self: &Arc<Self>, run: Run<'_>) -> Result<Turn, Code> {
         self.take_within(MAX_TURN_WAIT, run).await
     }
 
     async fn take_within(self: &Arc<Self>, limit: Duration, run: Run<'_>) -> Result<Turn, Code> {
         let Some((ticket, given)) = self.state().enter(run)? else { return Ok(Turn(Arc::clone(self))) };
+        self.wait(limit, ticket, given).await
+    }
+
+    /// As [`Self::take`], but everybody who is ready gets into the queue before anybody gets a turn. For runs that are so
+    /// short that those who come meanwhile would never be seen waiting.
+    pub(crate) async fn take_among(self: &Arc<Self>, run: Run<'_>) -> Result<Turn, Code> {
+        let (ticket, given) = self.state().queue(run)?;
+        let waited = self.wait(MAX_TURN_WAIT, ticket, given);
+        tokio::task::yield_now().await;
+        self.state().hand_out();
+        waited.await
+    }
+
+    async fn wait(
+        self: &Arc<Self>,
+        limit: Duration,
+        ticket: Ticket,
+        given: oneshot::Receiver<()>,
+    ) -> Result<Turn, Code> {
         let mut place = Place { turns: self, ticket, served: false };
         match tokio::time::timeout(limit, given).await {
             Ok(Ok(())) => {
@@ -94,25 +118,62 @@ impl Turns {
 impl State {
     /// Takes a free turn, or a place in the queue.
     fn enter(&mut self, run: Run<'_>) -> Result<Option<(Ticket, oneshot::Receiver<()>)>, Code> {
-        if self.free == 0 && self.waiting.len() >= MAX_WAITING_MESSAGES {
+        if self.free == 0 {
+            return self.queue(run).map(Some);
+        }
+        let (begin, _) = self.stamp(run);
+        self.free -= 1;
+        self.now = self.now.max(begin);
+        Ok(None)
+    }
+
+    /// Takes a place in the queue.
+    fn queue(&mut self, run: Run<'_>) -> Result<(Ticket, oneshot::Receiver<()>), Code> {
+        let own = self.crowds.get(run.key).copied().unwrap_or_default();
+        if self.waiting.len() >= self.places || own >= self.places.div_ceil(2) {
             return Err(Code::Busy);
         }
         let (begin, end) = self.stamp(run);
-        if self.free > 0 {
-            self.free -= 1;
-            self.now = self.now.max(begin);
-            return Ok(None);
-        }
         let (wake, given) = oneshot::channel();
         let ticket = Ticket { end, number: self.tickets };
         self.tickets += 1;
-        self.waiting.insert(ticket, Waiting { begin, wake });
-        Ok(Some((ticket, given)))
+        self.crowds.insert(*run.key, own + 1);
+        self.waiting.insert(ticket, Waiting { begin, key: *run.key, wake });
+        Ok((ticket, given))
+    }
+
+    /// Whoever is next leaves the queue.
+    fn next(&mut self) -> Option<Waiting> {
+        let (_, next) = self.waiting.pop_first()?;
+        self.one_less_of(&next.key);
+        Some(next)
+    }
+
+    fn one_less_of(&mut self, key: &ApiKeyDigest) {
+        match self.crowds.get_mut(key) {
+            Some(own) if *own > 1 => *own -= 1,
+            _ => drop(self.crowds.remove(key)),
+        }
+    }
+
+    /// Gives out what turns are free.
+    fn hand_out(&mut self) {
+        while self.free > 0 {
+            let Some(next) = self.next() else { return };
+            self.free -= 1;
+            self.wake(next);
+        }
+    }
+
+    fn wake(&mut self, next: Waiting) {
+        self.now = self.now.max(next.begin);
+        // Whoever has left meanwhile passes it on itself.
+        let _ = next.wake.send(());
     }
 
     /// The virtual times at which a run begins and ends.
     fn stamp(&mut self, run: Run<'_>) -> (u64, u64) {
-        if self.ends.len() >= MAX_WAITING_MESSAGES {
+        if self.ends.len() >= self.places {
             // A key whose runs lie in the past is like one that has not asked.
             self.ends.retain(|_, end| *end > self.now);
         }
@@ -124,11 +185,8 @@ impl State {
     }
 
     fn pass_on(&mut self) {
-        if let Some((_, next)) = self.waiting.pop_first() {
-            self.now = self.now.max(next.begin);
-            // Whoever has left meanwhile passes it on itself.
-            let _ = next.wake.send(());
-            return;
+        if let Some(next) = self.next() {
+            return self.wake(next);
         }
         self.free += 1;
         if self.free == self.cores {
@@ -158,8 +216,9 @@ impl Drop for Place<'_> {
             return;
         }
         let mut state = self.turns.state();
-        if state.waiting.remove(&self.ticket).is_none() {
-            state.pass_on();
+        match state.waiting.remove(&self.ticket) {
+            Some(left) => state.one_less_of(&left.key),
+            None => state.pass_on(),
         }
     }
 }
@@ -167,6 +226,8 @@ impl Drop for Place<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const PLACES: usize = 512;
 
     fn key(number: u8) -> ApiKeyDigest {
         ApiKeyDigest::new([number; 32])
@@ -178,7 +239,7 @@ mod tests {
 
     /// Whoever asks while the only turn is taken, in the order in which they get it.
     async fn order(asked: &[(u8, Priority)]) -> Vec<usize> {
-        let turns = Arc::new(Turns::new(1));
+        let turns = Arc::new(Turns::new(1, PLACES));
         let first = turns.take(run(&key(200), Priority::Normal)).await.ok().unwrap();
         let (served, mut order) = tokio::sync::mpsc::unbounded_channel();
         for (position, (number, priority)) in asked.iter().copied().enumerate() {
@@ -222,7 +283,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_waits_too_long_is_told_and_loses_no_turn() {
-        let turns = Arc::new(Turns::new(1));
+        let turns = Arc::new(Turns::new(1, PLACES));
         let first = turns.take(run(&key(1), Priority::Normal)).await.ok().unwrap();
         let waited = turns.take_within(Duration::from_millis(20), run(&key(2), Priority::Normal)).await;
         assert_eq!(waited.err(), Some(Code::Busy));
@@ -233,7 +294,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_turn_given_to_somebody_who_has_left_is_passed_on() {
-        let turns = Arc::new(Turns::new(1));
+        let turns = Arc::new(Turns::new(1, PLACES));
         let first = turns.take(run(&key(1), Priority::Normal)).await.ok().unwrap();
         let (leaver, key) = (Arc::clone(&turns), key(2));
         let mut left = Box::pin(async move { leaver.take(run(&key, Priority::Normal)).await });
@@ -246,18 +307,49 @@ mod tests {
 
     #[tokio::test]
     async fn the_queue_and_what_is_remembered_of_keys_are_bounded() {
-        let turns = Arc::new(Turns::new(1));
+        let turns = Arc::new(Turns::new(1, PLACES));
         let first = turns.take(run(&key(1), Priority::Normal)).await.ok().unwrap();
         let mut kept = Vec::new();
-        for number in 0..MAX_WAITING_MESSAGES {
+        for number in 0..PLACES {
             let bytes = u32::try_from(number).unwrap().to_be_bytes();
             let mut digest = [7; 32];
             digest[..4].copy_from_slice(&bytes);
             kept.push(turns.state().enter(run(&ApiKeyDigest::new(digest), Priority::Normal)).ok().unwrap());
         }
         assert_eq!(turns.take(run(&key(2), Priority::Normal)).await.err(), Some(Code::Busy));
-        assert!(turns.state().ends.len() <= MAX_WAITING_MESSAGES + 1);
+        assert!(turns.state().ends.len() <= PLACES + 1);
         drop(first);
+    }
+
+    #[tokio::test]
+    async fn one_key_takes_half_of_the_places_and_gives_them_back() {
+        let turns = Arc::new(Turns::new(1, 4));
+        let first = turns.take(run(&key(1), Priority::Normal)).await.ok().unwrap();
+        let greedy = || turns.state().queue(run(&key(2), Priority::Normal));
+        let (one, two) = (greedy().ok().unwrap(), greedy().ok().unwrap());
+        assert_eq!(greedy().err(), Some(Code::Busy));
+        assert!(turns.state().queue(run(&key(3), Priority::Normal)).is_ok(), "others still get in");
+        drop(Place { turns: &turns, ticket: one.0, served: false });
+        assert!(greedy().is_ok());
+        drop((first, two));
+    }
+
+    /// All are ready before the first of them runs: so the key that asks for much does not go first.
+    #[tokio::test]
+    async fn short_runs_take_turns_among_all_that_are_ready() {
+        let turns = Arc::new(Turns::new(1, PLACES));
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let mut tasks = tokio::task::JoinSet::new();
+        for number in [1, 1, 1, 2, 1, 3] {
+            let (turns, order) = (Arc::clone(&turns), Arc::clone(&order));
+            tasks.spawn(async move {
+                let _turn = turns.take_among(run(&key(number), Priority::Normal)).await.ok().unwrap();
+                order.lock().unwrap().push(number);
+            });
+        }
+        while tasks.join_next().await.is_some() {}
+        assert_eq!(*order.lock().unwrap(), [1, 2, 3, 1, 1, 1]);
+        assert_eq!((turns.state().free, turns.state().crowds.len()), (1, 0));
     }
 
     async fn futures_poll<F: Future + Unpin>(future: &mut F) -> std::task::Poll<F::Output> {

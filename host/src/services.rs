@@ -68,7 +68,7 @@ impl Handler for Services {
         Some(Arc::clone(&self.memory))
     }
 
-    async fn handle(&self, kind: Kind, body: Bytes) -> Option<Answer> {
+    async fn handle(&self, kind: Kind, body: Bytes, _: usize) -> Option<Answer> {
         let found = match kind {
             Kind::Boot => {
                 self.relay.has_news();

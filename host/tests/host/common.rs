@@ -62,7 +62,7 @@ impl Handler for FakeEnclave {
         matches!(kind, Kind::Hello | Kind::Message | Kind::Release | Kind::Status)
     }
 
-    async fn handle(&self, kind: Kind, body: Bytes) -> Option<Answer> {
+    async fn handle(&self, kind: Kind, body: Bytes, _: usize) -> Option<Answer> {
         Some(match kind {
             Kind::Hello => Self::reply(Code::Ok, [b"evidence for ", body.as_ref()].concat().into()),
             Kind::Release => {

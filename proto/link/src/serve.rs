@@ -36,8 +36,9 @@ pub trait Handler: Send + Sync + 'static {
         None
     }
 
-    /// Answers one request, or takes note of a frame that has no reply.
-    fn handle(&self, kind: Kind, body: Bytes) -> impl Future<Output = Option<Answer>> + Send;
+    /// Answers one request, or takes note of a frame that has no reply. `beside` further requests of this connection
+    /// are waiting or worked on at this moment.
+    fn handle(&self, kind: Kind, body: Bytes, beside: usize) -> impl Future<Output = Option<Answer>> + Send;
 }
 
 /// Serves a connection until it ends, and says why it ended.
@@ -55,6 +56,7 @@ where
     let connection = Connection {
         writer: Arc::new(Mutex::new(writer)),
         slots: Arc::new(Semaphore::new(concurrency)),
+        concurrency,
         handler,
         failed,
     };
@@ -72,6 +74,7 @@ where
 struct Connection<W, H> {
     writer: Arc<Mutex<W>>,
     slots: Arc<Semaphore>,
+    concurrency: usize,
     handler: Arc<H>,
     failed: mpsc::Sender<LinkError>,
 }
@@ -109,7 +112,7 @@ where
             Body::Read(body, memory) => (Bytes::from(body), memory),
         };
         if header.kind() == Kind::Log {
-            self.handler.handle(header.kind(), body).await;
+            self.handler.handle(header.kind(), body, 0).await;
         } else {
             tasks.spawn(self.answer(header.kind(), header.id(), body, (slot, memory)));
         }
@@ -162,8 +165,11 @@ where
     ) -> impl Future<Output = ()> + Send + 'static {
         let (handler, writer, failed) =
             (Arc::clone(&self.handler), Arc::clone(&self.writer), self.failed.clone());
+        // This one has a slot, too.
+        let others = self.concurrency.saturating_sub(1);
         async move {
-            if let Some(answer) = handler.handle(kind, body).await {
+            let beside = others.saturating_sub(held.0.semaphore().available_permits());
+            if let Some(answer) = handler.handle(kind, body, beside).await {
                 let parts: Vec<&[u8]> = answer.parts.iter().map(AsRef::as_ref).collect();
                 let mut writer = writer.lock().await;
                 if let Err(error) = write_frame(&mut *writer, answer.kind, id, &parts).await {
@@ -198,7 +204,7 @@ mod tests {
             matches!(kind, Kind::Range | Kind::Log)
         }
 
-        async fn handle(&self, kind: Kind, body: Bytes) -> Option<Answer> {
+        async fn handle(&self, kind: Kind, body: Bytes, _: usize) -> Option<Answer> {
             if kind == Kind::Log {
                 self.0.lock().unwrap().push(body);
                 return None;
@@ -250,7 +256,7 @@ mod tests {
             Some(Arc::new(Semaphore::new(4096)))
         }
 
-        async fn handle(&self, _: Kind, body: Bytes) -> Option<Answer> {
+        async fn handle(&self, _: Kind, body: Bytes, _: usize) -> Option<Answer> {
             let length = u32::try_from(body.len()).unwrap().to_be_bytes();
             let whole = body.first() == Some(&1) && body.last() == Some(&9);
             let parts = vec![Bytes::from(vec![u8::from(!whole)]), Bytes::copy_from_slice(&length)];

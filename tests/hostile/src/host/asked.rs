@@ -37,7 +37,7 @@ impl Handler for Asked {
         )
     }
 
-    async fn handle(&self, kind: Kind, body: Bytes) -> Option<Answer> {
+    async fn handle(&self, kind: Kind, body: Bytes, _: usize) -> Option<Answer> {
         let plot = &self.0;
         plot.tape.record(&body);
         let honest = match kind {
