@@ -5,7 +5,10 @@
 //! everything else to tract; each says whether its results are those of tract to the bit.
 
 mod argmax;
+mod both;
 mod columns;
+mod dense;
+mod labels;
 mod one_hot;
 mod pick;
 mod pool;
@@ -18,12 +21,15 @@ mod windows;
 use tract_onnx::tract_hir::internal::*;
 
 use crate::cells;
+pub(crate) use dense::{Rows, found as has_layers};
 
 /// Changes a simplified graph.
-pub(crate) fn before(model: &mut TypedModel) -> TractResult<()> {
+pub(crate) fn before(model: &mut TypedModel, rows: Rows) -> TractResult<()> {
     one_hot::rewrite(model)?;
     windows::rewrite(model)?;
-    strides::rewrite(model)
+    strides::rewrite(model)?;
+    both::rewrite(model)?;
+    dense::rewrite(model, rows)
 }
 
 /// Changes an optimized graph.
@@ -34,6 +40,7 @@ pub(crate) fn after(model: &mut TypedModel) -> TractResult<()> {
     pick::take_over(model)?;
     reflect::take_over(model)?;
     columns::take_over(model)?;
+    labels::rewrite(model)?;
     argmax::take_over(model)?;
     cells::take_over(model)
 }
