@@ -9,6 +9,7 @@ mod both;
 mod columns;
 mod dense;
 mod labels;
+mod norm;
 mod one_hot;
 mod pick;
 mod pool;
@@ -29,6 +30,7 @@ pub(crate) fn before(model: &mut TypedModel, rows: Rows) -> TractResult<()> {
     windows::rewrite(model)?;
     strides::rewrite(model)?;
     both::rewrite(model)?;
+    norm::rewrite(model)?;
     dense::rewrite(model, rows)
 }
 
