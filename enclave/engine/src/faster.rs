@@ -17,6 +17,7 @@ mod reflect;
 mod relu;
 mod stream;
 mod strides;
+mod upright;
 mod windows;
 
 use tract_onnx::tract_hir::internal::*;
@@ -31,7 +32,8 @@ pub(crate) fn before(model: &mut TypedModel, rows: Rows) -> TractResult<()> {
     strides::rewrite(model)?;
     both::rewrite(model)?;
     norm::rewrite(model)?;
-    dense::rewrite(model, rows)
+    dense::rewrite(model, rows)?;
+    upright::rewrite(model)
 }
 
 /// Changes an optimized graph.

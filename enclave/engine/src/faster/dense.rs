@@ -74,7 +74,7 @@ fn one_layer(
     }
     let mut patch = TypedModelPatch::new("layer");
     let row = patch.tap_model(model, row)?;
-    for output in patch.wire_node(name, Dense { layers: vec![layer], last }, &[row])? {
+    for output in patch.wire_node(name, Dense { layers: vec![layer], last, columns: false }, &[row])? {
         patch.shunt_outside(model, end.id.into(), output)?;
     }
     Ok(Some(patch))
@@ -147,18 +147,30 @@ fn after_another(
     let layers = first.layers.iter().chain(&dense.layers).cloned().collect();
     let mut patch = TypedModelPatch::new("layers");
     let inputs = patch.taps(model, &before.inputs)?;
-    for output in patch.wire_node(name, Dense { layers, last: dense.last.clone() }, &inputs)? {
+    for output in
+        patch.wire_node(name, Dense { layers, last: dense.last.clone(), columns: first.columns }, &inputs)?
+    {
         patch.shunt_outside(model, node.id.into(), output)?;
     }
     Ok(Some(patch))
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Dense {
+pub(super) struct Dense {
     /// Never none.
     layers: Vec<Layer>,
     /// What the last layer's cells go through.
     last: Option<Box<dyn ElementWiseMiniOp>>,
+    /// Whether the input is columns, not rows.
+    columns: bool,
+}
+
+impl Dense {
+    /// The same for columns, if the first layer takes them.
+    pub(super) fn of_columns(&self) -> Option<Self> {
+        let takes = !self.columns && self.layers.first().is_some_and(Layer::is_narrow);
+        takes.then(|| Self { columns: true, ..self.clone() })
+    }
 }
 
 impl Op for Dense {
@@ -177,17 +189,22 @@ impl EvalOp for Dense {
         let (&[rows, width], Some((last, before))) = (input.shape(), self.layers.split_last()) else {
             bail!("layers take rows")
         };
+        let (rows, width) = if self.columns { (width, rows) } else { (rows, width) };
         ensure!(self.layers.first().is_some_and(|first| first.inputs() == width), "rows of another width");
         let given = input.try_as_plain_ram()?.as_slice::<f32>()?;
         let mut cells: Option<Vec<f32>> = None;
+        let apply = |layer: &Layer, from: Option<&[f32]>, into: &mut [f32]| match from {
+            Some(from) => layer.apply(from, into),
+            None if self.columns => layer.apply_to_columns(given, rows, into),
+            None => layer.apply(given, into),
+        };
         for layer in before {
             let mut next = vec![0.0; rows * layer.outputs()];
-            layer.apply(cells.as_deref().unwrap_or(given), &mut next)?;
+            apply(layer, cells.as_deref(), &mut next)?;
             cells = Some(next);
         }
-        let from = cells.as_deref().unwrap_or(given);
         let mut answer = Tensor::zero::<f32>(&[rows, last.outputs()])?;
-        last.apply(from, answer.try_as_plain_ram_mut()?.as_slice_mut::<f32>()?)?;
+        apply(last, cells.as_deref(), answer.try_as_plain_ram_mut()?.as_slice_mut::<f32>()?)?;
         if let Some(op) = &self.last {
             op.eval_in_place(&mut answer, None)?;
         }
@@ -198,7 +215,7 @@ impl EvalOp for Dense {
 impl TypedOp for Dense {
     fn output_facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
         let ([input], Some(last)) = (inputs, self.layers.last()) else { bail!("layers take one input") };
-        let rows = input.shape.first().cloned().context("layers take rows")?;
+        let rows = input.shape.get(usize::from(self.columns)).cloned().context("layers take rows")?;
         Ok(tvec!(DatumType::F32.fact([rows, last.outputs().to_dim()])))
     }
 

@@ -102,10 +102,33 @@ impl Layer {
                 });
             }
         }
+        self.finish(into);
+        Ok(())
+    }
+
+    /// The outputs of a narrow layer for so many rows, whose columns lie one after another.
+    pub(super) fn apply_to_columns(&self, columns: &[f32], rows: usize, into: &mut [f32]) -> TractResult<()> {
+        ensure!(self.is_narrow(), "a wide layer takes rows");
+        let weights = self.weights.try_as_plain_ram()?.as_slice::<f32>()?;
+        let bias = self.bias.try_as_plain_ram()?.as_slice::<f32>()?;
+        let mut sums = vec![0.0; rows];
+        let weights = weights.chunks_exact(self.inputs.max(1));
+        for (output, (weights, bias)) in (0..self.outputs).zip(weights.zip(bias)) {
+            sums.fill(*bias);
+            for (column, weight) in columns.chunks_exact(rows.max(1)).zip(weights) {
+                sums.iter_mut().zip(column).for_each(|(sum, cell)| *sum += cell * weight);
+            }
+            let into = into.iter_mut().skip(output).step_by(self.outputs.max(1));
+            into.zip(&sums).for_each(|(into, sum)| *into = *sum);
+        }
+        self.finish(into);
+        Ok(())
+    }
+
+    fn finish(&self, into: &mut [f32]) {
         if self.cut {
             into.iter_mut().for_each(|cell| *cell = if *cell < 0.0 { 0.0 } else { *cell });
         }
-        Ok(())
     }
 }
 
