@@ -3,7 +3,7 @@
 //! With one row, the arithmetic of a small perceptron takes a quarter of a microsecond, and what tract does
 //! around each product takes several: it packs the row, makes a tensor, looks a kernel up. Here a row goes
 //! through all layers at once, each with its bias and its cut at zero. Many rows stay with tract, whose
-//! kernels are wider; but for layers of so few outputs that most of a kernel's work would be thrown away.
+//! kernels are wider, but for layers of so few outputs that most of a kernel's work would be thrown away.
 //! Sums differ as sums in another order do.
 
 mod layer;
@@ -55,22 +55,22 @@ fn one_layer(
         return Ok(None);
     }
     let mut end = node;
-    if let Some((next, bias)) = then_constant::<Add>(model, end)? {
-        if layer.add(&bias)? {
-            end = next;
-        }
+    if let Some((next, bias)) = then_constant::<Add>(model, end)?
+        && layer.add(&bias)?
+    {
+        end = next;
     }
-    if let Some((next, floor)) = then_constant::<Max>(model, end)? {
-        if floor.len() == 1 && floor.try_as_plain_ram()?.as_slice::<f32>()? == [0.0] {
-            layer.cut();
-            end = next;
-        }
+    if let Some((next, floor)) = then_constant::<Max>(model, end)?
+        && floor.try_as_plain_ram()?.as_slice::<f32>()? == [0.0]
+    {
+        layer.cut();
+        end = next;
     }
     let mut last = None;
-    if let Some(next) = only_user(model, end)? {
-        if let Some(op) = next.op_as::<ElementWiseOp>().filter(|op| op.1.is_none() && in_place(&*op.0)) {
-            (last, end) = (Some(op.0.clone()), next);
-        }
+    if let Some(next) = only_user(model, end)?
+        && let Some(op) = next.op_as::<ElementWiseOp>().filter(|op| op.1.is_none() && in_place(&*op.0))
+    {
+        (last, end) = (Some(op.0.clone()), next);
     }
     let mut patch = TypedModelPatch::new("layer");
     let row = patch.tap_model(model, row)?;

@@ -111,15 +111,14 @@ impl Layer {
         ensure!(self.is_narrow(), "a wide layer takes rows");
         let weights = self.weights.try_as_plain_ram()?.as_slice::<f32>()?;
         let bias = self.bias.try_as_plain_ram()?.as_slice::<f32>()?;
-        let mut sums = vec![0.0; rows];
         let weights = weights.chunks_exact(self.inputs.max(1));
         for (output, (weights, bias)) in (0..self.outputs).zip(weights.zip(bias)) {
-            sums.fill(*bias);
-            for (column, weight) in columns.chunks_exact(rows.max(1)).zip(weights) {
-                sums.iter_mut().zip(column).for_each(|(sum, cell)| *sum += cell * weight);
+            let mut into = into.iter_mut().skip(output).step_by(self.outputs.max(1));
+            for first in (0..rows).step_by(LANES) {
+                let columns = columns.chunks_exact(rows.max(1)).map(|column| column.get(first..));
+                let sums = rows_of_columns(columns.map(Option::unwrap_or_default), weights, *bias);
+                sums.into_iter().zip(into.by_ref()).for_each(|(sum, into)| *into = sum);
             }
-            let into = into.iter_mut().skip(output).step_by(self.outputs.max(1));
-            into.zip(&sums).for_each(|(into, sum)| *into = *sum);
         }
         self.finish(into);
         Ok(())
@@ -136,6 +135,18 @@ fn block(row: &[f32], weights: &[[f32; LANES]], bias: [f32; LANES]) -> [f32; LAN
     let mut sums = bias;
     for (cell, weights) in row.iter().zip(weights) {
         sums.iter_mut().zip(weights).for_each(|(sum, weight)| *sum += cell * weight);
+    }
+    sums
+}
+
+/// The output of the first rows of all columns; what is behind the last row is of no meaning.
+fn rows_of_columns<'a>(columns: impl Iterator<Item = &'a [f32]>, weights: &[f32], bias: f32) -> [f32; LANES] {
+    let mut sums = [bias; LANES];
+    for (column, weight) in columns.zip(weights) {
+        match column.first_chunk::<LANES>() {
+            Some(cells) => sums.iter_mut().zip(cells).for_each(|(sum, cell)| *sum += cell * weight),
+            None => sums.iter_mut().zip(column).for_each(|(sum, cell)| *sum += cell * weight),
+        }
     }
     sums
 }
