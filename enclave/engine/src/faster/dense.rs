@@ -1,6 +1,6 @@
 //! Layers of a perceptron for few rows, one after another in one operator.
 //!
-//! With one row, the arithmetic of a small perceptron takes a quarter of a microsecond, and what tract does
+//! With one row, the arithmetic of a small perceptron takes less than a microsecond, and what tract does
 //! around each product takes several: it packs the row, makes a tensor, looks a kernel up. Here a row goes
 //! through all layers at once, each with its bias and its cut at zero. Many rows stay with tract, whose
 //! kernels are wider, but for layers of so few outputs that most of a kernel's work would be thrown away.

@@ -39,7 +39,8 @@ fn norm_of_rows(
     if let Some((next, constant)) = then_constant::<Add>(model, end, width)? {
         (end, shift) = (next, constant);
     }
-    let added = sum_of_two(model, rows)?.unwrap_or(tvec!(rows));
+    // Without the addition tract's own operators are as fast.
+    let Some(added) = sum_of_two(model, rows)? else { return Ok(None) };
     let norm = Norm { epsilon: rms.eps.clone(), scale: scale.into(), shift: shift.into() };
     let mut patch = TypedModelPatch::new("norm of rows");
     let inputs = patch.taps(model, &added)?;
@@ -127,7 +128,7 @@ fn then_constant<'a, T: BinMiniOp>(
     constant.map(|constant| Ok((next, constant.as_ref().clone().into_shape(&[width])?))).transpose()
 }
 
-/// Of one tensor, or of the sum of two.
+/// Of the sum of two tensors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Norm {
     epsilon: Arc<Tensor>,
@@ -295,17 +296,13 @@ mod tests {
         assert!(norms(&model).is_empty());
     }
 
-    /// Rows that are an answer too are added before, and normalized from there.
     #[test]
     fn rows_that_others_use_stay() {
         let mut model = written(16, 1.0 / 16.0, true);
         let rows = model.nodes().iter().find(|node| node.name == "rows").unwrap().id;
         let outputs = [model.output_outlets().unwrap()[0], rows.into()];
         model.select_output_outlets(&outputs).unwrap();
-        let plain = model.clone();
         rewrite(&mut model).unwrap();
-        assert_eq!(norms(&model), [1]);
-        let inputs = [filled(&[2, 3, 16], 1), filled(&[2, 3, 16], 2)];
-        run(model, &inputs).close_enough(&run(plain, &inputs), Approximation::Approximate).unwrap();
+        assert!(norms(&model).is_empty());
     }
 }
