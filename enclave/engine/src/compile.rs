@@ -11,7 +11,7 @@ use tract_onnx::prelude::{
 
 use crate::convert::datum_type;
 use crate::error::{Detail, LoadError};
-use crate::faster;
+use crate::faster::{self, Rows};
 use crate::guard::guarded;
 use crate::rewrite::rewrite;
 use crate::sound;
@@ -60,12 +60,17 @@ fn fact(
 
 /// Compiles a wired graph.
 pub(crate) fn plan(model: InferenceModel) -> Result<Arc<Plan>, LoadError> {
+    plan_for(model, Rows::AsDeclared)
+}
+
+/// Compiles a wired graph for so many rows. The plan takes more, but others take those faster.
+pub(crate) fn plan_for(model: InferenceModel, rows: Rows) -> Result<Arc<Plan>, LoadError> {
     attempt(|| {
         let typed = model.into_typed()?;
         sound::check(&typed)?;
         let mut typed = typed.into_decluttered()?;
         rewrite(&mut typed)?;
-        faster::before(&mut typed)?;
+        faster::before(&mut typed, rows)?;
         let mut optimized = typed.into_optimized()?;
         faster::after(&mut optimized)?;
         TypedSimplePlan::new(optimized)

@@ -5,8 +5,12 @@
 //! everything else to tract; each says whether its results are those of tract to the bit.
 
 mod argmax;
+mod both;
 mod columns;
+mod dense;
 mod extremes;
+mod labels;
+mod norm;
 mod one_hot;
 mod pick;
 mod pool;
@@ -14,17 +18,23 @@ mod reflect;
 mod relu;
 mod stream;
 mod strides;
+mod upright;
 mod windows;
 
 use tract_onnx::tract_hir::internal::*;
 
 use crate::cells;
+pub(crate) use dense::{Rows, found as has_layers};
 
 /// Changes a simplified graph.
-pub(crate) fn before(model: &mut TypedModel) -> TractResult<()> {
+pub(crate) fn before(model: &mut TypedModel, rows: Rows) -> TractResult<()> {
     one_hot::rewrite(model)?;
     windows::rewrite(model)?;
-    strides::rewrite(model)
+    strides::rewrite(model)?;
+    both::rewrite(model)?;
+    norm::rewrite(model)?;
+    dense::rewrite(model, rows)?;
+    upright::rewrite(model)
 }
 
 /// Changes an optimized graph.
@@ -36,6 +46,7 @@ pub(crate) fn after(model: &mut TypedModel) -> TractResult<()> {
     reflect::take_over(model)?;
     columns::take_over(model)?;
     extremes::take_over(model)?;
+    labels::rewrite(model)?;
     argmax::take_over(model)?;
     cells::take_over(model)
 }

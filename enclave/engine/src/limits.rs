@@ -21,6 +21,12 @@ pub const PART_ROWS: [u64; 2] = [512, 64];
 /// Bytes of constants up to which a model is compiled for [`PART_ROWS`]: each plan has a copy.
 pub const MAX_ROWS_PLAN_BYTES: usize = 4 << 20;
 
+/// Rows up to which a small model of rows runs layer by layer, row by row.
+pub const FEW_ROWS: u64 = 4;
+
+/// Weights of a layer up to which it runs so: tract's kernels are wider and catch up from there.
+pub const MAX_LAYER_WEIGHTS: usize = 1 << 13;
+
 /// Tokens (or what else a further symbol counts) from which on the texts of a batch go one by one.
 pub const LONG_TEXT_TOKENS: u64 = 64;
 

@@ -16,7 +16,8 @@ use tract_onnx::tract_hir::tract_core::ops::einsum::EinSum;
 
 use crate::alone;
 use crate::compile::{self, Plan, SymbolValues};
-use crate::limits::{LONG_TEXT_TOKENS, MAX_ROWS_PLAN_BYTES, PART_ROWS};
+use crate::faster::{Rows, has_layers};
+use crate::limits::{FEW_ROWS, LONG_TEXT_TOKENS, MAX_ROWS_PLAN_BYTES, PART_ROWS};
 use crate::trial;
 
 /// Some rows of a batch, and the plan that takes as many.
@@ -31,6 +32,8 @@ pub(crate) struct Split {
     symbol: String,
     /// Plans for so many rows, the largest first; none where rows are texts.
     plans: Vec<(u64, Arc<Plan>)>,
+    /// The plan for [`FEW_ROWS`] at most, where it is another.
+    few: Option<Arc<Plan>>,
 }
 
 impl Split {
@@ -41,7 +44,7 @@ impl Split {
             return None;
         }
         if interface.symbols.len() > 1 {
-            return Some(Self { symbol, plans: Vec::new() });
+            return Some(Self { symbol, plans: Vec::new(), few: None });
         }
         if weights(&typed) > MAX_ROWS_PLAN_BYTES {
             return None;
@@ -50,7 +53,7 @@ impl Split {
         let wanted = PART_ROWS.into_iter().filter(|rows| *rows <= range.max);
         let plans =
             wanted.map(|rows| Some((rows, plan(graph, interface, &symbol, rows)?))).collect::<Option<_>>()?;
-        Some(Self { symbol, plans })
+        Some(Self { symbol, plans, few: few(graph, interface) })
     }
 
     /// The parts of a batch; `whole` takes what is left.
@@ -73,7 +76,8 @@ impl Split {
             left -= 1;
         }
         if left > 0 || parts.is_empty() {
-            parts.push(part(whole, left)?);
+            let few = self.few.as_ref().filter(|_| left <= FEW_ROWS);
+            parts.push(part(few.unwrap_or(whole), left)?);
         }
         Some(parts)
     }
@@ -83,6 +87,14 @@ fn plan(graph: &InferenceModel, interface: &Interface, symbol: &str, rows: u64) 
     let fixed = interface_of(interface, symbol, rows);
     let plan = compile::wire(graph.clone(), &fixed, None).and_then(compile::plan).ok()?;
     (compile::check_outputs(&plan, &fixed).is_ok() && trial::runs(&plan, &fixed)).then_some(plan)
+}
+
+/// The plan for few rows, if it is faster for them.
+fn few(graph: &InferenceModel, interface: &Interface) -> Option<Arc<Plan>> {
+    let wired = compile::wire(graph.clone(), interface, None).ok()?;
+    let plan = compile::plan_for(wired, Rows::Few).ok()?;
+    let sound = compile::check_outputs(&plan, interface).is_ok() && trial::runs(&plan, interface);
+    (sound && has_layers(plan.model())).then_some(plan)
 }
 
 /// The interface of so many rows.
