@@ -349,7 +349,8 @@ mod tests {
         }
         while tasks.join_next().await.is_some() {}
         assert_eq!(*order.lock().unwrap(), [1, 2, 3, 1, 1, 1]);
-        assert_eq!((turns.state().free, turns.state().crowds.len()), (1, 0));
+        let state = turns.state();
+        assert_eq!((state.free, state.crowds.len()), (1, 0));
     }
 
     async fn futures_poll<F: Future + Unpin>(future: &mut F) -> std::task::Poll<F::Output> {
