@@ -6,6 +6,7 @@
 
 mod bindings;
 mod certificates;
+mod demands;
 mod document;
 mod form;
 mod whole;
@@ -25,7 +26,15 @@ use strongroom_sim::pki::{Leaf, NitroPki};
 use super::attacks;
 
 pub(super) fn attacks() -> Vec<Attack> {
-    [whole::ATTACKS, bindings::ATTACKS, document::ATTACKS, certificates::ATTACKS, form::ATTACKS].concat()
+    [
+        whole::ATTACKS,
+        bindings::ATTACKS,
+        document::ATTACKS,
+        certificates::ATTACKS,
+        demands::ATTACKS,
+        form::ATTACKS,
+    ]
+    .concat()
 }
 
 /// A host that rewrites what comes back for a hello.

@@ -32,6 +32,10 @@ attacks! { Evidence;
     a_leaf_that_might_be_an_authority("a key that was made for something else", "exit 10: key-usage", "leaf-usage");
     /// signs under an authority that may not sign certificates
     an_issuer_that_may_not_sign("leaves by whoever holds any key", "exit 10: key-usage", "issuer-usage");
+    /// signs with a leaf that is an authority
+    a_leaf_that_is_an_authority("a key that was made for something else", "exit 10: chain", "authority-flag");
+    /// signs under an issuer that is no authority, as any enclave's leaf could be
+    an_issuer_that_is_no_authority("leaves by whoever holds any key", "exit 10: chain", "authority-flag");
     /// signs with a key of its own beside the genuine leaf
     a_key_that_is_not_the_leafs("an enclave that is none", "exit 10: signature", "document-signature");
 }
@@ -132,6 +136,10 @@ async fn a_leaf_that_might_be_an_authority() -> Found {
     with_leaf(|plan| plan.basic = None).await
 }
 
+async fn a_leaf_that_is_an_authority() -> Found {
+    with_leaf(|plan| plan.basic = Some(Basic { ca: true, path_length: None })).await
+}
+
 /// A root that the client pins, and authorities of another shape below it.
 async fn with_authorities(change: impl FnOnce(&mut ChainPlan)) -> Found {
     let scene = Scene::serving().await.unwrap();
@@ -153,6 +161,10 @@ async fn with_authorities(change: impl FnOnce(&mut ChainPlan)) -> Found {
 
 async fn too_long_a_path() -> Found {
     with_authorities(|plan| plan.zonal.basic = Some(Basic { ca: true, path_length: Some(0) })).await
+}
+
+async fn an_issuer_that_is_no_authority() -> Found {
+    with_authorities(|plan| plan.instance.basic = Some(Basic { ca: false, path_length: None })).await
 }
 
 async fn an_issuer_that_may_not_sign() -> Found {

@@ -20,6 +20,8 @@ attacks! { Evidence;
     an_unprotected_header("a header that nobody signed", "exit 10: format", "nothing-unprotected");
     /// spells the envelope of a genuine document with a longer length
     a_longer_spelling("one document in many forms", "exit 10: format", "shortest-form");
+    /// spells the envelope of a genuine document without its length
+    an_envelope_without_a_length("one document in many forms", "exit 10: format", "shortest-form");
     /// signs a payload with a byte behind its map
     a_byte_behind_the_payload("bytes that are signed and read by nobody", "exit 10: format", "nothing-behind-cbor");
     /// signs a document whose field is named twice
@@ -36,6 +38,8 @@ attacks! { Evidence;
     no_digest("registers of a weaker digest", "exit 10: format", "digest-named");
     /// signs a document with a register of 31 bytes
     a_register_of_another_length("registers that are no digests", "exit 10: format", "register-length");
+    /// signs a document with a register of index 32
+    a_register_too_many("registers that no module has", "exit 10: format", "register-index");
     /// changes the time of a genuine document and keeps its signature
     a_changed_document("a document that says what the host likes", "exit 10: signature", "document-signature");
     /// has a genuine document signed with zeros
@@ -94,6 +98,10 @@ async fn a_longer_spelling() -> Found {
     changed(|evidence| evidence.document = [&[0x98, 0x04], &evidence.document[1..]].concat()).await
 }
 
+async fn an_envelope_without_a_length() -> Found {
+    changed(|evidence| evidence.document = [&[0x9f], &evidence.document[1..], &[0xff]].concat()).await
+}
+
 async fn a_byte_behind_the_payload() -> Found {
     signed(|draft| draft.payload_suffix = vec![0]).await
 }
@@ -127,10 +135,21 @@ async fn a_register_of_another_length() -> Found {
     signed(|draft| set_register(draft, PcrIndex::INSTANCE, Some(vec![1; 31]))).await
 }
 
-/// Changes a document's last byte but the signature's: one of the offers' digest, which the nonce repeats.
+/// Changes a document, whose signature begins at the place that is given with it.
 fn bend(evidence: &mut Evidence, change: impl FnOnce(&mut [u8], usize)) {
     let signature = evidence.document.len() - 96;
     change(&mut evidence.document, signature);
+}
+
+async fn a_register_too_many() -> Found {
+    signed(|draft| {
+        for (name, field) in &mut draft.fields {
+            if let (true, Cbor::Map(registers)) = (*name == Cbor::text("pcrs"), field) {
+                registers.push((Cbor::Unsigned(32), Cbor::Bytes(vec![1; 48])));
+            }
+        }
+    })
+    .await
 }
 
 async fn a_changed_document() -> Found {

@@ -19,7 +19,7 @@ attacks! { Evidence;
     /// answers a hello with what the enclave of another owner says to it, attested under the same root
     another_owners_enclave("every request and API key", "exit 11: charter", "charter-demanded");
     /// sends another release that the owner signed in place of the attested one
-    another_release_of_the_owner("a client that believes in another release than is in force", "exit 14: claims", "release-bound");
+    another_release_of_the_owner("a client that believes in another release than is in force", "exit 14: claims", "claims-release");
 }
 
 async fn evidence_for_another_client() -> Found {
