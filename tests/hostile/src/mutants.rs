@@ -85,21 +85,20 @@ fn listed() -> Result<Listed, String> {
 /// Which text is not found exactly once.
 pub fn mutate(root: &Path) -> Result<(), String> {
     let Listed { harness, mutant } = listed()?;
-    harness.iter().try_for_each(|edit| apply(root, edit, "")).and_then(|()| {
-        mutant
-            .iter()
-            .try_for_each(|mutant| mutant.edit.iter().try_for_each(|edit| apply(root, edit, &mutant.name)))
+    harness.iter().try_for_each(|edit| apply(root, edit, &edit.replace))?;
+    mutant.iter().try_for_each(|Mutant { name, edit, .. }| {
+        let out = format!("::std::env::var_os(\"{MUTANT_VARIABLE}\").is_some_and(|own| own == \"{name}\")");
+        edit.iter().try_for_each(|edit| apply(root, edit, &edit.replace.replace(OUT, &out)))
     })
 }
 
-fn apply(root: &Path, edit: &Edit, mutant: &str) -> Result<(), String> {
+fn apply(root: &Path, edit: &Edit, replacement: &str) -> Result<(), String> {
     let path = root.join(&edit.file);
     let at = edit.file.display();
     let text = fs::read_to_string(&path).map_err(|error| format!("{at}: {error}"))?;
     if text.matches(&edit.find).count() != 1 {
         return Err(format!("{at}: not found exactly once: {}", edit.find));
     }
-    let out = format!("::std::env::var_os(\"{MUTANT_VARIABLE}\").is_some_and(|own| own == \"{mutant}\")");
-    let changed = text.replace(&edit.find, &edit.replace.replace(OUT, &out));
+    let changed = text.replace(&edit.find, replacement);
     fs::write(&path, changed).map_err(|error| format!("{at}: {error}"))
 }

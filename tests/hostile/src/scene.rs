@@ -219,7 +219,7 @@ impl Scene {
     pub async fn verdict(&self) -> Result<String, WorldError> {
         let output = self.command("verify", &[]).await?;
         let failed = output.stdout.lines().find_map(|line| line.trim_start().strip_prefix("FAIL "));
-        let check = failed.and_then(|line| line.split_whitespace().next()).unwrap_or("no check");
+        let check = failed.and_then(|line| line.split([':', ' ']).next()).unwrap_or("no check");
         Ok(match output.code {
             0 => Found::SUCCEEDED.to_owned(),
             code => format!("exit {code}: {check}"),

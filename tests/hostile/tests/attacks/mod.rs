@@ -30,9 +30,9 @@ pub(crate) use attacks;
 pub(crate) fn all() -> Vec<Attack> {
     [
         key::ATTACKS,
-        evidence::ATTACKS,
-        packages::ATTACKS,
-        releases::ATTACKS,
+        &evidence::attacks(),
+        &packages::attacks(),
+        &releases::attacks(),
         messages::ATTACKS,
         link::ATTACKS,
         state::ATTACKS,

@@ -1,0 +1,128 @@
+//! Releases after the first: what an enclave has seen in this boot, and clients before.
+
+use strongroom_attestation::release::Bundle;
+use strongroom_e2e::request;
+use strongroom_hostile::{Found, Scene};
+use strongroom_sim::world::{ReleasePlan, bundled_model};
+
+use super::super::evidence::shown;
+use super::{attacks, resigned, stored};
+
+attacks! { Releases;
+    /// hands the enclave an older release again
+    an_older_release("a release that its owner replaced", "epoch 1 is not above 2, which this boot has seen", "epoch-above");
+    /// hands the enclave another release of the same epoch
+    another_release_of_the_same_epoch("two releases under one number", "epoch 1 is not above 1, which this boot has seen", "epoch-above");
+    /// brings a withdrawn image back with the release that still listed it
+    a_withdrawn_image_brought_back("an image that its owner withdrew", "epoch 1 is not above 2, which this boot has seen", "epoch-above");
+    /// changes the release under a session that was verified against the one before
+    a_release_changed_under_a_session("a request under controls that its client never judged", "421", "sessions-end");
+    /// changes the release under a client that has verified and not yet opened a session
+    a_release_changed_under_an_offer("a request under controls that its client never judged", "421", "offers-end");
+    /// restarts the enclave with an older release, for a client that saw the newer one
+    an_older_release_after_a_restart("a release that its owner replaced", "exit 12: epoch", "epoch-remembered");
+    /// serves the first release to a client that demands the second
+    a_release_below_the_demanded_epoch("a release that its owner replaced", "exit 12: epoch", "epoch-demanded");
+    /// shows a client a release that has expired, with everything else attested
+    an_expired_release_shown("a release that its owner let go", "exit 12: release", "release-expiry");
+    /// shows a client a release that does not list the attested image, with everything else attested
+    a_release_of_another_image_shown("an image that its owner withdrew", "exit 11: release", "release-image");
+}
+
+/// The next release, made by the owner and not yet handed over.
+async fn next(scene: &Scene) -> Bundle {
+    let models = vec![bundled_model().unwrap()];
+    scene.owner.release(&ReleasePlan { epoch: 2, ..ReleasePlan::first(models) }).await.unwrap();
+    stored(&scene.ground)
+}
+
+/// Hands it over, and the enclave serves it.
+async fn serves(scene: &Scene, bundle: &Bundle) {
+    assert_eq!(scene.hand_over(bundle.encode().unwrap()).await.unwrap(), Found::SUCCEEDED);
+}
+
+async fn an_older_release() -> Found {
+    let scene = Scene::serving().await.unwrap();
+    let older = stored(&scene.ground);
+    serves(&scene, &next(&scene).await).await;
+    scene.found(scene.hand_over(older.encode().unwrap()).await.unwrap())
+}
+
+async fn another_release_of_the_same_epoch() -> Found {
+    let scene = Scene::serving().await.unwrap();
+    let models = vec![bundled_model().unwrap()];
+    scene.owner.release(&ReleasePlan::first(models)).await.unwrap();
+    let other = stored(&scene.ground);
+    scene.found(scene.hand_over(other.encode().unwrap()).await.unwrap())
+}
+
+async fn a_withdrawn_image_brought_back() -> Found {
+    let scene = Scene::serving().await.unwrap();
+    let older = stored(&scene.ground);
+    next(&scene).await;
+    let without = resigned(&scene.ground, |release| {
+        release.images[0].pcr0 = release.images[0].pcr0.extend(b"another");
+    });
+    let withdrawn = scene.hand_over(without.encode().unwrap()).await.unwrap();
+    assert_eq!(withdrawn, "release 2 does not list this image");
+    scene.found(scene.hand_over(older.encode().unwrap()).await.unwrap())
+}
+
+/// The status of what should not have been answered.
+fn answered(status: u16) -> String {
+    if status == 200 { Found::SUCCEEDED.to_owned() } else { status.to_string() }
+}
+
+async fn a_release_changed_under_a_session() -> Found {
+    let scene = Scene::serving().await.unwrap();
+    let client = scene.client().unwrap();
+    let session = client.session().await.unwrap();
+    serves(&scene, &next(&scene).await).await;
+    let (message, _) = session.seal(&request(1)).unwrap();
+    scene.found(answered(client.send(&message).await.status))
+}
+
+async fn a_release_changed_under_an_offer() -> Found {
+    let scene = Scene::serving().await.unwrap();
+    let client = scene.client().unwrap();
+    let verified = client.verify().await.unwrap();
+    serves(&scene, &next(&scene).await).await;
+    let opened = client.open(verified, &request(1)).unwrap();
+    scene.found(answered(client.send(&opened.message).await.status))
+}
+
+async fn an_older_release_after_a_restart() -> Found {
+    let mut scene = Scene::serving().await.unwrap();
+    let older = stored(&scene.ground);
+    serves(&scene, &next(&scene).await).await;
+    assert_eq!(scene.verdict().await.unwrap(), Found::SUCCEEDED, "the newer one is genuine");
+    super::store(&scene.ground, &older.encode().unwrap());
+    scene.restart().await.unwrap();
+    scene.wait_until_serving().await.unwrap();
+    scene.found(scene.verdict().await.unwrap())
+}
+
+async fn a_release_below_the_demanded_epoch() -> Found {
+    let scene = Scene::serving().await.unwrap();
+    let trust = scene.ground.layout.trust();
+    let text = std::fs::read_to_string(&trust).unwrap();
+    std::fs::write(&trust, text.replace("least_epoch = 1", "least_epoch = 2")).unwrap();
+    scene.found(scene.verdict().await.unwrap())
+}
+
+async fn an_expired_release_shown() -> Found {
+    let scene = Scene::serving().await.unwrap();
+    let bundle = resigned(&scene.ground, |release| {
+        (release.not_before, release.not_after) =
+            (strongroom_attestation::UnixMillis::new(1), strongroom_attestation::UnixMillis::new(2));
+    });
+    shown(scene, bundle.release).await
+}
+
+async fn a_release_of_another_image_shown() -> Found {
+    let scene = Scene::serving().await.unwrap();
+    let bundle = resigned(&scene.ground, |release| {
+        release.images[0].pcr0 = release.images[0].pcr0.extend(b"another");
+    });
+    shown(scene, bundle.release).await
+}
