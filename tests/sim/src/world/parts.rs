@@ -77,6 +77,11 @@ impl EnclaveProcess {
         self.0.id()
     }
 
+    /// Its exit code, once it has ended by itself.
+    pub fn ended(&mut self) -> Option<i32> {
+        self.0.try_wait().ok().flatten().and_then(|status| status.code())
+    }
+
     /// Kills it, as a host can at any time.
     pub async fn stop(&mut self) {
         // An enclave that has ended already is what was asked for.

@@ -1,0 +1,98 @@
+//! The host's credentials, and the state of the KMS key.
+
+use std::time::{Duration, SystemTime};
+
+use strongroom_hostile::{Found, Misdeeds, SceneOptions};
+use strongroom_proto::frame::Kind;
+use strongroom_proto::relay::Credentials;
+use strongroom_sim::kms::{Caller, SimCredential};
+use strongroom_sim::world::{ACCOUNT, Ground, Owner};
+
+use super::{misdeeds, refused, refused_for_a_while, said, unchanged};
+
+/// A host that gives these in place of its own.
+fn gives(change: impl Fn(Credentials) -> Option<Vec<u8>> + Send + 'static) -> SceneOptions {
+    misdeeds(Misdeeds::default().told(move |kind, _, honest| match kind {
+        Kind::Credentials => change(Credentials::decode(&honest?).ok()?),
+        _ => honest,
+    }))
+}
+
+async fn for_a_while(change: impl Fn(Credentials) -> Option<Vec<u8>> + Send + 'static) -> Found {
+    let (scene, said) = said(gives(change), unchanged).await;
+    refused_for_a_while(scene, said).await
+}
+
+pub(super) async fn no_credentials() -> Found {
+    for_a_while(|_| None).await
+}
+
+pub(super) async fn malformed_credentials() -> Found {
+    for_a_while(|_| Some(vec![0xff; 100])).await
+}
+
+pub(super) async fn expired_credentials() -> Found {
+    for_a_while(|own| Credentials { expires_ms: strongroom_e2e::now().as_millis(), ..own }.encode().ok())
+        .await
+}
+
+pub(super) async fn credentials_with_another_secret() -> Found {
+    for_a_while(|own| Credentials { secret_access_key: "another".to_owned(), ..own }.encode().ok()).await
+}
+
+pub(super) async fn credentials_of_another_role() -> Found {
+    let other = SimCredential {
+        access_key_id: "ASIAOTHER".to_owned(),
+        secret_access_key: "the other's".to_owned(),
+        session_token: Some("the other's".to_owned()),
+        expires: None,
+        caller: Caller::role(ACCOUNT, "another", "i-0", &["kms:Decrypt"]),
+    };
+    let known = other.clone();
+    let options = gives(move |own| {
+        let session_token = other.session_token.clone()?;
+        let (access_key_id, secret_access_key) =
+            (other.access_key_id.clone(), other.secret_access_key.clone());
+        Credentials { access_key_id, secret_access_key, session_token, ..own }.encode().ok()
+    });
+    refused(options, async move |ground: &Ground, _: &Owner| {
+        ground.kms.accept(known);
+        Ok(())
+    })
+    .await
+}
+
+/// What the host was given, as KMS knows it.
+fn as_kms_knows_it(ground: &Ground, expires: SystemTime) -> SimCredential {
+    let json = std::fs::read(ground.layout.host_credentials()).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    let text = |field: &str| json[field].as_str().unwrap().to_owned();
+    SimCredential {
+        access_key_id: text("AccessKeyId"),
+        secret_access_key: text("SecretAccessKey"),
+        session_token: Some(text("SessionToken")),
+        expires: Some(expires),
+        caller: Caller::role(ACCOUNT, "strongroom-host", "i-0123456789abcdef0", &[]),
+    }
+}
+
+pub(super) async fn credentials_that_expire_on_the_way() -> Found {
+    let (scene, said) = said(SceneOptions::default(), async |ground: &Ground, _: &Owner| {
+        ground.kms.accept(as_kms_knows_it(ground, SystemTime::now() - Duration::from_secs(1)));
+        Ok(())
+    })
+    .await;
+    let later = SystemTime::now() + Duration::from_secs(3600);
+    scene.ground.kms.accept(as_kms_knows_it(&scene.ground, later));
+    refused_for_a_while(scene, said).await
+}
+
+pub(super) async fn a_disabled_key() -> Found {
+    let (scene, said) = said(SceneOptions::default(), async |ground: &Ground, owner: &Owner| {
+        ground.kms.alter(owner.key().as_str(), |key| key.enabled = false).unwrap();
+        Ok(())
+    })
+    .await;
+    scene.ground.kms.alter(scene.owner.key().as_str(), |key| key.enabled = true).unwrap();
+    refused_for_a_while(scene, said).await
+}
