@@ -60,7 +60,10 @@ impl Queue {
         while let Some(first) = self.0.recv().await {
             waiting.push(first);
             tokio::time::sleep(BATCH_WINDOW).await;
-            while let (true, Ok(next)) = (waiting.len() < MAX_OFFERS_PER_DOCUMENT, self.0.try_recv()) {
+            // Whoever finds no place stays in the queue.
+            while waiting.len() < MAX_OFFERS_PER_DOCUMENT
+                && let Ok(next) = self.0.try_recv()
+            {
                 waiting.push(next);
             }
             let batch = std::mem::take(&mut waiting);

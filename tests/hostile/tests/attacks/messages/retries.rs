@@ -1,0 +1,71 @@
+//! Requests that are made again because the host says that they were lost. The receipt says what they cost.
+
+use ring::digest::{SHA256, digest};
+use strongroom_e2e::{judged, request};
+use strongroom_hostile::{Client, Found, Misdeeds, Scene, SceneOptions};
+use strongroom_proto::frame::Kind;
+
+const ALLOWANCE: u64 = 10;
+const KEY: [u8; 32] = [7; 32];
+
+/// A scene with a key that has an allowance of rows.
+async fn scene() -> (Scene, Client) {
+    let policy = format!(
+        "[model.fraud]\nlabel = [\"label\"]\nprobabilities = [\"probabilities\"]\n\
+         [role.trial]\nrows = {ALLOWANCE}\n[[key]]\nsha256 = \"{}\"\nrole = \"trial\"\n",
+        hex::encode(digest(&SHA256, &KEY))
+    );
+    let options = SceneOptions { policy: Some(policy), ..SceneOptions::default() };
+    let scene = Scene::set_with(options, async |_, _| Ok(())).await.unwrap();
+    scene.wait_until_serving().await.unwrap();
+    let client = scene.client().unwrap().with_key(KEY);
+    (scene, client)
+}
+
+/// One row was asked for, however often.
+fn charged(left: Option<u64>) -> String {
+    match left {
+        Some(left) if left < ALLOWANCE - 1 => Found::SUCCEEDED.to_owned(),
+        left => format!("{} of {ALLOWANCE} rows left", left.unwrap_or_default()),
+    }
+}
+
+pub(super) async fn a_false_421() -> Found {
+    let (scene, client) = scene().await;
+    let (asked, session) = (request(1), client.session().await.unwrap());
+    let (message, _) = session.seal(&asked).unwrap();
+    scene.host.turns_to(Misdeeds::default().relayed(|relay| {
+        if relay.kind == Kind::Message && !relay.inbound {
+            assert_eq!(relay.status, 200, "the request is served");
+            relay.status = 421;
+            relay.body.clear();
+        }
+    }));
+    assert_eq!(client.send(&message).await.status, 421);
+    scene.host.turns_to(Misdeeds::default());
+    let again = client.open(client.verify().await.unwrap(), &asked).unwrap();
+    let reply = client.send(&again.message).await;
+    let (_, receipt) = judged(&again.session, &again.pending, &reply).unwrap();
+    scene.found(charged(receipt.budget.rows))
+}
+
+/// Asks the same until `dropped` answers were lost, and once more.
+async fn dropped(dropped: usize) -> Found {
+    let (scene, client) = scene().await;
+    let (asked, session) = (request(1), client.session().await.unwrap());
+    for _ in 0..dropped {
+        let (message, _) = session.seal(&asked).unwrap();
+        assert_eq!(client.send(&message).await.status, 200, "served, and lost on the way");
+    }
+    let (message, pending) = session.seal(&asked).unwrap();
+    let (_, receipt) = judged(&session, &pending, &client.send(&message).await).unwrap();
+    scene.found(charged(receipt.budget.rows))
+}
+
+pub(super) async fn a_dropped_answer() -> Found {
+    dropped(1).await
+}
+
+pub(super) async fn ten_dropped_answers() -> Found {
+    dropped(10).await
+}
