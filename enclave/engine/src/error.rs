@@ -5,7 +5,8 @@ use std::fmt;
 use strongroom_seal::model::InterfaceError;
 use strongroom_seal::tensor::DType;
 
-use crate::limits::{MAX_DETAIL_CHARS, MAX_MODEL_BYTES, MAX_NODES};
+use crate::ceiling::Excess;
+use crate::limits::{MAX_DETAIL_CHARS, MAX_MODEL_BYTES, MAX_NODES, MAX_VALUE_BYTES};
 
 /// Why a model cannot be served. For its owner: it names parts of the model.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -75,12 +76,52 @@ pub enum LoadError {
         /// Which output.
         output: String,
     },
+    /// An attribute that the operator cannot have.
+    #[error("'{operator}' has '{attribute}' of a value that the operator cannot have")]
+    Attribute {
+        /// Its name in the ONNX file.
+        operator: String,
+        /// The attribute's name.
+        attribute: &'static str,
+    },
+    /// An operator is given a length, a step or a number that it cannot take.
+    #[error("'{operator}' is given a length, a step or a number that it cannot take")]
+    Value {
+        /// tract's name of it.
+        operator: String,
+    },
+    /// An operator would make a tensor of more than [`MAX_VALUE_BYTES`], or too much is computed of constants.
+    #[error(
+        "'{operator}' would take more memory than the engine allows: {MAX_VALUE_BYTES} bytes for one tensor"
+    )]
+    Memory {
+        /// tract's name of it.
+        operator: String,
+    },
     /// tract cannot compile it.
     #[error("the engine cannot compile the model")]
     Compile(Detail),
     /// tract panicked while loading.
     #[error("the engine failed while loading the model")]
     Panicked,
+}
+
+impl From<&Excess> for LoadError {
+    fn from(excess: &Excess) -> Self {
+        match excess {
+            Excess::Size(operator) => Self::Memory { operator: operator.clone() },
+            Excess::Value(operator) => Self::Value { operator: operator.clone() },
+        }
+    }
+}
+
+impl From<&Excess> for RunError {
+    fn from(excess: &Excess) -> Self {
+        match excess {
+            Excess::Size(_) => Self::Memory,
+            Excess::Value(_) => Self::Value,
+        }
+    }
 }
 
 /// What tract says about a model. It can name nodes and shapes, so it is shown to the owner alone.
@@ -120,6 +161,12 @@ pub enum RunError {
     /// The model does not take this combination of dimensions.
     #[error("the model does not take inputs of this shape")]
     Shape,
+    /// The input makes the model ask for a tensor of more than [`MAX_VALUE_BYTES`].
+    #[error("the model would take more memory for this input than the engine allows")]
+    Memory,
+    /// The input gives an operator a length, a step or a number that it cannot take.
+    #[error("the input holds a length, a step or a number that the model cannot take")]
+    Value,
     /// tract returned an error.
     #[error("the model failed on this input")]
     Failed,

@@ -13,6 +13,7 @@
 
 mod alone;
 mod answer;
+mod ceiling;
 mod cells;
 mod compile;
 mod convert;

@@ -9,6 +9,21 @@ pub const MAX_MODEL_BYTES: u64 = MAX_CONTENT_BYTES;
 /// Nodes of a graph and its subgraphs together: the time tract takes to compile grows with their square.
 pub const MAX_NODES: usize = 8192;
 
+/// Bytes of one tensor inside a model, whether a file or an input says how large it gets.
+pub const MAX_VALUE_BYTES: u64 = 1 << 30;
+
+/// Bytes of all that is computed of constants while a model is loaded.
+pub const MAX_FOLDED_BYTES: u64 = 1 << 30;
+
+/// Largest length, padding, scale or number of things that an operator is given.
+pub const MAX_EXTENT: i64 = 1 << 31;
+
+/// Largest kernel, step or padding of a window along one axis.
+pub const MAX_WINDOW: i64 = 1 << 16;
+
+/// Cells of a window.
+pub const MAX_WINDOW_CELLS: i64 = 1 << 20;
+
 /// Graphs inside graphs (`If`, `Loop`, `Scan`).
 pub const MAX_GRAPH_DEPTH: usize = 8;
 

@@ -7,6 +7,7 @@ use strongroom_seal::tensor::Tensor;
 use tract_onnx::prelude::{TValue, TVec, Tensor as TractTensor};
 use zeroize::Zeroizing;
 
+use crate::ceiling::Excess;
 use crate::compile::SymbolValues;
 use crate::error::{LoadError, RunError};
 use crate::guard::guarded;
@@ -100,7 +101,7 @@ impl Model {
         }
         let parts = self.plans.get(&valid.symbols).ok_or(RunError::Shape)?;
         let values = guarded(|| split::run(&parts, valid.inputs)).map_err(|_| RunError::Panicked)?;
-        let values = values.map_err(|_| RunError::Failed)?;
+        let values = values.map_err(|error| Excess::of(&error).map_or(RunError::Failed, RunError::from))?;
         valid.outputs.iter().map(|position| self.output(*position, &values)).collect()
     }
 

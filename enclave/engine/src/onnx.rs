@@ -3,6 +3,7 @@
 //! Decoding is ours so that the file's buffer can be wiped before tract copies the weights, and so
 //! that nothing that tract would ignore reaches it unseen.
 
+mod attributes;
 mod gate;
 mod ignored;
 mod names;
@@ -16,6 +17,7 @@ use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::InferenceModel;
 use zeroize::Zeroizing;
 
+use crate::ceiling;
 use crate::compile;
 use crate::error::LoadError;
 use crate::limits::MAX_MODEL_BYTES;
@@ -56,7 +58,12 @@ impl Graph {
     pub(crate) fn parse(self) -> Result<InferenceModel, LoadError> {
         // Without a path tract has nowhere to look for external data.
         let parsed = compile::attempt(|| self.onnx.parse(&self.proto, None))?;
-        if parsed.unresolved_inputs.is_empty() { Ok(parsed.model) } else { Err(LoadError::Format) }
+        if !parsed.unresolved_inputs.is_empty() {
+            return Err(LoadError::Format);
+        }
+        let mut model = parsed.model;
+        ceiling::watch(&mut model);
+        Ok(model)
     }
 }
 

@@ -85,14 +85,15 @@ impl Split {
 
 fn plan(graph: &InferenceModel, interface: &Interface, symbol: &str, rows: u64) -> Option<Arc<Plan>> {
     let fixed = interface_of(interface, symbol, rows);
-    let plan = compile::wire(graph.clone(), &fixed, None).and_then(compile::plan).ok()?;
+    let plan =
+        compile::wire(graph.clone(), &fixed, None).and_then(|wired| compile::plan(wired, &fixed)).ok()?;
     (compile::check_outputs(&plan, &fixed).is_ok() && trial::runs(&plan, &fixed)).then_some(plan)
 }
 
 /// The plan for few rows, if it is faster for them.
 fn few(graph: &InferenceModel, interface: &Interface) -> Option<Arc<Plan>> {
     let wired = compile::wire(graph.clone(), interface, None).ok()?;
-    let plan = compile::plan_for(wired, Rows::Few).ok()?;
+    let plan = compile::plan_for(wired, interface, Rows::Few).ok()?;
     let sound = compile::check_outputs(&plan, interface).is_ok() && trial::runs(&plan, interface);
     (sound && has_layers(plan.model())).then_some(plan)
 }

@@ -2,14 +2,14 @@
 //!
 //! 1. one graph of a stated operator set, and nothing that tract would silently leave out: functions, sparse weights, training;
 //! 2. no more nodes and no deeper nesting than allowed;
-//! 3. only operators that tract has, of domains whose operators they are, with attributes that it heeds;
+//! 3. only operators that tract has, of domains whose operators they are, with attributes that they can have and that it heeds;
 //! 4. every tensor inside the file, with as many elements as its shape says.
 
 use tract_onnx::model::OnnxOpRegister;
 use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
 use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
 
-use super::ignored;
+use super::{attributes, ignored};
 use crate::error::LoadError;
 use crate::limits::{MAX_GRAPH_DEPTH, MAX_NODES};
 
@@ -50,6 +50,7 @@ fn check_graph(
     for node in &graph.node {
         check_operator(node, operators)?;
         ignored::check(node)?;
+        attributes::check(node, graph)?;
         for attribute in &node.attribute {
             check_attribute(attribute, operators, depth, nodes)?;
         }
