@@ -9,11 +9,14 @@ mod infer;
 mod run;
 mod values;
 
+use std::collections::HashSet;
+
 use tract_onnx::tract_hir::internal::*;
+use tract_onnx::tract_hir::tract_core::ops::konst::Const;
 use tract_onnx::tract_hir::tract_core::ops::logic::IfThenElse;
 use tract_onnx::tract_hir::tract_core::ops::scan::Scan;
 
-use crate::limits::MAX_VALUE_BYTES;
+use crate::limits::{MAX_COUNTED_BYTES, MAX_VALUE_BYTES};
 pub(crate) use infer::watch;
 pub(crate) use run::{gate_definers, gate_large};
 
@@ -26,6 +29,9 @@ pub(crate) enum Excess {
     /// It is given a length, step or number that it cannot take.
     #[error("{0} is given a length, a step or a number that it cannot take")]
     Value(String),
+    /// tract panicked at it.
+    #[error("the engine fails at {0}")]
+    Broke(String),
 }
 
 impl Excess {
@@ -36,8 +42,12 @@ impl Excess {
 }
 
 /// Bytes of a tensor of these dimensions, where those that are not known count as one. `None` for
-/// more than [`MAX_VALUE_BYTES`].
-fn bytes<'a>(dtype: DatumType, dims: impl IntoIterator<Item = &'a TDim>) -> Option<Result<u64, Negative>> {
+/// more than `most`.
+fn bytes<'a>(
+    dtype: DatumType,
+    dims: impl IntoIterator<Item = &'a TDim>,
+    most: u64,
+) -> Option<Result<u64, Negative>> {
     let mut product = dtype.size_of() as u64;
     let mut empty = false;
     for dim in dims {
@@ -46,7 +56,7 @@ fn bytes<'a>(dtype: DatumType, dims: impl IntoIterator<Item = &'a TDim>) -> Opti
             Ok(0) => empty = true,
             // An axis of no length must not hide another that is too long.
             Ok(length) => {
-                product = product.checked_mul(length.unsigned_abs()).filter(|all| *all <= MAX_VALUE_BYTES)?;
+                product = product.checked_mul(length.unsigned_abs()).filter(|all| *all <= most)?;
             }
             Err(_) => {}
         }
@@ -62,19 +72,30 @@ fn size<'a>(
     operator: &str,
     dtype: DatumType,
     dims: impl IntoIterator<Item = &'a TDim>,
+    most: u64,
 ) -> Result<u64, Excess> {
-    match bytes(dtype, dims) {
+    match bytes(dtype, dims, most) {
         Some(Ok(bytes)) => Ok(bytes),
         Some(Err(Negative)) => Err(Excess::Value(operator.to_owned())),
         None => Err(Excess::Size(operator.to_owned())),
     }
 }
 
-/// Checks every size that is known in a model with types, and in the models inside it.
+/// Checks every size that is known in a model with types, and in the models inside it: of what is
+/// constant, that it may be computed, and of the rest, that it can be counted.
 pub(crate) fn check(model: &TypedModel) -> TractResult<()> {
-    for node in model.nodes() {
+    let mut constants: HashSet<usize> = HashSet::new();
+    for id in model.eval_order()? {
+        let node = model.node(id);
+        let known = |input: &OutletId| constants.contains(&input.node);
+        let constant = node.op_is::<Const>() || (!node.inputs.is_empty() && node.inputs.iter().all(known));
+        if constant {
+            constants.insert(id);
+        }
+        let computed = constant && !node.op_is::<Const>();
+        let most = if computed { MAX_VALUE_BYTES } else { MAX_COUNTED_BYTES };
         for output in &node.outputs {
-            size(&node.op.name(), output.fact.datum_type, output.fact.shape.iter())?;
+            size(&node.op.name(), output.fact.datum_type, output.fact.shape.iter(), most)?;
         }
         if let Some(scan) = node.op_as::<Scan>() {
             check(&scan.body)?;
@@ -95,7 +116,7 @@ mod tests {
     fn sizes_neither_wrap_nor_hide() {
         let size = |dims: &[i64]| {
             let dims: Vec<TDim> = dims.iter().map(|dim| TDim::from(*dim)).collect();
-            super::size("it", DatumType::F32, &dims)
+            super::size("it", DatumType::F32, &dims, MAX_VALUE_BYTES)
         };
         assert_eq!(size(&[]), Ok(4));
         assert_eq!(size(&[3, 5]), Ok(60));

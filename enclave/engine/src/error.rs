@@ -7,6 +7,7 @@ use strongroom_seal::tensor::DType;
 
 use crate::ceiling::Excess;
 use crate::limits::{MAX_DETAIL_CHARS, MAX_MODEL_BYTES, MAX_NODES, MAX_VALUE_BYTES};
+use crate::onnx::OPERATORS_VERSION;
 
 /// Why a model cannot be served. For its owner: it names parts of the model.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,6 +27,14 @@ pub enum LoadError {
     /// Something the engine would ignore or cannot hold.
     #[error("the model has {0}, which the engine does not support")]
     Feature(&'static str),
+    /// An operator that is not one of those that every model may hold, and that the owner did not allow.
+    #[error(
+        "the operator '{operator}' is none of those that models may hold (list {OPERATORS_VERSION}): its owner may allow it"
+    )]
+    Unlisted {
+        /// Its name in the ONNX file.
+        operator: String,
+    },
     /// An operator the engine does not have.
     #[error("the engine has no operator '{operator}'")]
     Operator {
@@ -98,6 +107,12 @@ pub enum LoadError {
         /// tract's name of it.
         operator: String,
     },
+    /// tract panicked at one operator.
+    #[error("the engine fails at '{operator}'")]
+    Broke {
+        /// tract's name of it.
+        operator: String,
+    },
     /// tract cannot compile it.
     #[error("the engine cannot compile the model")]
     Compile(Detail),
@@ -111,6 +126,7 @@ impl From<&Excess> for LoadError {
         match excess {
             Excess::Size(operator) => Self::Memory { operator: operator.clone() },
             Excess::Value(operator) => Self::Value { operator: operator.clone() },
+            Excess::Broke(operator) => Self::Broke { operator: operator.clone() },
         }
     }
 }
@@ -120,6 +136,7 @@ impl From<&Excess> for RunError {
         match excess {
             Excess::Size(_) => Self::Memory,
             Excess::Value(_) => Self::Value,
+            Excess::Broke(_) => Self::Panicked,
         }
     }
 }

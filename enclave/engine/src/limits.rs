@@ -12,6 +12,9 @@ pub const MAX_NODES: usize = 8192;
 /// Bytes of one tensor inside a model, whether a file or an input says how large it gets.
 pub const MAX_VALUE_BYTES: u64 = 1 << 30;
 
+/// Bytes of a tensor up to which a file may mention it, for shapes that no input is ever admitted with.
+pub const MAX_COUNTED_BYTES: u64 = 1 << 60;
+
 /// Bytes of all that is computed of constants while a model is loaded.
 pub const MAX_FOLDED_BYTES: u64 = 1 << 30;
 

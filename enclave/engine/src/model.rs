@@ -42,7 +42,19 @@ impl Model {
     /// # Errors
     /// See [`LoadError`]: the file is damaged, needs what the engine lacks, or is not what was declared.
     pub fn load(onnx: Zeroizing<Vec<u8>>, interface: &Interface) -> Result<Self, LoadError> {
-        let graph = Graph::decode(onnx)?;
+        Self::load_with(onnx, interface, &[])
+    }
+
+    /// As [`Model::load`], for a model that may hold these operators of the engine beside the listed ones.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub fn load_with(
+        onnx: Zeroizing<Vec<u8>>,
+        interface: &Interface,
+        operators: &[String],
+    ) -> Result<Self, LoadError> {
+        let graph = Graph::decode(onnx, operators)?;
         declared::check(graph.proto(), interface)?;
         let plans = Plans::compile(graph.parse()?, interface)?;
         Ok(Self { interface: interface.clone(), plans, identity: Arc::new(()) })

@@ -3,6 +3,7 @@
 //! Decoding is ours so that the file's buffer can be wiped before tract copies the weights, and so
 //! that nothing that tract would ignore reaches it unseen.
 
+mod allowed;
 mod attributes;
 mod gate;
 mod ignored;
@@ -22,6 +23,7 @@ use crate::compile;
 use crate::error::LoadError;
 use crate::limits::MAX_MODEL_BYTES;
 use crate::ops;
+pub use allowed::OPERATORS_VERSION;
 
 /// A decoded ONNX file that passed every gate. Its weights are wiped when it is dropped.
 pub(crate) struct Graph {
@@ -30,8 +32,8 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
-    /// Decodes the file, wipes and frees its buffer, takes out what an answer in tensors cannot hold, and applies the gates.
-    pub(crate) fn decode(file: Zeroizing<Vec<u8>>) -> Result<Self, LoadError> {
+    /// Decodes the file, which may hold `further` operators, wipes and frees its buffer, takes out what an answer in tensors cannot hold, and applies the gates.
+    pub(crate) fn decode(file: Zeroizing<Vec<u8>>, further: &[String]) -> Result<Self, LoadError> {
         if file.len() as u64 > MAX_MODEL_BYTES {
             return Err(LoadError::Size);
         }
@@ -44,7 +46,7 @@ impl Graph {
         ops::register(&mut onnx.op_register);
         let mut graph = Self { proto: decoded.map_err(|_| LoadError::Format)?, onnx };
         zipmap::take_out(&mut graph.proto);
-        gate::check(&graph.proto, &graph.onnx.op_register)?;
+        gate::check(&graph.proto, &graph.onnx.op_register, further)?;
         names::make_unique(&mut graph.proto);
         Ok(graph)
     }

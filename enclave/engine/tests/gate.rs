@@ -50,7 +50,9 @@ fn end(case: &Case) -> String {
         LoadError::Compile(detail) => format!("load: {error}: {}", detail.reveal().replace('\n', " ")),
         other => format!("load: {other}"),
     };
-    let derived = derive(graphs::file(&case.model), &DeriveOptions { answer, ..DeriveOptions::default() });
+    let ranges: Vec<_> = case.range.iter().map(|(min, max)| ("n", *min, *max)).collect();
+    let options = DeriveOptions { answer, ..graphs::options(&ranges) };
+    let derived = derive(graphs::file(&case.model), &options);
     let loaded = derived.and_then(|(interface, _)| Model::load(graphs::file(&case.model), &interface));
     let model = match loaded {
         Ok(model) => model,

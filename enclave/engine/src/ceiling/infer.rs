@@ -11,7 +11,8 @@ use tract_onnx::tract_hir::internal::*;
 use tract_onnx::tract_hir::ops::scan::InferenceScan;
 
 use super::{Excess, size, values};
-use crate::limits::MAX_FOLDED_BYTES;
+use crate::guard::guarded;
+use crate::limits::{MAX_COUNTED_BYTES, MAX_FOLDED_BYTES, MAX_VALUE_BYTES};
 
 /// Puts a watch around every operator of a graph, and of the graphs inside it.
 pub(crate) fn watch(model: &mut InferenceModel) {
@@ -63,6 +64,11 @@ impl Watched {
     }
 }
 
+/// What tract makes of an operator, or that it panicked at this one.
+fn whole<T>(operator: &str, work: impl FnOnce() -> TractResult<T>) -> TractResult<T> {
+    guarded(work).unwrap_or_else(|_| Err(Excess::Broke(operator.to_owned()).into()))
+}
+
 impl Op for Watched {
     fn name(&self) -> StaticName {
         self.inner.name()
@@ -81,7 +87,7 @@ impl EvalOp for Watched {
     }
 
     fn eval_out_of_plan(&self, inputs: TVec<TValue>) -> TractResult<Option<TVec<TValue>>> {
-        self.inner.eval_out_of_plan(inputs)
+        whole(&self.inner.name(), || self.inner.eval_out_of_plan(inputs))
     }
 
     fn state(&self, ctx: &EvalContext) -> TractResult<Option<Box<dyn OpState>>> {
@@ -101,12 +107,14 @@ impl InferenceOp for Watched {
         let given: Vec<Option<&Tensor>> = known.iter().map(Option::as_deref).collect();
         values::check(&operator, &given)?;
         let constant = known.iter().all(Option::is_some);
-        let found = self.inner.infer_facts(inputs, outputs, observed)?;
+        let inner = &mut self.inner;
+        let found = whole(&operator, || inner.infer_facts(inputs, outputs, observed))?;
+        let most = if constant { MAX_VALUE_BYTES } else { MAX_COUNTED_BYTES };
         let mut made = 0_u64;
         for output in &found.1 {
             let dtype = output.datum_type.concretize().unwrap_or(DatumType::U8);
             let dims: TVec<TDim> = output.shape.dims().filter_map(Factoid::concretize).collect();
-            made = made.saturating_add(size(&operator, dtype, &dims)?);
+            made = made.saturating_add(size(&operator, dtype, &dims, most)?);
         }
         if constant {
             self.fold(&operator, made)?;
@@ -137,7 +145,7 @@ impl InferenceOp for Watched {
         target: &mut TypedModel,
         mapping: &HashMap<OutletId, OutletId>,
     ) -> TractResult<TVec<OutletId>> {
-        self.inner.to_typed(source, node, target, mapping)
+        whole(&self.inner.name(), || self.inner.to_typed(source, node, target, mapping))
     }
 
     as_op!();

@@ -1,6 +1,7 @@
 //! Sizes that follow from an input, asked for before each run of an operator.
 
 use tract_onnx::tract_hir::internal::*;
+use tract_onnx::tract_hir::tract_core::ops::array::Gather;
 use tract_onnx::tract_hir::tract_core::ops::konst::Const;
 use tract_onnx::tract_hir::tract_core::ops::logic::IfThenElse;
 use tract_onnx::tract_hir::tract_core::ops::nn::resize::Resize;
@@ -8,6 +9,7 @@ use tract_onnx::tract_hir::tract_core::ops::scan::Scan;
 use tract_onnx::tract_hir::tract_core::ops::source::TypedSource;
 
 use super::{Excess, size, values};
+use crate::limits::{MAX_COUNTED_BYTES, MAX_VALUE_BYTES};
 
 /// Cells of an input up to which it may be a length, a step or a number.
 const MAX_VALUE_CELLS: usize = 64;
@@ -29,15 +31,23 @@ pub(crate) fn gate_definers(model: &mut TypedModel) -> TractResult<()> {
     Ok(())
 }
 
-/// Gates what may make a tensor that is too large, in an optimized model whose symbols are at most these.
+/// Gates what may make a tensor that is too large, and what looks rows up in a table, in an optimized model whose symbols are at most these.
 pub(crate) fn gate_large(model: &mut TypedModel, largest: &SymbolValues) -> TractResult<()> {
     for id in 0..model.nodes().len() {
         let node = model.node(id);
         let fits = |fact: &TypedFact| {
             let dims: TVec<TDim> = fact.shape.iter().map(|dim| dim.eval(largest)).collect();
-            dims.iter().all(|dim| dim.to_i64().is_ok()) && size("", fact.datum_type, &dims).is_ok()
+            dims.iter().all(|dim| dim.to_i64().is_ok())
+                && size("", fact.datum_type, &dims, MAX_VALUE_BYTES).is_ok()
         };
-        if !node.outputs.iter().all(|output| fits(&output.fact)) {
+        if let Some(gather) = node.op_as::<Gather>() {
+            let gather = InTable { axis: gather.axis, inner: node.op.clone() };
+            model.node_mut(id).op = Box::new(gather);
+        } else if !node.outputs.iter().all(|output| fits(&output.fact)) {
+            // What no input makes smaller is refused now.
+            for fact in node.outputs.iter().map(|output| &output.fact) {
+                size(&node.op.name(), fact.datum_type, fact.shape.iter(), MAX_VALUE_BYTES)?;
+            }
             gate(model, id)?;
         }
     }
@@ -64,20 +74,25 @@ struct Gate {
 
 impl Gate {
     /// What it would make of facts whose values, where they are lengths, are known.
-    fn sizes(&self, inputs: &[&TypedFact], symbols: &SymbolValues) -> TractResult<TVec<TypedFact>> {
+    fn sizes(
+        &self,
+        inputs: &[&TypedFact],
+        symbols: &SymbolValues,
+        most: u64,
+    ) -> TractResult<TVec<TypedFact>> {
         let operator = self.inner.name();
         let given: TVec<Option<&Tensor>> = inputs.iter().map(|input| input.konst.as_deref()).collect();
         values::check(&operator, &given)?;
         let facts = self.inner.output_facts(inputs)?;
         for fact in &facts {
             let dims: TVec<TDim> = fact.shape.iter().map(|dim| dim.eval(symbols)).collect();
-            size(&operator, fact.datum_type, &dims)?;
+            size(&operator, fact.datum_type, &dims, most)?;
         }
         match (&*operator, inputs) {
             ("NonZero", [input, ..]) => {
                 // Every cell may be one, and has a place on each axis.
                 let dims = input.shape.iter().cloned().chain([input.rank().max(1).to_dim()]);
-                size(&operator, DatumType::I64, &dims.collect::<TVec<_>>())?;
+                size(&operator, DatumType::I64, &dims.collect::<TVec<_>>(), most)?;
             }
             ("Topk", [input, _]) => self.no_more_than_there_are(input, &facts)?,
             _ => {}
@@ -130,7 +145,7 @@ fn fact(value: &TValue) -> TractResult<TypedFact> {
 impl EvalOp for Gate {
     fn eval(&self, ctx: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
         let facts = inputs.iter().map(fact).collect::<TractResult<TVec<_>>>()?;
-        self.sizes(&facts.iter().collect::<TVec<_>>(), ctx.symbols)?;
+        self.sizes(&facts.iter().collect::<TVec<_>>(), ctx.symbols, MAX_VALUE_BYTES)?;
         self.inner.eval(ctx, inputs)
     }
 
@@ -140,7 +155,7 @@ impl EvalOp for Gate {
 
     fn eval_out_of_plan(&self, inputs: TVec<TValue>) -> TractResult<Option<TVec<TValue>>> {
         let facts = inputs.iter().map(fact).collect::<TractResult<TVec<_>>>()?;
-        self.sizes(&facts.iter().collect::<TVec<_>>(), &SymbolValues::default())?;
+        self.sizes(&facts.iter().collect::<TVec<_>>(), &SymbolValues::default(), MAX_VALUE_BYTES)?;
         self.inner.eval_out_of_plan(inputs)
     }
 
@@ -151,7 +166,7 @@ impl EvalOp for Gate {
 
 impl TypedOp for Gate {
     fn output_facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
-        self.sizes(inputs, &SymbolValues::default())
+        self.sizes(inputs, &SymbolValues::default(), MAX_COUNTED_BYTES)
     }
 
     fn axes_mapping(&self, inputs: &[&TypedFact], outputs: &[&TypedFact]) -> TractResult<AxesMapping> {
@@ -180,6 +195,52 @@ impl TypedOp for Gate {
 
     fn codegen(&self, model: &TypedModel, node: &TypedNode) -> TractResult<Option<TypedModelPatch>> {
         self.inner.codegen(model, node)
+    }
+
+    as_op!();
+}
+
+/// Rows of a table by numbers that are looked at first: tract panics at one outside the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct InTable {
+    axis: usize,
+    inner: Box<dyn TypedOp>,
+}
+
+impl InTable {
+    fn check(&self, inputs: &[TValue]) -> TractResult<()> {
+        let [table, ids] = inputs else { return Ok(()) };
+        let rows = table.shape().get(self.axis).copied().context("no such axis")?;
+        let rows = i64::try_from(rows)?;
+        let ids = ids.cast_to::<i64>()?;
+        let inside = ids.try_as_plain_ram()?.as_slice::<i64>()?.iter().all(|id| (-rows..rows).contains(id));
+        if inside { Ok(()) } else { Err(Excess::Value(self.inner.name().into_owned()).into()) }
+    }
+}
+
+impl Op for InTable {
+    fn name(&self) -> StaticName {
+        self.inner.name()
+    }
+
+    op_as_typed_op!();
+}
+
+impl EvalOp for InTable {
+    fn eval(&self, ctx: &EvalContext, inputs: TVec<TValue>) -> TractResult<TVec<TValue>> {
+        self.check(&inputs)?;
+        self.inner.eval(ctx, inputs)
+    }
+
+    fn eval_out_of_plan(&self, inputs: TVec<TValue>) -> TractResult<Option<TVec<TValue>>> {
+        self.check(&inputs)?;
+        self.inner.eval_out_of_plan(inputs)
+    }
+}
+
+impl TypedOp for InTable {
+    fn output_facts(&self, inputs: &[&TypedFact]) -> TractResult<TVec<TypedFact>> {
+        self.inner.output_facts(inputs)
     }
 
     as_op!();

@@ -21,9 +21,7 @@ pub(super) fn check(operator: &str, inputs: &[Option<&Tensor>]) -> Result<(), Ex
         "Pad" => all(given(1), -MAX_EXTENT..=MAX_EXTENT),
         "Range" => steps(given(0), given(1), given(2)),
         "Resize" => inputs.iter().skip(1).next_back().is_none_or(|last| scales(*last)),
-        "StridedSlice" | "Slice" => {
-            bounds(given(1), given(2), inputs.iter().skip(3).next_back().copied().flatten())
-        }
+        "StridedSlice" => bounds(given(1), given(2), given(4)),
         _ => true,
     };
     if sound { Ok(()) } else { Err(Excess::Value(operator.to_owned())) }

@@ -139,7 +139,17 @@ fn ids() -> strongroom_seal::tensor::Tensor<'static> {
 }
 
 pub fn cases() -> Vec<Case> {
-    let load = |name, model| case(name, model, vec![], End::Load(""));
+    let said = |name: &'static str| match name.split([',', ' ']).next() {
+        Some("constant") => "'ConstantOfShape'",
+        Some("range") => "'Range'",
+        Some("tile" | "tiles") => "'Tile'",
+        Some("expand") => "'MultiBroadcastTo'",
+        Some("pad") => "'Pad'",
+        Some("one") => "'OneHot'",
+        Some("resize") => "'Resize'",
+        _ => "'ConstantOfShape'",
+    };
+    let load = |name, model| case(name, model, vec![], End::Load(said(name)));
     vec![
         load("constant of shape, tera", constant_of_shape(&[TERA])),
         load("constant of shape, huge", constant_of_shape(&[HUGE])),
@@ -156,31 +166,31 @@ pub fn cases() -> Vec<Case> {
             "range asked, huge",
             range_asked(),
             vec![i64s("l", &[], &[HUGE]), i64s("d", &[], &[1])],
-            End::Run(""),
+            End::Run("a length, a step or a number"),
         ),
         case(
             "range asked, step 0",
             range_asked(),
             vec![i64s("l", &[], &[4]), i64s("d", &[], &[0])],
-            End::Run(""),
+            End::Run("a length, a step or a number"),
         ),
         case(
             "range asked, backwards by the smallest number",
             range_asked(),
             vec![i64s("l", &[], &[i64::MIN]), i64s("d", &[], &[-1])],
-            End::Run(""),
+            End::Run("a length, a step or a number"),
         ),
         case(
             "range asked, no number of a step",
             range_of_floats_asked(),
             vec![f32s("l", &[], &[4.0]), f32s("d", &[], &[f32::NAN])],
-            End::Run(""),
+            End::Run("a length, a step or a number"),
         ),
         case(
             "range asked, tiny step",
             range_of_floats_asked(),
             vec![f32s("l", &[], &[4.0]), f32s("d", &[], &[1e-30])],
-            End::Run(""),
+            End::Run("a length, a step or a number"),
         ),
         load("tile, tera", weights("Tile", &[TERA], 1)),
         load("tile, wraps to nothing", weights("Tile", &[HUGE], 1)),
@@ -247,7 +257,24 @@ pub fn cases() -> Vec<Case> {
             vec![image(), f32s("w", &[4], &[1.0, 1.0, 1e30, 1.0])],
             End::Load(""),
         ),
-        case("outer products", outer_products(), vec![f32s("x", &[4096], &[1.0; 4096])], End::Run("")),
+        Case {
+            range: Some((1, 4096)),
+            ..case(
+                "outer products",
+                outer_products(),
+                vec![f32s("x", &[4096], &[1.0; 4096])],
+                End::Run("memory"),
+            )
+        },
+        Case {
+            range: Some((1, 4096)),
+            ..case(
+                "outer products of a few",
+                outer_products(),
+                vec![f32s("x", &[2], &[1.0; 2])],
+                End::Answer("[1, 1] [0, 0, 128, 65]"),
+            )
+        },
         load(
             "tiles on tiles",
             crate::graphs::model(

@@ -37,12 +37,14 @@ pub struct Case {
     pub model: ModelProto,
     pub inputs: Vec<Tensor<'static>>,
     pub end: End,
+    /// The smallest and largest value of its symbol `n`, where it is stated.
+    pub range: Option<(u64, u64)>,
     /// Less time than others get.
     pub within: Option<Duration>,
 }
 
 pub fn case(name: &'static str, model: ModelProto, inputs: Vec<Tensor<'static>>, end: End) -> Case {
-    Case { name, model, inputs, end, within: None }
+    Case { name, model, inputs, end, range: None, within: None }
 }
 
 /// All cases.
