@@ -3,9 +3,11 @@
 //! Rust ends the process when an allocation fails, so a size has to be refused before. Where sizes
 //! follow from a file alone, they are refused while it is loaded ([`infer`], [`check`]); where they
 //! follow from an input, an operator is put in the place of tract's that asks before each run
-//! ([`run`]). What is bounded is one tensor, and all that is computed while loading.
+//! ([`run`]). What is bounded is one tensor, all that is computed of constants while loading, and what
+//! one run holds at once and multiplies ([`live`]).
 
 mod infer;
+mod live;
 mod run;
 mod values;
 
@@ -18,6 +20,7 @@ use tract_onnx::tract_hir::tract_core::ops::scan::Scan;
 
 use crate::limits::{MAX_COUNTED_BYTES, MAX_VALUE_BYTES};
 pub(crate) use infer::watch;
+pub(crate) use live::{bound, run};
 pub(crate) use run::{gate_definers, gate_large};
 
 /// Why an operator is not run. Travels inside tract's errors.

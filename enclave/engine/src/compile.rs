@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use strongroom_seal::model::{Dim, Interface, TensorSpec};
+use strongroom_seal::model::{Dim, DimRange, Interface, TensorSpec};
 use tract_onnx::prelude::{
     DatumType, InferenceFact, InferenceModel, InferenceModelExt as _, Symbol, SymbolScope, TDim, TractResult,
     TypedModel, TypedSimplePlan,
@@ -64,11 +64,15 @@ fn symbol_of(scope: &SymbolScope, number: usize) -> Symbol {
     scope.sym(&format!("strongroom_{number}"))
 }
 
-/// The symbols at the largest values that the interface allows.
-fn largest(scope: &SymbolScope, interface: &Interface) -> tract_onnx::prelude::SymbolValues {
+/// The symbols at one end of the ranges that the interface allows.
+fn values(
+    scope: &SymbolScope,
+    interface: &Interface,
+    end: fn(&DimRange) -> u64,
+) -> tract_onnx::prelude::SymbolValues {
     let mut values = tract_onnx::prelude::SymbolValues::default();
     for (number, range) in interface.symbols.values().enumerate() {
-        values.set(&symbol_of(scope, number), i64::try_from(range.max).unwrap_or(i64::MAX));
+        values.set(&symbol_of(scope, number), i64::try_from(end(range)).unwrap_or(i64::MAX));
     }
     values
 }
@@ -92,7 +96,8 @@ pub(crate) fn plan_for(
     interface: &Interface,
     rows: Rows,
 ) -> Result<Arc<Plan>, LoadError> {
-    let largest = largest(&model.symbols, interface);
+    let largest = values(&model.symbols, interface, |range| range.max);
+    let smallest = values(&model.symbols, interface, |range| range.min);
     attempt(|| {
         let typed = typed(model)?;
         sound::check(&typed)?;
@@ -102,6 +107,7 @@ pub(crate) fn plan_for(
         let mut optimized = typed.into_optimized()?;
         faster::after(&mut optimized)?;
         ceiling::gate_large(&mut optimized, &largest)?;
+        ceiling::bound(&mut optimized, &smallest, &largest)?;
         TypedSimplePlan::new(optimized)
     })
 }

@@ -12,6 +12,12 @@ pub const MAX_NODES: usize = 8192;
 /// Bytes of one tensor inside a model, whether a file or an input says how large it gets.
 pub const MAX_VALUE_BYTES: u64 = 1 << 30;
 
+/// Bytes of the tensors that one run of a model holds at once, its weights aside.
+pub const MAX_LIVE_BYTES: u64 = 8 << 30;
+
+/// Multiplications (and other steps that tract counts) of one run: some minutes of a core.
+pub const MAX_MULTIPLICATIONS: u64 = 1 << 43;
+
 /// Bytes of a tensor up to which a file may mention it, for shapes that no input is ever admitted with.
 pub const MAX_COUNTED_BYTES: u64 = 1 << 60;
 

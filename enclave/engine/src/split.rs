@@ -15,6 +15,7 @@ use tract_onnx::tract_hir::tract_core::model::TypedModel;
 use tract_onnx::tract_hir::tract_core::ops::einsum::EinSum;
 
 use crate::alone;
+use crate::ceiling;
 use crate::compile::{self, Plan, SymbolValues};
 use crate::faster::{Rows, has_layers};
 use crate::limits::{FEW_ROWS, LONG_TEXT_TOKENS, MAX_ROWS_PLAN_BYTES, PART_ROWS};
@@ -120,14 +121,14 @@ fn weights(model: &TypedModel) -> usize {
 /// Runs the parts, and joins their answers.
 pub(crate) fn run(parts: &[Part], inputs: TVec<Tensor>) -> TractResult<TVec<TValue>> {
     if let [whole] = parts {
-        return whole.plan.run(inputs.into_iter().map(|input| input.into_tvalue()).collect());
+        return ceiling::run(&whole.plan, inputs.into_iter().map(|input| input.into_tvalue()).collect());
     }
     let mut answers: Vec<Vec<Tensor>> = Vec::new();
     let mut start = 0;
     for Part { plan, rows } in parts {
         let rows = start..start + rows;
         let of_part = inputs.iter().map(|input| Ok(input.slice(0, rows.start, rows.end)?.into_tvalue()));
-        let values = plan.run(of_part.collect::<TractResult<_>>()?)?;
+        let values = ceiling::run(plan, of_part.collect::<TractResult<_>>()?)?;
         answers.resize_with(values.len(), Vec::new);
         answers.iter_mut().zip(values).for_each(|(answer, value)| answer.push(value.into_tensor()));
         start = rows.end;
