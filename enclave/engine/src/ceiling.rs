@@ -23,6 +23,9 @@ pub(crate) use infer::watch;
 pub(crate) use live::{bound, run};
 pub(crate) use run::{gate_definers, gate_large};
 
+/// Bytes of a cell of the widest type.
+const MOST_WIDENED: usize = size_of::<f64>();
+
 /// Why an operator is not run. Travels inside tract's errors.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Excess {
@@ -96,7 +99,7 @@ pub(crate) fn check(model: &TypedModel) -> TractResult<()> {
             constants.insert(id);
         }
         let computed = constant && !node.op_is::<Const>();
-        let most = if computed { MAX_VALUE_BYTES } else { MAX_COUNTED_BYTES };
+        let most = if computed { of_constants(model, node)? } else { MAX_COUNTED_BYTES };
         for output in &node.outputs {
             size(&node.op.name(), output.fact.datum_type, output.fact.shape.iter(), most)?;
         }
@@ -109,6 +112,14 @@ pub(crate) fn check(model: &TypedModel) -> TractResult<()> {
         }
     }
     Ok(())
+}
+
+/// Bytes that may be computed of constants: weights that the file holds may become wider.
+fn of_constants(model: &TypedModel, node: &TypedNode) -> TractResult<u64> {
+    let facts = model.node_input_facts(node.id)?;
+    let held = facts.iter().filter_map(|fact| fact.konst.as_ref());
+    let held = held.map(|constant| constant.len().saturating_mul(MOST_WIDENED) as u64);
+    Ok(held.fold(MAX_VALUE_BYTES, u64::max))
 }
 
 #[cfg(test)]

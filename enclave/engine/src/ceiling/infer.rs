@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tract_onnx::ops::logic::If;
 use tract_onnx::tract_hir::internal::*;
 use tract_onnx::tract_hir::ops::scan::InferenceScan;
+use tract_onnx::tract_hir::tract_core::optim::CONST_FOLD_MEM_BUDGET;
 
 use super::{Excess, size, values};
 use crate::guard::guarded;
@@ -64,6 +65,12 @@ impl Watched {
     }
 }
 
+/// Whether tract computes with a constant while it looks at a graph.
+fn is_computed_with(constant: &Tensor) -> bool {
+    let bytes = constant.len().saturating_mul(constant.datum_type().size_of());
+    bytes as u64 <= CONST_FOLD_MEM_BUDGET
+}
+
 /// What tract makes of an operator, or that it panicked at this one.
 fn whole<T>(operator: &str, work: impl FnOnce() -> TractResult<T>) -> TractResult<T> {
     guarded(work).unwrap_or_else(|_| Err(Excess::Broke(operator.to_owned()).into()))
@@ -106,17 +113,17 @@ impl InferenceOp for Watched {
         let known: Vec<Option<Arc<Tensor>>> = inputs.iter().map(|input| input.value.concretize()).collect();
         let given: Vec<Option<&Tensor>> = known.iter().map(Option::as_deref).collect();
         values::check(&operator, &given)?;
-        let constant = known.iter().all(Option::is_some);
+        let computed = known.iter().all(|value| value.as_ref().is_some_and(|value| is_computed_with(value)));
         let inner = &mut self.inner;
         let found = whole(&operator, || inner.infer_facts(inputs, outputs, observed))?;
-        let most = if constant { MAX_VALUE_BYTES } else { MAX_COUNTED_BYTES };
+        let most = if computed { MAX_VALUE_BYTES } else { MAX_COUNTED_BYTES };
         let mut made = 0_u64;
         for output in &found.1 {
             let dtype = output.datum_type.concretize().unwrap_or(DatumType::U8);
             let dims: TVec<TDim> = output.shape.dims().filter_map(Factoid::concretize).collect();
             made = made.saturating_add(size(&operator, dtype, &dims, most)?);
         }
-        if constant {
+        if computed {
             self.fold(&operator, made)?;
         }
         Ok(found)

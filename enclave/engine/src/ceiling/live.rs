@@ -51,7 +51,7 @@ fn check(model: &TypedModel, values: &SymbolValues) -> TractResult<()> {
     let mut last_use: HashMap<usize, usize> = HashMap::new();
     for (step, id) in order.iter().enumerate() {
         let used = model.node(*id).inputs.iter().map(|input| input.node);
-        used.chain([*id]).for_each(|used| drop(last_use.insert(used, step)));
+        last_use.extend(used.chain([*id]).map(|used| (used, step)));
     }
     let mut freed: HashMap<usize, u64> = HashMap::new();
     let (mut live, mut multiplications) = (0_u64, 0_u64);
