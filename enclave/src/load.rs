@@ -83,6 +83,8 @@ pub(crate) struct ServedModel {
     pub(crate) interface: Interface,
     /// What its manifest states of how it was made.
     pub(crate) provenance: Vec<Claim>,
+    /// Operators that it may hold beside those that every model may.
+    pub(crate) operators: Vec<String>,
     /// The waves of its keyed noise, where its schema has a lengthscale.
     pub(crate) field: Option<Field>,
     /// Behind its watermark and its misinformation.
@@ -123,11 +125,22 @@ impl Loader {
         let key = self.keys.data_key(&package).await?;
         let field_key = key.field_key().map_err(|_| KeyError::NotAKey)?;
         let watermark = key.watermark_key().map_err(|_| KeyError::NotAKey)?;
-        let ModelManifest { answer, schema, provenance, interface, .. } = package.manifest().clone();
+        let ModelManifest { answer, schema, provenance, interface, operators, .. } =
+            package.manifest().clone();
         let field = Field::new(field_key, &interface, &schema).ok();
         let (id, digest, engine) = (released.id.clone(), released.digest, SetOnce::new());
-        let model =
-            ServedModel { id, digest, answer, schema, interface, provenance, field, watermark, engine };
+        let model = ServedModel {
+            id,
+            digest,
+            answer,
+            schema,
+            interface,
+            provenance,
+            operators,
+            field,
+            watermark,
+            engine,
+        };
         Ok(Unlocked { model: Arc::new(model), package, key, content_offset })
     }
 
@@ -137,7 +150,7 @@ impl Loader {
         let onnx = self.content(&model.id, *content_offset, package.opener(key)?).await?;
         let model = Arc::clone(model);
         let build = tokio::task::spawn_blocking(move || {
-            let engine = Model::load(onnx, &model.interface)?;
+            let engine = Model::load_with(onnx, &model.interface, &model.operators)?;
             // Nobody else loads it.
             let _ = model.engine.set(engine);
             Ok::<_, strongroom_engine::LoadError>(())

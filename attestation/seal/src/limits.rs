@@ -48,6 +48,12 @@ pub const MAX_CHUNK_BYTES: u32 = 2 * 1024 * 1024;
 /// Bytes of the plaintext of a package.
 pub const MAX_CONTENT_BYTES: u64 = 16 * 1024 * 1024 * 1024;
 
+/// Operators that a model may hold beside those that every model may.
+pub const MAX_OPERATORS: usize = 64;
+
+/// Bytes of the name of such an operator, with its domain.
+pub const MAX_OPERATOR_BYTES: usize = 128;
+
 /// Bytes of a KMS ciphertext blob of a data key.
 pub const MAX_WRAPPED_KEY_BYTES: usize = 6144;
 

@@ -33,7 +33,7 @@ pub(crate) struct Answered {
 impl LocalModel {
     /// Loads an ONNX file; symbolic dimensions get ranges as `strongroom seal` gives them.
     pub(crate) fn load(path: &Path, symbols: BTreeMap<String, DimRange>) -> Result<Self> {
-        let options = DeriveOptions { symbols, answer: None };
+        let options = DeriveOptions { symbols, ..DeriveOptions::default() };
         let onnx = files::read(path, MAX_MODEL_BYTES)?;
         let compiling = progress::busy("compiling the model");
         let (interface, _) = derive(onnx, &options)?;

@@ -91,7 +91,7 @@ fn decluttered(
     };
     let values: SymbolValues = interface.symbols.iter().map(value).collect();
     let wired = compile::wire(graph.clone(), interface, Some(&values)).ok()?;
-    compile::attempt(|| wired.into_typed()?.into_decluttered()).ok()
+    compile::attempt(|| compile::typed(wired)?.into_decluttered()).ok()
 }
 
 fn has_images(model: &TypedModel) -> bool {

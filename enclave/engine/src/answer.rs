@@ -1,7 +1,7 @@
 //! How large a model's outputs get, from the shapes that tract infers.
 
 use strongroom_seal::model::{AnswerBound, Dim, Interface, TensorSpec};
-use tract_onnx::prelude::{InferenceModel, InferenceModelExt as _};
+use tract_onnx::prelude::InferenceModel;
 
 use crate::compile::{self, SymbolValues};
 use crate::error::LoadError;
@@ -18,7 +18,7 @@ pub(crate) fn output_shapes(
 ) -> Result<Vec<OutputShape>, LoadError> {
     let wired = compile::wire(graph.clone(), interface, Some(values))?;
     let typed = compile::attempt(|| {
-        let mut typed = wired.into_typed()?;
+        let mut typed = compile::typed(wired)?;
         let mut outputs = (0..typed.outputs.len()).map(|output| typed.output_fact(output));
         // Shapes computed inside the graph are known only once its constants are folded.
         if !outputs.all(|fact| fact.is_ok_and(|fact| fact.shape.is_concrete())) {

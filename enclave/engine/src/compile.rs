@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use strongroom_seal::model::{Dim, Interface, TensorSpec};
+use strongroom_seal::model::{Dim, DimRange, Interface, TensorSpec};
 use tract_onnx::prelude::{
-    DatumType, InferenceFact, InferenceModel, InferenceModelExt as _, SymbolScope, TDim, TractResult,
-    TypedSimplePlan,
+    DatumType, InferenceFact, InferenceModel, InferenceModelExt as _, Symbol, SymbolScope, TDim, TractResult,
+    TypedModel, TypedSimplePlan,
 };
 
+use crate::ceiling::{self, Excess};
 use crate::convert::datum_type;
 use crate::error::{Detail, LoadError};
 use crate::faster::{self, Rows};
@@ -50,7 +51,7 @@ fn fact(
         // tract parses symbol names; a number cannot be misread as an expression.
         (Dim::Symbol(symbol), None) => {
             let number = interface.symbols.keys().position(|key| key == symbol).ok_or_else(shape)?;
-            Ok(TDim::from(scope.sym(&format!("strongroom_{number}"))))
+            Ok(TDim::from(symbol_of(scope, number)))
         }
     };
     let dims = spec.shape.iter().map(dim).collect::<Result<Vec<_>, _>>()?;
@@ -58,21 +59,55 @@ fn fact(
     Ok(InferenceFact::dt_shape(dtype, &dims))
 }
 
+/// tract's own name of the symbol of this number.
+fn symbol_of(scope: &SymbolScope, number: usize) -> Symbol {
+    scope.sym(&format!("strongroom_{number}"))
+}
+
+/// The symbols at one end of the ranges that the interface allows.
+fn values(
+    scope: &SymbolScope,
+    interface: &Interface,
+    end: fn(&DimRange) -> u64,
+) -> tract_onnx::prelude::SymbolValues {
+    let mut values = tract_onnx::prelude::SymbolValues::default();
+    for (number, range) in interface.symbols.values().enumerate() {
+        values.set(&symbol_of(scope, number), i64::try_from(end(range)).unwrap_or(i64::MAX));
+    }
+    values
+}
+
+/// Gives a graph its types, and gates what the types do not bound.
+pub(crate) fn typed(model: InferenceModel) -> TractResult<TypedModel> {
+    let mut typed = model.into_typed()?;
+    ceiling::check(&typed)?;
+    ceiling::gate_definers(&mut typed)?;
+    Ok(typed)
+}
+
 /// Compiles a wired graph.
-pub(crate) fn plan(model: InferenceModel) -> Result<Arc<Plan>, LoadError> {
-    plan_for(model, Rows::AsDeclared)
+pub(crate) fn plan(model: InferenceModel, interface: &Interface) -> Result<Arc<Plan>, LoadError> {
+    plan_for(model, interface, Rows::AsDeclared)
 }
 
 /// Compiles a wired graph for so many rows. The plan takes more, but others take those faster.
-pub(crate) fn plan_for(model: InferenceModel, rows: Rows) -> Result<Arc<Plan>, LoadError> {
+pub(crate) fn plan_for(
+    model: InferenceModel,
+    interface: &Interface,
+    rows: Rows,
+) -> Result<Arc<Plan>, LoadError> {
+    let largest = values(&model.symbols, interface, |range| range.max);
+    let smallest = values(&model.symbols, interface, |range| range.min);
     attempt(|| {
-        let typed = model.into_typed()?;
+        let typed = typed(model)?;
         sound::check(&typed)?;
         let mut typed = typed.into_decluttered()?;
         rewrite(&mut typed)?;
         faster::before(&mut typed, rows)?;
         let mut optimized = typed.into_optimized()?;
         faster::after(&mut optimized)?;
+        ceiling::gate_large(&mut optimized, &largest)?;
+        ceiling::bound(&mut optimized, &smallest, &largest)?;
         TypedSimplePlan::new(optimized)
     })
 }
@@ -80,7 +115,9 @@ pub(crate) fn plan_for(model: InferenceModel, rows: Rows) -> Result<Arc<Plan>, L
 /// Runs a step of tract on a model.
 pub(crate) fn attempt<T>(work: impl FnOnce() -> TractResult<T>) -> Result<T, LoadError> {
     let done = guarded(work).map_err(|_| LoadError::Panicked)?;
-    done.map_err(|error| LoadError::Compile(Detail::new(&error)))
+    done.map_err(|error| {
+        Excess::of(&error).map_or_else(|| LoadError::Compile(Detail::new(&error)), LoadError::from)
+    })
 }
 
 /// Holds the types tract found to those declared; a plan that would answer otherwise is not used.

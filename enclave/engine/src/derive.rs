@@ -21,6 +21,8 @@ pub struct DeriveOptions {
     pub symbols: BTreeMap<String, DimRange>,
     /// How large answers may be; derived from the shapes when absent.
     pub answer: Option<AnswerBound>,
+    /// Operators that the model may hold beside the listed ones: `Name`, or `domain::Name`.
+    pub operators: Vec<String>,
 }
 
 /// Derives interface and answer bound of a model.
@@ -34,7 +36,7 @@ pub fn derive(
     onnx: Zeroizing<Vec<u8>>,
     options: &DeriveOptions,
 ) -> Result<(Interface, AnswerBound), LoadError> {
-    let graph = Graph::decode(onnx)?;
+    let graph = Graph::decode(onnx, &options.operators)?;
     let (inputs, outputs) = declared::read(graph.proto())?;
     let mut interface = Interface {
         inputs: inputs.iter().map(spec).collect::<Result<_, _>>()?,

@@ -5,7 +5,9 @@ use std::fmt;
 use strongroom_seal::model::InterfaceError;
 use strongroom_seal::tensor::DType;
 
-use crate::limits::{MAX_DETAIL_CHARS, MAX_MODEL_BYTES, MAX_NODES};
+use crate::ceiling::Excess;
+use crate::limits::{MAX_DETAIL_CHARS, MAX_MODEL_BYTES, MAX_NODES, MAX_VALUE_BYTES};
+use crate::onnx::OPERATORS_VERSION;
 
 /// Why a model cannot be served. For its owner: it names parts of the model.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +27,14 @@ pub enum LoadError {
     /// Something the engine would ignore or cannot hold.
     #[error("the model has {0}, which the engine does not support")]
     Feature(&'static str),
+    /// An operator that is not one of those that every model may hold, and that the owner did not allow.
+    #[error(
+        "the operator '{operator}' is none of those that models may hold (list {OPERATORS_VERSION}): its owner may allow it"
+    )]
+    Unlisted {
+        /// Its name in the ONNX file.
+        operator: String,
+    },
     /// An operator the engine does not have.
     #[error("the engine has no operator '{operator}'")]
     Operator {
@@ -75,12 +85,60 @@ pub enum LoadError {
         /// Which output.
         output: String,
     },
+    /// An attribute that the operator cannot have.
+    #[error("'{operator}' has '{attribute}' of a value that the operator cannot have")]
+    Attribute {
+        /// Its name in the ONNX file.
+        operator: String,
+        /// The attribute's name.
+        attribute: &'static str,
+    },
+    /// An operator is given a length, a step or a number that it cannot take.
+    #[error("'{operator}' is given a length, a step or a number that it cannot take")]
+    Value {
+        /// tract's name of it.
+        operator: String,
+    },
+    /// An operator would make a tensor of more than [`MAX_VALUE_BYTES`], or too much is computed of constants.
+    #[error(
+        "'{operator}' would take more memory than the engine allows: {MAX_VALUE_BYTES} bytes for one tensor"
+    )]
+    Memory {
+        /// tract's name of it.
+        operator: String,
+    },
+    /// tract panicked at one operator.
+    #[error("the engine fails at '{operator}'")]
+    Broke {
+        /// tract's name of it.
+        operator: String,
+    },
     /// tract cannot compile it.
     #[error("the engine cannot compile the model")]
     Compile(Detail),
     /// tract panicked while loading.
     #[error("the engine failed while loading the model")]
     Panicked,
+}
+
+impl From<&Excess> for LoadError {
+    fn from(excess: &Excess) -> Self {
+        match excess {
+            Excess::Size(operator) => Self::Memory { operator: operator.clone() },
+            Excess::Value(operator) => Self::Value { operator: operator.clone() },
+            Excess::Broke(operator) => Self::Broke { operator: operator.clone() },
+        }
+    }
+}
+
+impl From<&Excess> for RunError {
+    fn from(excess: &Excess) -> Self {
+        match excess {
+            Excess::Size(_) => Self::Memory,
+            Excess::Value(_) => Self::Value,
+            Excess::Broke(_) => Self::Panicked,
+        }
+    }
 }
 
 /// What tract says about a model. It can name nodes and shapes, so it is shown to the owner alone.
@@ -120,6 +178,12 @@ pub enum RunError {
     /// The model does not take this combination of dimensions.
     #[error("the model does not take inputs of this shape")]
     Shape,
+    /// The input makes the model ask for a tensor of more than [`MAX_VALUE_BYTES`].
+    #[error("the model would take more memory for this input than the engine allows")]
+    Memory,
+    /// The input gives an operator a length, a step or a number that it cannot take.
+    #[error("the input holds a length, a step or a number that the model cannot take")]
+    Value,
     /// tract returned an error.
     #[error("the model failed on this input")]
     Failed,

@@ -13,6 +13,7 @@
 
 mod alone;
 mod answer;
+mod ceiling;
 mod cells;
 mod compile;
 mod convert;
@@ -35,4 +36,5 @@ mod trial;
 pub use derive::{DeriveOptions, derive};
 pub use error::{Detail, LoadError, Mismatch, RunError};
 pub use model::{Model, ValidInputs};
+pub use onnx::OPERATORS_VERSION;
 pub use samples::{OutputReport, Report, Tolerance, check_samples};

@@ -9,6 +9,30 @@ pub const MAX_MODEL_BYTES: u64 = MAX_CONTENT_BYTES;
 /// Nodes of a graph and its subgraphs together: the time tract takes to compile grows with their square.
 pub const MAX_NODES: usize = 8192;
 
+/// Bytes of one tensor inside a model, whether a file or an input says how large it gets.
+pub const MAX_VALUE_BYTES: u64 = 1 << 30;
+
+/// Bytes of the tensors that one run of a model holds at once, its weights aside.
+pub const MAX_LIVE_BYTES: u64 = 8 << 30;
+
+/// Multiplications (and other steps that tract counts) of one run: some minutes of a core.
+pub const MAX_MULTIPLICATIONS: u64 = 1 << 43;
+
+/// Bytes of a tensor up to which a file may mention it, for shapes that no input is ever admitted with.
+pub const MAX_COUNTED_BYTES: u64 = 1 << 60;
+
+/// Bytes of all that is computed of constants while a model is loaded.
+pub const MAX_FOLDED_BYTES: u64 = 1 << 30;
+
+/// Largest length, padding, scale or number of things that an operator is given.
+pub const MAX_EXTENT: i64 = 1 << 31;
+
+/// Largest kernel, step or padding of a window along one axis.
+pub const MAX_WINDOW: i64 = 1 << 16;
+
+/// Cells of a window.
+pub const MAX_WINDOW_CELLS: i64 = 1 << 20;
+
 /// Graphs inside graphs (`If`, `Loop`, `Scan`).
 pub const MAX_GRAPH_DEPTH: usize = 8;
 

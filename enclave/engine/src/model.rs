@@ -7,6 +7,7 @@ use strongroom_seal::tensor::Tensor;
 use tract_onnx::prelude::{TValue, TVec, Tensor as TractTensor};
 use zeroize::Zeroizing;
 
+use crate::ceiling::Excess;
 use crate::compile::SymbolValues;
 use crate::error::{LoadError, RunError};
 use crate::guard::guarded;
@@ -41,7 +42,19 @@ impl Model {
     /// # Errors
     /// See [`LoadError`]: the file is damaged, needs what the engine lacks, or is not what was declared.
     pub fn load(onnx: Zeroizing<Vec<u8>>, interface: &Interface) -> Result<Self, LoadError> {
-        let graph = Graph::decode(onnx)?;
+        Self::load_with(onnx, interface, &[])
+    }
+
+    /// As [`Model::load`], for a model that may hold these operators of the engine beside the listed ones.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub fn load_with(
+        onnx: Zeroizing<Vec<u8>>,
+        interface: &Interface,
+        operators: &[String],
+    ) -> Result<Self, LoadError> {
+        let graph = Graph::decode(onnx, operators)?;
         declared::check(graph.proto(), interface)?;
         let plans = Plans::compile(graph.parse()?, interface)?;
         Ok(Self { interface: interface.clone(), plans, identity: Arc::new(()) })
@@ -100,7 +113,7 @@ impl Model {
         }
         let parts = self.plans.get(&valid.symbols).ok_or(RunError::Shape)?;
         let values = guarded(|| split::run(&parts, valid.inputs)).map_err(|_| RunError::Panicked)?;
-        let values = values.map_err(|_| RunError::Failed)?;
+        let values = values.map_err(|error| Excess::of(&error).map_or(RunError::Failed, RunError::from))?;
         valid.outputs.iter().map(|position| self.output(*position, &values)).collect()
     }
 

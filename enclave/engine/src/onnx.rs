@@ -3,6 +3,8 @@
 //! Decoding is ours so that the file's buffer can be wiped before tract copies the weights, and so
 //! that nothing that tract would ignore reaches it unseen.
 
+mod allowed;
+mod attributes;
 mod gate;
 mod ignored;
 mod names;
@@ -16,10 +18,12 @@ use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::InferenceModel;
 use zeroize::Zeroizing;
 
+use crate::ceiling;
 use crate::compile;
 use crate::error::LoadError;
 use crate::limits::MAX_MODEL_BYTES;
 use crate::ops;
+pub use allowed::OPERATORS_VERSION;
 
 /// A decoded ONNX file that passed every gate. Its weights are wiped when it is dropped.
 pub(crate) struct Graph {
@@ -28,8 +32,8 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
-    /// Decodes the file, wipes and frees its buffer, takes out what an answer in tensors cannot hold, and applies the gates.
-    pub(crate) fn decode(file: Zeroizing<Vec<u8>>) -> Result<Self, LoadError> {
+    /// Decodes the file, which may hold `further` operators, wipes and frees its buffer, takes out what an answer in tensors cannot hold, and applies the gates.
+    pub(crate) fn decode(file: Zeroizing<Vec<u8>>, further: &[String]) -> Result<Self, LoadError> {
         if file.len() as u64 > MAX_MODEL_BYTES {
             return Err(LoadError::Size);
         }
@@ -42,7 +46,7 @@ impl Graph {
         ops::register(&mut onnx.op_register);
         let mut graph = Self { proto: decoded.map_err(|_| LoadError::Format)?, onnx };
         zipmap::take_out(&mut graph.proto);
-        gate::check(&graph.proto, &graph.onnx.op_register)?;
+        gate::check(&graph.proto, &graph.onnx.op_register, further)?;
         names::make_unique(&mut graph.proto);
         Ok(graph)
     }
@@ -56,7 +60,12 @@ impl Graph {
     pub(crate) fn parse(self) -> Result<InferenceModel, LoadError> {
         // Without a path tract has nowhere to look for external data.
         let parsed = compile::attempt(|| self.onnx.parse(&self.proto, None))?;
-        if parsed.unresolved_inputs.is_empty() { Ok(parsed.model) } else { Err(LoadError::Format) }
+        if !parsed.unresolved_inputs.is_empty() {
+            return Err(LoadError::Format);
+        }
+        let mut model = parsed.model;
+        ceiling::watch(&mut model);
+        Ok(model)
     }
 }
 

@@ -46,12 +46,13 @@ impl Plans {
 
     fn together(graph: InferenceModel, interface: &Interface) -> Result<Self, LoadError> {
         if interface.symbols.is_empty() {
-            let plan = compile::plan(compile::wire(graph, interface, None)?)?;
+            let plan = compile::plan(compile::wire(graph, interface, None)?, interface)?;
             compile::check_outputs(&plan, interface)?;
             return Ok(Self::Symbolic(plan, None));
         }
         // The graph stays until the plan has run: some symbolic plans compile and then fail.
-        let symbolic = compile::wire(graph.clone(), interface, None).and_then(compile::plan);
+        let symbolic =
+            compile::wire(graph.clone(), interface, None).and_then(|wired| compile::plan(wired, interface));
         match symbolic.ok().filter(|plan| trial::runs(plan, interface)) {
             Some(plan) => {
                 compile::check_outputs(&plan, interface)?;
@@ -94,7 +95,8 @@ impl PerShape {
             let within = |range: &DimRange| value.clamp(range.min, range.max);
             let values: SymbolValues =
                 interface.symbols.iter().map(|(symbol, range)| (symbol.clone(), within(range))).collect();
-            match compile::wire(graph.clone(), interface, Some(&values)).and_then(compile::plan) {
+            let wired = compile::wire(graph.clone(), interface, Some(&values));
+            match wired.and_then(|wired| compile::plan(wired, interface)) {
                 Ok(plan) => {
                     compile::check_outputs(&plan, interface)?;
                     let slot: Slot = Arc::new(OnceLock::from(Some(plan)));
@@ -112,7 +114,7 @@ impl PerShape {
         // Compiled outside the cache's lock: others wait only when they ask for the same shape.
         slot.get_or_init(|| {
             let wired = compile::wire(self.graph.clone(), &self.interface, Some(values));
-            let plan = wired.and_then(compile::plan).ok()?;
+            let plan = wired.and_then(|wired| compile::plan(wired, &self.interface)).ok()?;
             compile::check_outputs(&plan, &self.interface).ok().map(|()| plan)
         })
         .clone()

@@ -1,11 +1,12 @@
 //! Refuses what tract is known to compute wrongly, where only its own form of a graph tells.
 //!
 //! A slice with steps: tract leaves an axis whole, without a word, when a bound is not known while
-//! it compiles.
+//! it compiles. A softmax along an axis that is not there: it gives ones.
 
 use tract_onnx::tract_hir::internal::*;
 use tract_onnx::tract_hir::tract_core::ops::array::StridedSlice;
 use tract_onnx::tract_hir::tract_core::ops::logic::IfThenElse;
+use tract_onnx::tract_hir::tract_core::ops::nn::Softmax;
 use tract_onnx::tract_hir::tract_core::ops::scan::Scan;
 
 /// Looks through a model that was just given its types, and through the models inside it.
@@ -16,6 +17,11 @@ pub(crate) fn check(model: &TypedModel) -> TractResult<()> {
                 bounds_are_known(slice, &model.node_input_facts(node.id)?)?,
                 "a slice with steps needs bounds that are constants"
             );
+        }
+        if let Some(softmax) = node.op_as::<Softmax>() {
+            let ranks = model.node_input_facts(node.id)?.iter().map(|fact| fact.rank()).collect::<TVec<_>>();
+            let known = |axis: &usize| ranks.iter().all(|rank| axis < rank);
+            ensure!(softmax.axes.iter().all(known), "a softmax along an axis that is not there");
         }
         if let Some(scan) = node.op_as::<Scan>() {
             check(&scan.body)?;

@@ -15,6 +15,7 @@ use tract_onnx::tract_hir::tract_core::model::TypedModel;
 use tract_onnx::tract_hir::tract_core::ops::einsum::EinSum;
 
 use crate::alone;
+use crate::ceiling;
 use crate::compile::{self, Plan, SymbolValues};
 use crate::faster::{Rows, has_layers};
 use crate::limits::{FEW_ROWS, LONG_TEXT_TOKENS, MAX_ROWS_PLAN_BYTES, PART_ROWS};
@@ -85,14 +86,15 @@ impl Split {
 
 fn plan(graph: &InferenceModel, interface: &Interface, symbol: &str, rows: u64) -> Option<Arc<Plan>> {
     let fixed = interface_of(interface, symbol, rows);
-    let plan = compile::wire(graph.clone(), &fixed, None).and_then(compile::plan).ok()?;
+    let plan =
+        compile::wire(graph.clone(), &fixed, None).and_then(|wired| compile::plan(wired, &fixed)).ok()?;
     (compile::check_outputs(&plan, &fixed).is_ok() && trial::runs(&plan, &fixed)).then_some(plan)
 }
 
 /// The plan for few rows, if it is faster for them.
 fn few(graph: &InferenceModel, interface: &Interface) -> Option<Arc<Plan>> {
     let wired = compile::wire(graph.clone(), interface, None).ok()?;
-    let plan = compile::plan_for(wired, Rows::Few).ok()?;
+    let plan = compile::plan_for(wired, interface, Rows::Few).ok()?;
     let sound = compile::check_outputs(&plan, interface).is_ok() && trial::runs(&plan, interface);
     (sound && has_layers(plan.model())).then_some(plan)
 }
@@ -119,14 +121,14 @@ fn weights(model: &TypedModel) -> usize {
 /// Runs the parts, and joins their answers.
 pub(crate) fn run(parts: &[Part], inputs: TVec<Tensor>) -> TractResult<TVec<TValue>> {
     if let [whole] = parts {
-        return whole.plan.run(inputs.into_iter().map(|input| input.into_tvalue()).collect());
+        return ceiling::run(&whole.plan, inputs.into_iter().map(|input| input.into_tvalue()).collect());
     }
     let mut answers: Vec<Vec<Tensor>> = Vec::new();
     let mut start = 0;
     for Part { plan, rows } in parts {
         let rows = start..start + rows;
         let of_part = inputs.iter().map(|input| Ok(input.slice(0, rows.start, rows.end)?.into_tvalue()));
-        let values = plan.run(of_part.collect::<TractResult<_>>()?)?;
+        let values = ceiling::run(plan, of_part.collect::<TractResult<_>>()?)?;
         answers.resize_with(values.len(), Vec::new);
         answers.iter_mut().zip(values).for_each(|(answer, value)| answer.push(value.into_tensor()));
         start = rows.end;

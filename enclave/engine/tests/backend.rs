@@ -161,7 +161,7 @@ fn put(case: &Case, form: Form) -> Outcome {
     let answer = Some(AnswerBound { names_bytes: 200, bytes_per_request_kib: 1 << 20, max_bytes: 1 << 20 });
     let less_near = LESS_NEAR.iter().find(|(name, ..)| *name == case.name);
     let tolerance = less_near.map_or(TOLERANCE, |(_, tolerance, _)| *tolerance);
-    match loaded(&model, &DeriveOptions { symbols, answer }) {
+    match loaded(&model, &DeriveOptions { symbols, answer, ..DeriveOptions::default() }) {
         Ok(model) => match check_samples(&model, &inputs, &case.outputs, tolerance) {
             Ok(_) => Outcome::Right,
             Err(Mismatch::Run(error)) => Outcome::Failed(error.to_string()),

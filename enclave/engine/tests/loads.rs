@@ -17,7 +17,7 @@ use graphs::{
 };
 use proptest::prelude::*;
 use prost::Message as _;
-use strongroom_engine::{DeriveOptions, LoadError, Model, derive, limits};
+use strongroom_engine::{DeriveOptions, LoadError, Model, OPERATORS_VERSION, derive, limits};
 use strongroom_seal::model::{AnswerBound, Dim, DimRange, Interface};
 use strongroom_seal::tensor::DType;
 use tract_onnx::pb::attribute_proto::AttributeType;
@@ -98,6 +98,36 @@ fn an_operator_that_is_missing_is_named() {
     let mut foreign = matmul();
     foreign.graph.as_mut().unwrap().node[0].domain = "other".into();
     assert_eq!(refusal(&foreign), LoadError::Operator { operator: "other::MatMul".into() });
+}
+
+/// `y = x << x` of bytes: an operator that tract has and the list has not.
+fn shift() -> ModelProto {
+    let left = AttributeProto { s: b"LEFT".to_vec(), ..attribute("direction", AttributeType::String) };
+    let mut shift = node("BitShift", &["x", "x"], &["y"]);
+    shift.attribute = vec![left];
+    let side = |name| vec![value(name, DataType::Uint8, &["2"])];
+    model(side("x"), vec![shift], side("y"), vec![])
+}
+
+#[test]
+fn an_operator_that_is_not_listed_needs_its_owners_word() {
+    let error = refusal(&shift());
+    assert_eq!(error, LoadError::Unlisted { operator: "BitShift".into() });
+    assert!(error.to_string().contains(&format!("(list {OPERATORS_VERSION})")));
+    let allowed = |name: &str| DeriveOptions { operators: vec![name.into()], ..DeriveOptions::default() };
+    let (interface, _) = derive(file(&shift()), &allowed("BitShift")).unwrap();
+    assert!(Model::load_with(file(&shift()), &interface, &["BitShift".into()]).is_ok());
+    assert_eq!(Model::load(file(&shift()), &interface).err(), Some(error));
+    let mut foreign = shift();
+    foreign.graph.as_mut().unwrap().node[0].domain = "com.microsoft".into();
+    let unlisted = LoadError::Unlisted { operator: "com.microsoft::BitShift".into() };
+    assert_eq!(derive(file(&foreign), &allowed("BitShift")).err(), Some(unlisted));
+    let mut lacking = shift();
+    lacking.graph.as_mut().unwrap().node[0].op_type = "Loop".into();
+    assert_eq!(
+        derive(file(&lacking), &allowed("Loop")).err(),
+        Some(LoadError::Operator { operator: "Loop".into() })
+    );
 }
 
 #[test]

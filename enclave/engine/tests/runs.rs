@@ -137,7 +137,7 @@ fn a_panic_costs_one_request() {
         assert_eq!(as_f32s(&run(&model, &[i64s("ids", &[2], &[2, 0])])[0]), [12.0, 10.0]);
     }
     let outside = model.run(model.admit(&[i64s("ids", &[1], &[3])], &[]).unwrap());
-    assert_eq!(outside.err(), Some(RunError::Panicked));
+    assert_eq!(outside.err(), Some(RunError::Value));
 }
 
 #[test]

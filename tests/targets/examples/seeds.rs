@@ -205,6 +205,7 @@ fn packages() {
         answer: AnswerBound { names_bytes: 64, bytes_per_request_kib: 64, max_bytes: 4096 },
         content: measured(&plain),
         provenance: Vec::new(),
+        operators: Vec::new(),
     };
     write("fuzz/corpus/package", "model", &sealed(&owner, manifest, &plain));
 }

@@ -286,11 +286,18 @@ def commit(value):
 
 
 claim = choice((), {"code_commit": commit, "training_data": many(bytes_of(32), 1, 64)})
+
+
+def operator(value):
+    need(isinstance(value, str) and re.fullmatch(r"[!-~]{1,128}", value) is not None, "no operator's name")
+    return value
+
+
 MODEL = fields({
     "deployment": name, "model": package_id, "content": content, "answer": answer_bound,
     "interface": interface,
     "schema": fields({}, {"inputs": by(text, value_rule), "max_bytes": uint}),
-}, {"provenance": many(claim, 0, 16)})
+}, {"provenance": many(claim, 0, 16), "operators": many(operator, 0, 64)})
 PRIVATE_MANIFEST = fields({"deployment": name, "epoch": uint, "content": content})
 
 
@@ -308,6 +315,8 @@ def model_context(manifest):
     check_schema(manifest["schema"], manifest["interface"])
     kinds = [next(iter(one)) for one in manifest.get("provenance", [])]
     need(len(set(kinds)) == len(kinds), "a claim twice")
+    operators = manifest.get("operators", [])
+    need(operators == sorted(set(operators)), "operators out of order")
     return {"strongroom:model": manifest["model"]["name"], "strongroom:version": manifest["model"]["version"]}
 
 

@@ -8,6 +8,7 @@ use strongroom_proto::name::{Name, PackageId};
 
 use super::{ChunkPlan, PackageError};
 use crate::label::{self, Label};
+use crate::limits::{MAX_OPERATOR_BYTES, MAX_OPERATORS};
 use crate::model::{AnswerBound, Claim, Interface, Schema, check_claims};
 
 /// The plaintext of a package.
@@ -63,6 +64,9 @@ pub struct ModelManifest {
     /// How it was made.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub provenance: Vec<Claim>,
+    /// Operators that it may hold beside those that every model may, sorted, none twice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub operators: Vec<String>,
 }
 
 /// The manifest of the private part of a release.
@@ -101,7 +105,21 @@ impl Manifest for ModelManifest {
         let schema = self.schema.check(&self.interface);
         schema.map_err(|_| PackageError::Manifest("schema contradicts itself or the interface"))?;
         let claims = check_claims(&self.provenance);
-        claims.map_err(|_| PackageError::Manifest("a claim of provenance does not hold or is out of bounds"))
+        claims
+            .map_err(|_| PackageError::Manifest("a claim of provenance does not hold or is out of bounds"))?;
+        check_operators(&self.operators)
+    }
+}
+
+fn check_operators(operators: &[String]) -> Result<(), PackageError> {
+    let sorted = operators.is_sorted_by(|one, next| one < next);
+    let named = |name: &String| {
+        (1..=MAX_OPERATOR_BYTES).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    if sorted && operators.len() <= MAX_OPERATORS && operators.iter().all(named) {
+        Ok(())
+    } else {
+        Err(PackageError::Manifest("operators out of order or out of bounds"))
     }
 }
 

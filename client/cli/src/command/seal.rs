@@ -3,7 +3,7 @@
 //! The model is derived, and run on samples where given, before anything is encrypted: what an enclave would
 //! refuse or compute wrongly is refused here, in the owner's sight.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::PathBuf;
 
@@ -49,6 +49,9 @@ pub(crate) struct Args {
     /// Bytes of the outputs of one answer together, where the shapes do not tell
     #[arg(long, value_name = "N")]
     answer_bytes: Option<u64>,
+    /// An operator that the model may hold beside those that every model may: `Name`, or `domain::Name`
+    #[arg(long = "allow-operator", value_name = "NAME")]
+    operators: Vec<String>,
     /// What values the inputs may hold, in TOML; without it any finite ones
     #[arg(long, value_name = "FILE")]
     schema: Option<PathBuf>,
@@ -98,8 +101,10 @@ pub(crate) async fn run(args: &Args) -> Result<()> {
     drop(hashing);
     let symbols: BTreeMap<String, DimRange> = args.dims.iter().cloned().collect();
     let compiling = progress::busy("compiling the model");
-    let (interface, derived) =
-        derive(onnx, &DeriveOptions { symbols, answer: args.answer_bytes.map(answer_bound) })?;
+    let (interface, derived) = derive(
+        onnx,
+        &DeriveOptions { symbols, answer: args.answer_bytes.map(answer_bound), operators: args.operators() },
+    )?;
     drop(compiling);
     let answer = AnswerBound { names_bytes: derived.names_bytes.max(names_bytes(&interface)), ..derived };
     let schema =
@@ -115,6 +120,7 @@ pub(crate) async fn run(args: &Args) -> Result<()> {
         answer,
         provenance: args.claims(&content.sha256)?,
         content,
+        operators: args.operators(),
     };
     let signed =
         SignedManifest::sign(manifest, &key, &SystemRandom::new()).map_err(CliError::package(&args.out))?;
@@ -125,12 +131,16 @@ pub(crate) async fn run(args: &Args) -> Result<()> {
 }
 
 impl Args {
+    fn operators(&self) -> Vec<String> {
+        self.operators.iter().collect::<BTreeSet<_>>().into_iter().cloned().collect()
+    }
+
     fn check(&self, interface: &Interface) -> Result<()> {
         let Some(path) = &self.check else { return Ok(()) };
         let samples = samples::read(path, interface)?;
         let onnx = files::read(&self.model, MAX_MODEL_BYTES)?;
         let checking = progress::busy("computing the samples");
-        let model = Model::load(onnx, interface)?;
+        let model = Model::load_with(onnx, interface, &self.operators())?;
         let report = check_samples(&model, &samples.inputs, &samples.expected, Tolerance::default())?;
         drop(checking);
         for output in report.outputs {

@@ -2,22 +2,33 @@
 //!
 //! 1. one graph of a stated operator set, and nothing that tract would silently leave out: functions, sparse weights, training;
 //! 2. no more nodes and no deeper nesting than allowed;
-//! 3. only operators that tract has, of domains whose operators they are, with attributes that it heeds;
+//! 3. only operators that are listed or that the owner allows, and that tract has, of domains whose operators they are, with attributes that they can have and that it heeds;
 //! 4. every tensor inside the file, with as many elements as its shape says.
 
 use tract_onnx::model::OnnxOpRegister;
 use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
 use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
 
-use super::ignored;
+use super::{allowed, attributes, ignored};
 use crate::error::LoadError;
 use crate::limits::{MAX_GRAPH_DEPTH, MAX_NODES};
 
 /// tract looks operators up by name alone; a name of any other domain means something else.
 const DOMAINS: [&str; 4] = ["", "ai.onnx", "ai.onnx.ml", "com.microsoft"];
 
+/// The operators that tract has, and those that the owner allows beside the listed ones.
+struct Operators<'a> {
+    register: &'a OnnxOpRegister,
+    further: &'a [String],
+}
+
 /// Applies every gate.
-pub(super) fn check(model: &ModelProto, operators: &OnnxOpRegister) -> Result<(), LoadError> {
+pub(super) fn check(
+    model: &ModelProto,
+    register: &OnnxOpRegister,
+    further: &[String],
+) -> Result<(), LoadError> {
+    let operators = &Operators { register, further };
     // 1
     if model.opset_import.is_empty() {
         return Err(LoadError::Format);
@@ -35,7 +46,7 @@ pub(super) fn check(model: &ModelProto, operators: &OnnxOpRegister) -> Result<()
 
 fn check_graph(
     graph: &GraphProto,
-    operators: &OnnxOpRegister,
+    operators: &Operators<'_>,
     depth: usize,
     nodes: &mut usize,
 ) -> Result<(), LoadError> {
@@ -50,6 +61,7 @@ fn check_graph(
     for node in &graph.node {
         check_operator(node, operators)?;
         ignored::check(node)?;
+        attributes::check(node, graph)?;
         for attribute in &node.attribute {
             check_attribute(attribute, operators, depth, nodes)?;
         }
@@ -58,17 +70,21 @@ fn check_graph(
 }
 
 // 3
-fn check_operator(node: &NodeProto, operators: &OnnxOpRegister) -> Result<(), LoadError> {
-    if DOMAINS.contains(&node.domain.as_str()) && operators.0.contains_key(&node.op_type) {
+fn check_operator(node: &NodeProto, operators: &Operators<'_>) -> Result<(), LoadError> {
+    let separator = if node.domain.is_empty() { "" } else { "::" };
+    let operator = format!("{}{separator}{}", node.domain, node.op_type);
+    if !DOMAINS.contains(&node.domain.as_str()) || !operators.register.0.contains_key(&node.op_type) {
+        return Err(LoadError::Operator { operator });
+    }
+    if allowed::is_listed(&node.domain, &node.op_type) || operators.further.contains(&operator) {
         return Ok(());
     }
-    let separator = if node.domain.is_empty() { "" } else { "::" };
-    Err(LoadError::Operator { operator: format!("{}{separator}{}", node.domain, node.op_type) })
+    Err(LoadError::Unlisted { operator })
 }
 
 fn check_attribute(
     attribute: &AttributeProto,
-    operators: &OnnxOpRegister,
+    operators: &Operators<'_>,
     depth: usize,
     nodes: &mut usize,
 ) -> Result<(), LoadError> {

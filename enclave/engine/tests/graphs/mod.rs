@@ -133,7 +133,10 @@ pub fn file(model: &ModelProto) -> Zeroizing<Vec<u8>> {
 
 pub fn options(ranges: &[(&str, u64, u64)]) -> DeriveOptions {
     let range = |(name, min, max): &(&str, u64, u64)| ((*name).to_owned(), DimRange { min: *min, max: *max });
-    DeriveOptions { symbols: ranges.iter().map(range).collect::<BTreeMap<_, _>>(), answer: None }
+    DeriveOptions {
+        symbols: ranges.iter().map(range).collect::<BTreeMap<_, _>>(),
+        ..DeriveOptions::default()
+    }
 }
 
 pub fn interface(model: &ModelProto) -> Interface {

@@ -43,7 +43,7 @@ pub fn read(name: &str) -> Reference {
     let tolerance = |key: &str| manifest["tolerance"][key].as_f64().unwrap();
     Reference {
         model: folder.join(manifest["file"].as_str().unwrap()),
-        options: DeriveOptions { symbols, answer: None },
+        options: DeriveOptions { symbols, ..DeriveOptions::default() },
         tolerance: Tolerance { absolute: tolerance("absolute"), relative: tolerance("relative") },
         inputs: arrays(&here.join(name).join("inputs.npz")),
         outputs: arrays(&here.join(name).join("outputs.npz")),

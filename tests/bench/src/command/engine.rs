@@ -26,7 +26,8 @@ pub(super) struct EngineArguments {
 pub(super) fn run(arguments: &EngineArguments) -> Result<(), BenchError> {
     let onnx = std::fs::read(&arguments.model);
     let onnx = onnx.map_err(BenchError::io(arguments.model.display().to_string()))?;
-    let options = DeriveOptions { symbols: arguments.dim.iter().cloned().collect(), answer: None };
+    let options =
+        DeriveOptions { symbols: arguments.dim.iter().cloned().collect(), ..DeriveOptions::default() };
     let worker = Worker::load(onnx, &options, BenchRequest::read(&arguments.request)?)?;
     worker.serve(std::io::stdin().lock(), std::io::stdout().lock())
 }

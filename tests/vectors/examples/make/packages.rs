@@ -85,6 +85,16 @@ impl Packages {
                 whole.with("provenance", Item::Array(vec![whole.get("provenance.0"); 2])),
             ),
             (
+                "operators-unsorted",
+                "further operators out of order",
+                whole.with("operators", Item::Array(vec![Item::text("Scan"), Item::text("Mod")])),
+            ),
+            (
+                "operator-without-a-name",
+                "a further operator without a name",
+                whole.with("operators", Item::Array(vec![Item::text("")])),
+            ),
+            (
                 "short-commit",
                 "a commit of 39 digits",
                 whole.with("provenance.0.code_commit.commit", Item::text(&"a".repeat(39))),
@@ -152,6 +162,7 @@ fn model_manifest(content: strongroom_seal::package::Content) -> ModelManifest {
             Claim::CodeCommit { commit: "ab".repeat(20), repository: None },
             Claim::TrainingData(vec![FileDigest([7; 32])]),
         ],
+        operators: vec!["Mod".to_owned(), "com.microsoft::BiasGelu".to_owned()],
     }
 }
 
