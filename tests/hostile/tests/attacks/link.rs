@@ -63,7 +63,7 @@ attacks! { Link;
     a_large_opening("who has no session fills the enclave's memory", "too large, without memory", "large-by-session");
     /// begins six messages of 128 MiB at once in an open session
     many_large_messages_at_once("one session fills the enclave's memory", "3 of 6 let in", "bodies-bounded");
-    /// sends a hundred thousand questions and reads no answer
+    /// sends 40000 questions and reads no answer
     a_peer_that_never_reads("answers that nobody takes fill the enclave's memory", "it reads no further", "requests-bounded");
     /// holds 80 connections
     a_flood_of_connections("connections without end", "64 of 80 served", "connections-bounded");

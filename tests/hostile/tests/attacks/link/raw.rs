@@ -108,7 +108,7 @@ pub(super) async fn after(scene: &Scene, seen: impl Into<String>, refusal: &str)
 /// An honest client is served.
 pub(super) async fn honest(scene: &Scene) {
     let client = scene.client().unwrap();
-    let session = client.session().await.expect("an honest client has a session");
+    let session = client.session().await.unwrap();
     let (message, pending) = session.seal(&request(1)).unwrap();
     let reply = client.send(&message).await;
     assert!(outcome(&session, &pending, &reply).is_some(), "an honest client is served");
