@@ -130,7 +130,7 @@ mod tests {
     fn sizes_neither_wrap_nor_hide() {
         let size = |dims: &[i64]| {
             let dims: Vec<TDim> = dims.iter().map(|dim| TDim::from(*dim)).collect();
-            super::size("it", DatumType::F32, &dims, MAX_VALUE_BYTES)
+            size("it", DatumType::F32, &dims, MAX_VALUE_BYTES)
         };
         assert_eq!(size(&[]), Ok(4));
         assert_eq!(size(&[3, 5]), Ok(60));

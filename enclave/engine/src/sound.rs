@@ -1,10 +1,12 @@
 //! Refuses what tract is known to compute wrongly, where only its own form of a graph tells.
 //!
 //! A slice with steps: tract leaves an axis whole, without a word, when a bound is not known while
-//! it compiles. A softmax along an axis that is not there: it gives ones.
+//! it compiles. A softmax along an axis that is not there: it gives ones. A pool whose kernel is larger than
+//! the image with its pads: it gives one value of less.
 
 use tract_onnx::tract_hir::internal::*;
 use tract_onnx::tract_hir::tract_core::ops::array::StridedSlice;
+use tract_onnx::tract_hir::tract_core::ops::cnn::{MaxPool, PaddingSpec, PoolSpec, SumPool};
 use tract_onnx::tract_hir::tract_core::ops::logic::IfThenElse;
 use tract_onnx::tract_hir::tract_core::ops::nn::Softmax;
 use tract_onnx::tract_hir::tract_core::ops::scan::Scan;
@@ -23,6 +25,14 @@ pub(crate) fn check(model: &TypedModel) -> TractResult<()> {
             let known = |axis: &usize| ranks.iter().all(|rank| axis < rank);
             ensure!(softmax.axes.iter().all(known), "a softmax along an axis that is not there");
         }
+        let pool = node.op_as::<MaxPool>().map(|pool| &pool.pool_spec);
+        if let Some(pool) = pool.or_else(|| node.op_as::<SumPool>().map(|pool| &pool.pool_spec)) {
+            let inputs = model.node_input_facts(node.id)?;
+            ensure!(
+                inputs.first().is_none_or(|image| kernel_fits(pool, &image.shape)),
+                "a kernel_shape is larger than the image"
+            );
+        }
         if let Some(scan) = node.op_as::<Scan>() {
             check(&scan.body)?;
         }
@@ -40,4 +50,22 @@ fn bounds_are_known(slice: &StridedSlice, inputs: &[&TypedFact]) -> TractResult<
     let Some(steps) = steps.konst.as_ref().filter(|_| !known) else { return Ok(known) };
     let steps = steps.cast_to::<i64>()?;
     Ok(steps.try_as_plain_ram()?.as_slice::<i64>()?.iter().all(|step| *step == 1))
+}
+
+/// Whether the kernel lies within the padded image, where its lengths are known.
+fn kernel_fits(pool: &PoolSpec, shape: &ShapeFact) -> bool {
+    let Ok(shape) = pool.data_format.shape(shape.to_tvec()) else { return true };
+    shape.hw_dims().iter().zip(&pool.kernel_shape).enumerate().all(|(axis, (length, kernel))| {
+        let pads = match &pool.padding {
+            PaddingSpec::Valid => 0,
+            PaddingSpec::Explicit(before, after) | PaddingSpec::ExplicitOnnxPool(before, after, _) => {
+                let at = |pads: &TVec<usize>| pads.get(axis).copied().unwrap_or_default();
+                at(before).saturating_add(at(after))
+            }
+            _ => return true,
+        };
+        let dilation = pool.dilations.as_ref().and_then(|all| all.get(axis)).copied().unwrap_or(1);
+        let reach = kernel.saturating_sub(1).saturating_mul(dilation).saturating_add(1);
+        length.to_usize().map_or(true, |length| length.saturating_add(pads) >= reach)
+    })
 }

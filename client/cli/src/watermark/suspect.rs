@@ -26,7 +26,7 @@ use crate::run_model::{LocalModel, tensor};
 /// Who is suspected.
 pub(crate) enum Suspect {
     /// A file.
-    Model(LocalModel),
+    Model(Box<LocalModel>),
     /// A service.
     Service(Box<Service>),
 }
@@ -45,7 +45,7 @@ impl Suspect {
         if text.starts_with("http://") || text.starts_with("https://") {
             return Ok(Self::Service(Box::new(Service::new(text, input)?)));
         }
-        Ok(Self::Model(LocalModel::load(Path::new(text), BTreeMap::new())?))
+        Ok(Self::Model(Box::new(LocalModel::load(Path::new(text), BTreeMap::new())?)))
     }
 
     /// Its answers to a table.

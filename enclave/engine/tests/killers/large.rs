@@ -250,7 +250,12 @@ pub fn cases() -> Vec<Case> {
         load("resize, no number", resize(Some(&[1.0, 1.0, f32::NAN, 1.0]))),
         load("resize, 1e30", resize(Some(&[1.0, 1.0, 1e30, 1.0]))),
         load("resize, negative", resize(Some(&[1.0, 1.0, -2.0, 1.0]))),
-        load("resize, 1e5 each way", resize(Some(&[1.0, 1.0, 1e5, 1e5]))),
+        case(
+            "resize, 1e5 each way",
+            resize(Some(&[1.0, 1.0, 1e5, 1e5])),
+            vec![image()],
+            End::Load("NearestUpsample"),
+        ),
         case(
             "resize asked, 1e30",
             resize(None),
