@@ -99,5 +99,5 @@ attacks! { Link;
     /// hands over credentials with a byte behind them
     credentials_with_a_byte_more("bytes that no document accounts for", "private part: credentials: the host's answer has another form than asked for", "credentials-form");
     /// hands over more of a package than was asked for
-    a_range_longer_than_asked("the host decides how much is read", "fraud@1: the host's answer has another form than asked for", "range-length");
+    a_range_longer_than_asked("the host decides how much is read", "fraud@1: the host's answer has another form than asked for", "range-bound");
 }

@@ -36,9 +36,9 @@ attacks! { Messages;
     /// sends a request again to the enclave of a later boot
     a_request_replayed_to_another_boot("a request is served once for each boot", "421", "session-known");
     /// sends a request of a session from before a newer release
-    a_request_of_a_session_before_a_swap("a client is answered under another release than it verified", "421", "pinned-release");
+    a_request_of_a_session_before_a_swap("a client is answered under another release than it verified", "421", "sessions-end");
     /// sends an opening that was made before a newer release
-    an_opening_made_before_a_swap("a client is answered under another release than it verified", "421", "pinned-release");
+    an_opening_made_before_a_swap("a client is answered under another release than it verified", "421", "offers-end");
     /// sends an opening a second time
     a_replayed_opening("a session that the client did not ask for", "421", "offer-once");
     /// sends four copies of an opening at once
