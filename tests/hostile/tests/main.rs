@@ -21,8 +21,11 @@ use strongroom_hostile::{Attack, MUTANT_VARIABLE, mutants, table};
 /// Set to have the table written in place of compared.
 const WRITE: &str = "STRONGROOM_WRITE_TABLE";
 
+/// Options whose value is an argument of its own.
+const VALUED: [&str; 5] = ["--skip", "--test-threads", "--format", "--color", "--logfile"];
+
 fn main() {
-    let mut arguments = Arguments::from_args();
+    let (mut arguments, filters) = arguments();
     // Each starts processes of its own, on two cores.
     arguments.test_threads = arguments.test_threads.or(Some(3));
     let attacks = attacks::all();
@@ -45,7 +48,29 @@ fn main() {
             trials
         }
     };
+    let mut trials: Vec<Trial> = trials;
+    let exact = arguments.exact;
+    trials.retain(|trial| {
+        let named =
+            |filter: &String| if exact { trial.name() == filter } else { trial.name().contains(filter) };
+        filters.is_empty() || filters.iter().any(named)
+    });
     libtest_mimic::run(&arguments, trials).exit();
+}
+
+/// The arguments, and beside them the filters: cargo hands every test program as many as it was given itself.
+fn arguments() -> (Arguments, Vec<String>) {
+    let (mut options, mut filters, mut is_value) = (Vec::new(), Vec::new(), true);
+    // The first is the program's name.
+    for argument in std::env::args() {
+        if is_value || argument.starts_with('-') {
+            is_value = !is_value && VALUED.contains(&argument.as_str());
+            options.push(argument);
+        } else {
+            filters.push(argument);
+        }
+    }
+    (Arguments::from_iter(options), filters)
 }
 
 fn carried_out(attack: &Attack) -> strongroom_hostile::Found {
