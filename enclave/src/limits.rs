@@ -103,3 +103,6 @@ pub const MIN_STATE_BYTES: usize = 4096;
 
 /// KiB of message bodies held at once; further ones wait on their connection.
 pub const MAX_BODY_KIB: usize = 512 * 1024;
+
+/// KiB of them that large bodies leave to small ones, so that messages nobody finishes keep none of those waiting.
+pub const SMALL_BODY_KIB: usize = 64 * 1024;

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use ring::rand::SecureRandom;
 use strongroom_attestation::Nsm;
 use strongroom_attestation::audit::AuditEvent;
+use strongroom_link::limits::LARGE_BODY_BYTES;
 use strongroom_link::{Answer, Handler};
 use strongroom_proto::Code;
 use strongroom_proto::frame::Kind;
@@ -26,7 +27,9 @@ use crate::continuity::Continuity;
 use crate::dedup::Dedup;
 use crate::event::Event;
 use crate::hello::Hellos;
-use crate::limits::{CROWD, MAX_BODY_KIB, MAX_WAITING_MESSAGES, MAX_WAITING_QUICK, RELEASE_RETRY};
+use crate::limits::{
+    CROWD, MAX_BODY_KIB, MAX_WAITING_MESSAGES, MAX_WAITING_QUICK, RELEASE_RETRY, SMALL_BODY_KIB,
+};
 use crate::load::{Loader, Unlocked};
 use crate::offers::Offers;
 use crate::serving::Serving;
@@ -54,8 +57,9 @@ pub(crate) struct Service {
     pub(crate) turns: Arc<Turns>,
     /// Of those that are quick, where many ask at once.
     pub(crate) quick_turns: Arc<Turns>,
-    /// KiB of message bodies held at once.
-    memory: Arc<Semaphore>,
+    /// KiB of small message bodies held at once, and of large ones.
+    small: Arc<Semaphore>,
+    large: Arc<Semaphore>,
     answered: AtomicU64,
 }
 
@@ -84,7 +88,8 @@ impl Service {
             refusal: Mutex::default(),
             turns: Arc::new(Turns::new(cores, MAX_WAITING_MESSAGES)),
             quick_turns: Arc::new(Turns::new(cores, MAX_WAITING_QUICK)),
-            memory: Arc::new(Semaphore::new(MAX_BODY_KIB)),
+            small: Arc::new(Semaphore::new(SMALL_BODY_KIB)),
+            large: Arc::new(Semaphore::new(MAX_BODY_KIB - SMALL_BODY_KIB)),
             answered: AtomicU64::new(0),
         }
     }
@@ -255,8 +260,9 @@ impl Handler for Connection {
         }
     }
 
-    fn memory(&self) -> Option<Arc<Semaphore>> {
-        Some(Arc::clone(&self.0.memory))
+    fn memory(&self, body_bytes: usize) -> Option<Arc<Semaphore>> {
+        let Service { small, large, .. } = &*self.0;
+        Some(Arc::clone(if body_bytes <= LARGE_BODY_BYTES { small } else { large }))
     }
 
     async fn handle(&self, kind: Kind, body: Bytes, beside: usize) -> Option<Answer> {

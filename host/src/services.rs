@@ -64,7 +64,7 @@ impl Handler for Services {
         )
     }
 
-    fn memory(&self) -> Option<Arc<Semaphore>> {
+    fn memory(&self, _: usize) -> Option<Arc<Semaphore>> {
         Some(Arc::clone(&self.memory))
     }
 

@@ -31,8 +31,8 @@ pub trait Handler: Send + Sync + 'static {
         None
     }
 
-    /// Memory that bodies may take together, as permits of one KiB. `None` sets no bound.
-    fn memory(&self) -> Option<Arc<Semaphore>> {
+    /// The memory that a body of so many bytes may take a share of, as permits of one KiB. `None` sets no bound.
+    fn memory(&self, _body_bytes: usize) -> Option<Arc<Semaphore>> {
         None
     }
 
@@ -121,7 +121,7 @@ where
 
     /// Waits until the body may take memory.
     async fn reserve(&self, header: Header) -> Result<Option<OwnedSemaphorePermit>, LinkError> {
-        let Some(memory) = self.handler.memory() else { return Ok(None) };
+        let Some(memory) = self.handler.memory(header.body_bytes()) else { return Ok(None) };
         let kib = u32::try_from(header.body_bytes().div_ceil(1024)).map_err(|_| LinkError::Busy)?;
         memory.acquire_many_owned(kib).await.map(Some).map_err(|_| LinkError::Lost)
     }
@@ -252,7 +252,7 @@ mod tests {
             (first.first() != Some(&1)).then_some(refused)
         }
 
-        fn memory(&self) -> Option<Arc<Semaphore>> {
+        fn memory(&self, _: usize) -> Option<Arc<Semaphore>> {
             Some(Arc::new(Semaphore::new(4096)))
         }
 

@@ -23,6 +23,7 @@ mod memory;
 mod messages;
 mod nitro;
 mod no_key;
+mod overload;
 mod proxy;
 mod real_models;
 mod release;

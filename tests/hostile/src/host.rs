@@ -8,6 +8,7 @@ mod tunnel;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use strongroom_link::{Endpoint, LinkError, Listener, PeerRule};
 use strongroom_proto::frame::Kind;
@@ -43,6 +44,8 @@ pub struct Relay {
     pub body: Vec<u8>,
     /// On the way in: whether the enclave gets it at all. Where not, the client gets `body` as it stands.
     pub passed_on: bool,
+    /// How long the host holds it back.
+    pub held: Duration,
 }
 
 /// What the host does otherwise. By default it does everything as it should.

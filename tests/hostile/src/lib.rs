@@ -8,6 +8,7 @@ mod attack;
 mod host;
 mod mutants;
 mod scene;
+pub mod sentences;
 mod table;
 mod tape;
 
@@ -15,5 +16,6 @@ pub use attack::{Attack, Found, Run, Subject};
 pub use host::{Host, Misdeeds};
 pub use mutants::{Edit, MUTANT_VARIABLE, Mutant, mutants, mutate};
 pub use scene::{Client, Scene, SceneOptions};
+pub use sentences::{SENTENCES, Sentence};
 pub use table::table;
 pub use tape::Tape;

@@ -139,8 +139,13 @@ impl Scene {
 
     /// What the enclave says of itself to any host.
     pub async fn status(&self) -> Option<Status> {
+        self.status_at("enclave").await
+    }
+
+    /// What the enclave at another socket says of itself.
+    pub async fn status_at(&self, socket: &str) -> Option<Status> {
         let limit = Duration::from_secs(10);
-        let stream = self.sockets.endpoint("enclave").connect(limit).await.ok()?;
+        let stream = self.sockets.endpoint(socket).connect(limit).await.ok()?;
         let reply = Mux::new(stream).call(Kind::Status, bytes::Bytes::new(), limit).await.ok()?;
         Status::decode(&reply.into_coded().ok()?.1).ok()
     }

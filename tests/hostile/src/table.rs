@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::{Attack, Subject};
+use crate::{Attack, SENTENCES, Sentence, Subject};
 
 /// The table of these attacks.
 #[must_use]
@@ -21,6 +21,7 @@ pub fn table(attacks: &[Attack]) -> String {
          yet: those of *Key* and *State* have not.\n",
         attacks.len()
     );
+    text += &sentences(attacks);
     for subject in Subject::ALL {
         let own: Vec<_> = attacks.iter().filter(|attack| attack.subject == subject).collect();
         if own.is_empty() {
@@ -35,6 +36,29 @@ pub fn table(attacks: &[Attack]) -> String {
         }
     }
     text
+}
+
+/// Each sentence of the threat model, and the attacks that try it; where there are many, how many.
+fn sentences(attacks: &[Attack]) -> String {
+    let mut text = "\n## Sentences\n\n\
+         Each row of [what the host can do](threat-model.md#what-the-host-can-do-and-what-comes-of-it), and who tries it. The test named in a row of that\n\
+         table stands beside these; of three only the very image under the emulator can speak.\n\n\
+         | the host can | tried by |\n|---|---|\n"
+        .to_owned();
+    for sentence in SENTENCES {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "| {} | {} |", sentence.text, who(sentence, attacks));
+    }
+    text
+}
+
+fn who(sentence: &Sentence, attacks: &[Attack]) -> String {
+    let count = attacks.iter().filter(|attack| sentence.is_tried_by(attack)).count();
+    if sentence.tried_by.is_empty() {
+        return "`e2e::nitro`".to_owned();
+    }
+    let names: Vec<_> = sentence.tried_by.iter().map(|name| format!("`{name}`")).collect();
+    format!("{count}: {}", names.join(", "))
 }
 
 fn title(subject: Subject) -> String {

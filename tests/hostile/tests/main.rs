@@ -13,10 +13,10 @@
 mod attacks;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use strongroom_hostile::{Attack, MUTANT_VARIABLE, mutants, table};
+use strongroom_hostile::{Attack, MUTANT_VARIABLE, mutants, sentences, table};
 
 /// Set to have the table written in place of compared.
 const WRITE: &str = "STRONGROOM_WRITE_TABLE";
@@ -43,6 +43,10 @@ fn main() {
                     move || defences(&whole)
                 }),
             ];
+            trials.push(Trial::test("table::every_sentence_of_the_threat_model_is_tried", {
+                let whole = attacks.clone();
+                move || Ok(sentences::check(&document("threat-model.md")?, &whole)?)
+            }));
             trials
                 .extend(attacks.into_iter().map(|attack| Trial::test(attack.id(), move || refused(&attack))));
             trials
@@ -87,13 +91,20 @@ fn works(attack: &Attack) -> Result<(), Failed> {
     if found.succeeded() { Ok(()) } else { Err(format!("still refused: {}", found.refusal).into()) }
 }
 
+fn path(document: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(document)
+}
+
+fn document(name: &str) -> std::io::Result<String> {
+    std::fs::read_to_string(path(name))
+}
+
 fn table_is_current(attacks: &[Attack]) -> Result<(), Failed> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/security-tests.md");
     let wanted = table(attacks);
     if std::env::var_os(WRITE).is_some() {
-        return Ok(std::fs::write(path, wanted)?);
+        return Ok(std::fs::write(path("security-tests.md"), wanted)?);
     }
-    if std::fs::read_to_string(path)? == wanted {
+    if document("security-tests.md")? == wanted {
         return Ok(());
     }
     Err("docs/security-tests.md is not that of the attacks: run scripts/hostile --table".into())

@@ -50,11 +50,15 @@ impl Edge {
 
 async fn relay(plot: Arc<Plot>, kind: Kind, body: Bytes) -> (StatusCode, Vec<u8>) {
     plot.tape.record(&body);
-    let way_in = Relay { inbound: true, kind, status: 0, body: body.to_vec(), passed_on: true };
+    let held = Duration::ZERO;
+    let way_in = Relay { inbound: true, kind, status: 0, body: body.to_vec(), passed_on: true, held };
     let way_in = plot.misdo(way_in);
+    tokio::time::sleep(way_in.held).await;
     let way_out = if way_in.passed_on {
         let (status, body) = plot.ask(kind, way_in.body).await;
-        plot.misdo(Relay { inbound: false, kind, status, body, passed_on: true })
+        let way_out = plot.misdo(Relay { inbound: false, kind, status, body, passed_on: true, held });
+        tokio::time::sleep(way_out.held).await;
+        way_out
     } else {
         way_in
     };

@@ -9,6 +9,7 @@ mod certificates;
 mod demands;
 mod document;
 mod form;
+mod times;
 mod whole;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use strongroom_sim::nsm::{self, Cbor, Draft};
 use strongroom_sim::pki::{Leaf, NitroPki};
 
 use super::attacks;
+pub(super) use whole::says;
 
 pub(super) fn attacks() -> Vec<Attack> {
     [
@@ -33,6 +35,7 @@ pub(super) fn attacks() -> Vec<Attack> {
         certificates::ATTACKS,
         demands::ATTACKS,
         form::ATTACKS,
+        times::ATTACKS,
     ]
     .concat()
 }

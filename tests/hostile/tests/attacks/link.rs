@@ -6,12 +6,14 @@ mod floods;
 mod frames;
 mod memory;
 mod raw;
+mod slow;
 
 use super::attacks;
 use asked::*;
 use floods::*;
 use frames::*;
 use memory::*;
+use slow::*;
 
 attacks! { Link;
     /// announces a nonce of a byte more than there is in one
@@ -63,6 +65,12 @@ attacks! { Link;
     a_large_opening("who has no session fills the enclave's memory", "too large, without memory", "large-by-session");
     /// begins six messages of 128 MiB at once in an open session
     many_large_messages_at_once("one session fills the enclave's memory", "3 of 6 let in", "bodies-bounded");
+    /// begins six messages of 128 MiB in an open session, and finishes none of them
+    large_messages_left_unfinished("messages that nobody finishes keep all others waiting", "small ones are served", "small-bodies");
+    /// sends a header byte by byte
+    a_header_that_drips("connections that say nothing hold their places for ever", "closed", "header-time");
+    /// sends 16 bytes of a message on each of 48 connections, and waits
+    bodies_that_drip("whoever is slow keeps others waiting", "others are served", "side-by-side");
     /// sends 40000 questions and reads no answer
     a_peer_that_never_reads("answers that nobody takes fill the enclave's memory", "it reads no further", "requests-bounded");
     /// holds 80 connections

@@ -2,6 +2,7 @@
 
 mod answers;
 mod client;
+mod late;
 mod openings;
 mod replays;
 mod requests;
@@ -18,6 +19,7 @@ use strongroom_seal::message::split_answer;
 use super::attacks;
 use answers::*;
 use client::*;
+use late::*;
 use openings::*;
 use replays::*;
 use requests::*;
@@ -137,8 +139,15 @@ attacks! { Messages;
     the_client_is_told_413("the word of the host counts as a refusal of the enclave", "exit 1", "host-proves-nothing");
     /// tells the shipped client something that no host says
     the_client_is_told_403("the word of the host counts as a refusal of the enclave", "exit 1", "host-proves-nothing");
+    /// tells the shipped client that all is well, and gives it random bytes of an answer's size
+    the_client_is_told_200_with_noise("the word of the host counts as an answer of the enclave", "exit 14", "record-authentic");
     /// tells the shipped client again and again that its session is lost
     the_client_is_told_421_for_ever("a client asks without end", "exit 40 after 10 attempts", "attempts-bounded");
+
+    /// holds evidence back until after the client's deadline
+    evidence_past_the_deadline("a client waits as long as the host likes", "the host did not answer in time", "client-deadline");
+    /// holds an answer back until after the client's deadline
+    an_answer_past_the_deadline("a client waits as long as the host likes", "the host did not answer in time", "client-deadline");
 
     /// tells a client that its session is lost once its request was served, so that it asks again in a new one
     a_false_421("a request is served twice, and charged twice", "9 of 10 rows left", "served-once");

@@ -67,6 +67,4 @@ attacks! { State;
     records_never_confirmed("answers are given that no log will ever show", "429", "audit-bound");
     /// shows the receipt of an earlier boot with the evidence of a later one
     a_receipt_of_an_earlier_boot("an answer passes for one of another boot", "exit 14: receipt-signature", "receipt-of-boot");
-    /// hands over an older release at a restart that is still in force
-    an_older_release_after_a_restart("who asks does not notice that the owner's newer release is not served", "exit 12: epoch", "epoch-floor");
 }

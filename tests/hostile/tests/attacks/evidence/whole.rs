@@ -52,7 +52,7 @@ async fn another_nonce() -> Found {
 }
 
 /// What the enclave at this endpoint answers, asked on a thread of its own.
-fn says(enclave: Endpoint, nonce: Vec<u8>) -> Vec<u8> {
+pub(crate) fn says(enclave: Endpoint, nonce: Vec<u8>) -> Vec<u8> {
     const LIMIT: Duration = Duration::from_secs(20);
     let asked = async move {
         let stream = enclave.connect(LIMIT).await.unwrap();

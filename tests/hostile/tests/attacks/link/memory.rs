@@ -6,10 +6,12 @@ use strongroom_hostile::{Found, Scene};
 use strongroom_proto::limits::MAX_FRAME_BYTES;
 use strongroom_proto::message::REQUEST_HEADER_BYTES;
 use tokio::io::AsyncWriteExt;
+use tokio::net::UnixStream;
 
-use super::raw::{after, dial, frame, header, kind, seen};
+use super::raw::{after, dial, frame, header, honest, kind, seen};
 
 const LARGE: usize = 96 << 20;
+const AT_ONCE: usize = 6;
 
 /// Memory that is nobody's large message.
 const LITTLE_KIB: u64 = 48 << 10;
@@ -47,10 +49,9 @@ pub(super) async fn a_large_opening() -> Found {
     large(1, "too large, without memory").await
 }
 
-pub(super) async fn many_large_messages_at_once() -> Found {
-    const AT_ONCE: usize = 6;
+/// Begins messages of the largest size in an open session, and says how many were let in.
+async fn begun(scene: &Scene) -> (usize, Vec<UnixStream>) {
     const BEGUN: usize = 8 << 20;
-    let scene = Scene::serving().await.unwrap();
     let session = scene.client().unwrap().session().await.unwrap();
     let mut begun = vec![0; BEGUN];
     begun[0] = 2;
@@ -66,8 +67,22 @@ pub(super) async fn many_large_messages_at_once() -> Found {
         let_in += usize::from(written.is_ok());
         streams.push(stream);
     }
+    (let_in, streams)
+}
+
+pub(super) async fn many_large_messages_at_once() -> Found {
+    let scene = Scene::serving().await.unwrap();
+    let (let_in, streams) = begun(&scene).await;
     drop(streams);
     after(&scene, format!("{let_in} of {AT_ONCE} let in"), "3 of 6 let in").await
+}
+
+pub(super) async fn large_messages_left_unfinished() -> Found {
+    let scene = Scene::serving().await.unwrap();
+    let (_, streams) = begun(&scene).await;
+    let small = tokio::time::timeout(Duration::from_secs(5), honest(&scene)).await;
+    drop(streams);
+    scene.found(if small.is_ok() { "small ones are served" } else { Found::SUCCEEDED })
 }
 
 pub(super) async fn a_peer_that_never_reads() -> Found {

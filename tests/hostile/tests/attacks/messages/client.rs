@@ -63,6 +63,19 @@ pub(super) async fn the_client_is_told_403() -> Found {
     told(403).await
 }
 
+pub(super) async fn the_client_is_told_200_with_noise() -> Found {
+    let scene = Scene::serving().await.unwrap();
+    scene.host.turns_to(Misdeeds::default().relayed(move |relay| {
+        if relay.kind == Kind::Message {
+            let noise = strongroom_e2e::random::<2048>().to_vec();
+            (relay.passed_on, relay.status, relay.body) = (false, 200, noise);
+        }
+    }));
+    // A client that gets as far as reading noise has taken it for the enclave's.
+    let ended = scene.inference().await.unwrap();
+    scene.found(if ended == "exit 14" { ended } else { Found::SUCCEEDED.to_owned() })
+}
+
 pub(super) async fn the_client_is_told_421_for_ever() -> Found {
     /// Attempts after which the host gives in.
     const ENOUGH: usize = 30;

@@ -1,11 +1,14 @@
 //! Releases after the first: what an enclave has seen in this boot, and clients before.
 
+use std::time::Duration;
+
 use strongroom_attestation::release::Bundle;
 use strongroom_e2e::request;
-use strongroom_hostile::{Found, Scene};
-use strongroom_sim::world::{ReleasePlan, bundled_model};
+use strongroom_hostile::{Found, Misdeeds, Scene};
+use strongroom_proto::frame::Kind;
+use strongroom_sim::world::{EnclaveOptions, EnclaveProcess, READY, ReleasePlan, bundled_model, wait_for};
 
-use super::super::evidence::shown;
+use super::super::evidence::{says, shown};
 use super::{attacks, resigned, stored};
 
 attacks! { Releases;
@@ -21,6 +24,10 @@ attacks! { Releases;
     a_release_changed_under_an_offer("a request under controls that its client never judged", "421", "offers-end");
     /// restarts the enclave with an older release, for a client that saw the newer one
     an_older_release_after_a_restart("a release that its owner replaced", "exit 12: epoch", "epoch-remembered");
+    /// runs two enclaves, and shows a client the one with the newer release and then the one with the older
+    a_split_view("who asks does not notice that the owner's newer release is not served to it", "exit 12: epoch", "epoch-floor");
+    /// stops the enclave until its release has expired, and lets it run on under a session that is open
+    an_enclave_frozen_until_its_release_expired("a release that its owner let go", "503", "release-expiry");
     /// serves the first release to a client that demands the second
     a_release_below_the_demanded_epoch("a release that its owner replaced", "exit 12: epoch", "epoch-demanded");
     /// shows a client a release that has expired, with everything else attested
@@ -100,6 +107,50 @@ async fn an_older_release_after_a_restart() -> Found {
     scene.restart().await.unwrap();
     scene.wait_until_serving().await.unwrap();
     scene.found(scene.verdict().await.unwrap())
+}
+
+async fn a_split_view() -> Found {
+    let scene = Scene::serving().await.unwrap();
+    next(&scene).await;
+    let service = scene.sockets.endpoint("newer");
+    let options = EnclaveOptions { service: Some(service.clone()), ..EnclaveOptions::default() };
+    let newer = EnclaveProcess::start(&scene.binaries, &scene.ground, &scene.sockets, &options).unwrap();
+    let serves = async || scene.status_at("newer").await.is_some_and(|status| status.serving);
+    assert!(wait_for(READY, serves).await);
+    scene.host.turns_to(Misdeeds::default().relayed(move |relay| {
+        if relay.kind == Kind::Hello {
+            relay.body = says(service.clone(), relay.body.clone());
+            (relay.status, relay.passed_on) = (200, false);
+        }
+    }));
+    assert_eq!(scene.verdict().await.unwrap(), Found::SUCCEEDED, "the newer one is genuine");
+    scene.host.turns_to(Misdeeds::default());
+    let said = scene.verdict().await.unwrap();
+    drop(newer);
+    scene.found(said)
+}
+
+/// Stops a process, or lets it run on.
+fn signal(scene: &Scene, signal: &str) {
+    let process = scene.enclave.id().unwrap().to_string();
+    let sent = std::process::Command::new("kill").args([signal, &process]).status().unwrap();
+    assert!(sent.success());
+}
+
+async fn an_enclave_frozen_until_its_release_expired() -> Found {
+    const LASTS: Duration = Duration::from_secs(5);
+    let scene = Scene::serving().await.unwrap();
+    next(&scene).await;
+    let expires = strongroom_e2e::now().plus(LASTS);
+    serves(&scene, &resigned(&scene.ground, |release| release.not_after = expires)).await;
+    let client = scene.client().unwrap();
+    let session = client.session().await.unwrap();
+    signal(&scene, "-STOP");
+    let expired = async || strongroom_e2e::now() > expires;
+    assert!(wait_for(2 * LASTS, expired).await);
+    signal(&scene, "-CONT");
+    let (message, _) = session.seal(&request(1)).unwrap();
+    scene.found(answered(client.send(&message).await.status))
 }
 
 async fn a_release_below_the_demanded_epoch() -> Found {

@@ -1,12 +1,8 @@
 //! Boots: what they leave behind at clients, and what they do without a log that is kept.
 
-use std::fs;
-
 use strongroom_e2e::request;
-use strongroom_hostile::{Client, Found, Misdeeds, Scene};
+use strongroom_hostile::{Client, Found, Misdeeds};
 use strongroom_proto::frame::Kind;
-use strongroom_proto::relay::BootDocuments;
-use strongroom_sim::world::{ReleasePlan, bundled_model};
 
 use super::audit::{first_failure, infer_keeping, kept_files};
 use super::counters::{policy, scene, session};
@@ -62,28 +58,4 @@ pub(super) async fn a_receipt_of_an_earlier_boot() -> Found {
     let arguments = ["receipt", "verify", &receipt, &evidence, &trust].map(ToOwned::to_owned).to_vec();
     let output = scene.binaries.strongroom(arguments, &[]).await.unwrap();
     scene.found(first_failure(&output))
-}
-
-pub(super) async fn an_older_release_after_a_restart() -> Found {
-    let mut scene = Scene::serving().await.unwrap();
-    let path = scene.ground.layout.store().join("release.bundle");
-    let older = fs::read(&path).unwrap();
-    let model = fs::read(scene.owner.package(&"fraud@1".parse().unwrap())).unwrap();
-    let plan = ReleasePlan { epoch: 2, ..ReleasePlan::first(vec![bundled_model().unwrap()]) };
-    scene.owner.release(&plan).await.unwrap();
-    assert_eq!(scene.hand_over(fs::read(&path).unwrap()).await.unwrap(), Found::SUCCEEDED);
-    assert_eq!(scene.verdict().await.unwrap(), Found::SUCCEEDED, "the newer release");
-    // The model was sealed anew for the newer release.
-    fs::write(scene.owner.package(&"fraud@1".parse().unwrap()), model).unwrap();
-    scene.host.turns_to(Misdeeds::default().told(move |kind, _, honest| {
-        if kind != Kind::Boot {
-            return honest;
-        }
-        let documents = BootDocuments::decode(&honest?).ok()?;
-        BootDocuments { release: older.clone(), ..documents }.encode().ok()
-    }));
-    scene.restart().await.unwrap();
-    scene.wait_until_serving().await.unwrap();
-    let said = scene.verdict().await.unwrap();
-    scene.found(said.trim_end_matches(':'))
 }
