@@ -35,6 +35,9 @@ pub(crate) enum Excess {
     /// It is given a length, step or number that it cannot take.
     #[error("{0} is given a length, a step or a number that it cannot take")]
     Value(String),
+    /// One run of the model would hold or multiply too much.
+    #[error("one run would hold or multiply too much")]
+    Whole,
     /// tract panicked at it.
     #[error("the engine fails at {0}")]
     Broke(String),

@@ -6,7 +6,9 @@ use strongroom_seal::model::InterfaceError;
 use strongroom_seal::tensor::DType;
 
 use crate::ceiling::Excess;
-use crate::limits::{MAX_DETAIL_CHARS, MAX_MODEL_BYTES, MAX_NODES, MAX_VALUE_BYTES};
+use crate::limits::{
+    MAX_DETAIL_CHARS, MAX_LIVE_BYTES, MAX_MODEL_BYTES, MAX_MULTIPLICATIONS, MAX_NODES, MAX_VALUE_BYTES,
+};
 use crate::onnx::OPERATORS_VERSION;
 
 /// Why a model cannot be served. For its owner: it names parts of the model.
@@ -107,6 +109,11 @@ pub enum LoadError {
         /// tract's name of it.
         operator: String,
     },
+    /// One run would hold more than [`MAX_LIVE_BYTES`] at once, or take more than [`MAX_MULTIPLICATIONS`].
+    #[error(
+        "one run would hold more than {MAX_LIVE_BYTES} bytes at once, or take more than {MAX_MULTIPLICATIONS} multiplications"
+    )]
+    Whole,
     /// tract panicked at one operator.
     #[error("the engine fails at '{operator}'")]
     Broke {
@@ -126,6 +133,7 @@ impl From<&Excess> for LoadError {
         match excess {
             Excess::Size(operator) => Self::Memory { operator: operator.clone() },
             Excess::Value(operator) => Self::Value { operator: operator.clone() },
+            Excess::Whole => Self::Whole,
             Excess::Broke(operator) => Self::Broke { operator: operator.clone() },
         }
     }
@@ -134,7 +142,7 @@ impl From<&Excess> for LoadError {
 impl From<&Excess> for RunError {
     fn from(excess: &Excess) -> Self {
         match excess {
-            Excess::Size(_) => Self::Memory,
+            Excess::Size(_) | Excess::Whole => Self::Memory,
             Excess::Value(_) => Self::Value,
             Excess::Broke(_) => Self::Panicked,
         }

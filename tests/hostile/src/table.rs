@@ -17,8 +17,8 @@ pub fn table(attacks: &[Attack]) -> String {
          ```\n\n\
          *Refused with* is compared word by word. It is what the enclave tells any host, an HTTP status, or the exit code of `strongroom` with the check\n\
          that failed. In each attack, too, weights, requests and API keys are looked for in all that passed through the host's hands. *Defence* names\n\
-         what is taken out of the code in [`mutants/`](../tests/hostile/mutants/) to see the attack work. Not every one of them has been tried\n\
-         yet: those of *Key* and *State* have not.\n",
+         what is taken out of the code in [`mutants/`](../tests/hostile/mutants/) to see the attack work, which\n\
+         it has to.\n",
         attacks.len()
     );
     text += &sentences(attacks);

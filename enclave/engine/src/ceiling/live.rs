@@ -13,9 +13,6 @@ use crate::limits::{MAX_LIVE_BYTES, MAX_MULTIPLICATIONS};
 /// Marks a model some of whose runs would take too much.
 const ASK: &str = "strongroom.ask";
 
-/// What an error calls a model as a whole.
-const WHOLE: &str = "the model as a whole";
-
 /// Refuses a model that takes too much at the smallest values of its symbols, and marks one that does at the largest.
 pub(crate) fn bound(
     model: &mut TypedModel,
@@ -68,7 +65,7 @@ fn check(model: &TypedModel, values: &SymbolValues) -> TractResult<()> {
         }
         multiplications = multiplications.saturating_add(cost(model, node, values)?);
         if live > MAX_LIVE_BYTES || multiplications > MAX_MULTIPLICATIONS {
-            return Err(Excess::Size(WHOLE.to_owned()).into());
+            return Err(Excess::Whole.into());
         }
         live = live.saturating_sub(freed.remove(&step).unwrap_or_default());
     }

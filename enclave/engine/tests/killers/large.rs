@@ -138,6 +138,38 @@ fn ids() -> strongroom_seal::tensor::Tensor<'static> {
     i64s("x", &[2], &[0, 1])
 }
 
+/// Tensors of one GiB each, made of one number: the last of them from the one before it, in `steps` steps.
+fn large(dims: [i64; 2], steps: Vec<tract_onnx::pb::NodeProto>, last: &str) -> ModelProto {
+    let mut nodes = vec![node("Expand", &["x", "shape"], &["t0"])];
+    nodes.extend(steps);
+    nodes.push(node("ReduceMax", &[last], &["y"]));
+    crate::graphs::model(
+        vec![value("x", DataType::Float, &["1"])],
+        nodes,
+        vec![value("y", DataType::Float, &["1", "1"])],
+        vec![ints("shape", &dims)],
+    )
+}
+
+/// Three products, of 2^42 multiplications each.
+fn products() -> ModelProto {
+    let product = |step: usize| {
+        node("MatMul", &[&format!("t{}", step - 1), &format!("t{}", step - 1)], &[&format!("t{step}")])
+    };
+    large([1 << 14, 1 << 14], (1..=3).map(product).collect(), "t3")
+}
+
+/// Ten tensors, each made of the one before it; then all are added, the last ones first.
+fn all_at_once() -> ModelProto {
+    const TENSORS: usize = 10;
+    let made = (1..TENSORS).map(|step| node("Exp", &[&format!("t{}", step - 1)], &[&format!("t{step}")]));
+    let added = (0..TENSORS - 1).rev().map(|step| {
+        let behind = if step == TENSORS - 2 { format!("t{}", TENSORS - 1) } else { format!("s{}", step + 1) };
+        node("Add", &[&format!("t{step}"), &behind], &[&format!("s{step}")])
+    });
+    large([1 << 14, 1 << 14], made.chain(added).collect(), "s0")
+}
+
 pub fn cases() -> Vec<Case> {
     let said = |name: &'static str| match name.split([',', ' ']).next() {
         Some("constant") => "'ConstantOfShape'",
@@ -151,6 +183,13 @@ pub fn cases() -> Vec<Case> {
     };
     let load = |name, model| case(name, model, vec![], End::Load(said(name)));
     vec![
+        case("more multiplications than a run may take", products(), vec![], End::Load("one run would hold")),
+        case(
+            "more tensors at once than a run may hold",
+            all_at_once(),
+            vec![],
+            End::Load("one run would hold"),
+        ),
         load("constant of shape, tera", constant_of_shape(&[TERA])),
         load("constant of shape, huge", constant_of_shape(&[HUGE])),
         load("constant of shape, product", constant_of_shape(&[1 << 24, 1 << 24, 1 << 24])),

@@ -26,8 +26,6 @@ attacks! { Releases;
     a_signature_that_does_not_verify("models, controls and API keys of the host's own", "release: signature does not verify", "document-signed");
     /// delivers a charter in place of the release, signed by the same owner
     another_document_of_the_owner("one document taken for another", "release: signed for another purpose", "signed-purpose");
-    /// delivers the signed manifest of a model in place of the release
-    a_manifest_in_place_of_the_release("one document taken for another", "release: signed for another purpose", "signed-purpose");
     /// delivers a release that the owner signed for another deployment
     a_release_for_another_deployment("the controls of another deployment", "release is for another deployment", "release-deployment");
     /// delivers a release that has expired
@@ -159,14 +157,6 @@ async fn another_document_of_the_owner() -> Found {
         bundle.release = signed::sign(label::CHARTER, payload, &owners_key(ground), &random).unwrap();
         store(ground, &bundle.encode().unwrap());
         Ok(())
-    })
-    .await
-}
-
-async fn a_manifest_in_place_of_the_release() -> Found {
-    bundled(|bundle| {
-        let (header, _) = strongroom_seal::package::Header::split(&bundle.private).unwrap();
-        bundle.release = header.manifest;
     })
     .await
 }

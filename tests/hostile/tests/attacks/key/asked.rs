@@ -151,6 +151,8 @@ pub(super) async fn a_document_of_the_hosts_own() -> Found {
     let pki = Arc::new(NitroPki::generate(scene.now()).unwrap());
     let nsm = SimNsm::new(pki, identity, std::time::Duration::ZERO, system_clock()).unwrap();
     nsm.extend(PcrIndex::CHARTER, SignedCharter::open(&charter).unwrap().digest().as_bytes()).unwrap();
+    // A document lists the registers above 15 that are locked.
+    nsm.lock(PcrIndex::CHARTER).unwrap();
     let own = RecipientKey::generate().unwrap();
     let request = DocumentRequest::new().with_public_key(own.spki_der().to_vec()).unwrap();
     let mut body = wanted(&scene);
