@@ -21,6 +21,7 @@ mod load;
 mod message;
 mod offers;
 mod pace;
+mod pauses;
 mod platform;
 mod run;
 mod service;

@@ -74,8 +74,11 @@ pub const HOST_ATTEMPTS: u32 = 600;
 /// Bytes of the largest outcome that is remembered: one client cannot make the others' be forgotten.
 pub const MAX_REMEMBERED_OUTCOME_BYTES: usize = MAX_REMEMBERED_BYTES / 16;
 
-/// Time between two attempts to load the first release, or a model of it.
-pub const RELEASE_RETRY: Duration = Duration::from_secs(5);
+/// First pause before the first release, or a model of it, is tried again; it doubles up to [`MAX_RELEASE_RETRY`].
+pub const MIN_RELEASE_RETRY: Duration = Duration::from_millis(250);
+
+/// Longest pause before the first release, or a model of it, is tried again. An attempt costs an RSA key and a document.
+pub const MAX_RELEASE_RETRY: Duration = Duration::from_secs(2);
 
 /// Audit records that the host has not confirmed; beyond it nothing is answered.
 pub const MAX_PENDING_RECORDS: usize = 16_384;

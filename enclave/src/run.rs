@@ -13,8 +13,9 @@ use crate::event::Event;
 use crate::hello::Hellos;
 use crate::host::{Host, HostError};
 use crate::keys::{KeyError, Keys};
-use crate::limits::{MAX_CONNECTIONS, MAX_REQUESTS_PER_CONNECTION, RELEASE_RETRY};
+use crate::limits::{MAX_CONNECTIONS, MAX_REQUESTS_PER_CONNECTION};
 use crate::load::Loader;
+use crate::pauses::Pauses;
 use crate::service::{Connection, Service};
 
 /// Why an enclave stopped. It never stops for a reason that a client controls.
@@ -65,12 +66,13 @@ pub async fn run(platform: Platform) -> Result<(), RunError> {
 
 /// Loads the release that came with the charter, and asks again until one is served.
 async fn first_release(service: Arc<Service>, host: Host, mut release: Vec<u8>) {
+    let mut pauses = Pauses::default();
     loop {
         service.take_over(&release).await;
         if service.serving().is_some() {
             return;
         }
-        tokio::time::sleep(RELEASE_RETRY).await;
+        tokio::time::sleep(pauses.longer()).await;
         if let Ok(documents) = host.boot_documents().await {
             release = documents.release;
         }

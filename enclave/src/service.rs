@@ -27,11 +27,10 @@ use crate::continuity::Continuity;
 use crate::dedup::Dedup;
 use crate::event::Event;
 use crate::hello::Hellos;
-use crate::limits::{
-    CROWD, MAX_BODY_KIB, MAX_WAITING_MESSAGES, MAX_WAITING_QUICK, RELEASE_RETRY, SMALL_BODY_KIB,
-};
+use crate::limits::{CROWD, MAX_BODY_KIB, MAX_WAITING_MESSAGES, MAX_WAITING_QUICK, SMALL_BODY_KIB};
 use crate::load::{Loader, Unlocked};
 use crate::offers::Offers;
+use crate::pauses::Pauses;
 use crate::serving::Serving;
 use crate::sessions::Sessions;
 use crate::takeover::{Ready, TakeoverError};
@@ -145,7 +144,7 @@ impl Service {
     /// Loads what is left of a release that is served, for as long as it is. What fails is tried again, for
     /// the host may have something better by then.
     async fn load_rest(self: Arc<Self>, serving: Weak<Serving>, rest: Vec<Unlocked>) {
-        let mut rest = VecDeque::from(rest);
+        let (mut rest, mut pauses) = (VecDeque::from(rest), Pauses::default());
         while let Some(next) = rest.pop_front() {
             if !serving.upgrade().is_some_and(|serving| self.is_current(&serving)) {
                 return;
@@ -153,7 +152,7 @@ impl Service {
             if let Err(error) = self.loader.load_one(&next).await {
                 self.refuse(&error).await;
                 rest.push_back(next);
-                tokio::time::sleep(RELEASE_RETRY).await;
+                tokio::time::sleep(pauses.longer()).await;
             } else if rest.is_empty() {
                 self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clear();
             }

@@ -118,8 +118,9 @@ pub const STORE_PERIOD: Duration = Duration::from_secs(1);
 /// Time in which the enclave must take over or refuse a release; it may load models meanwhile.
 pub const RELEASE_DEADLINE: Duration = Duration::from_secs(600);
 
-/// Pause before a release that the enclave could not take is pushed again.
-pub const RELEASE_RETRY: Duration = Duration::from_secs(5);
+/// Pause before a release that the enclave could not take is pushed again. So short that a release follows within seconds
+/// when KMS is back, and long enough that an enclave spends next to nothing on trying.
+pub const RELEASE_RETRY: Duration = Duration::from_secs(2);
 
 /// Connections of the enclave for boot documents, credentials, packages, log lines
 /// and what is kept for it.
