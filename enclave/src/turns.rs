@@ -3,7 +3,8 @@
 //! What takes long needs a turn, and there are as many turns as cores, so that models do not slow each other down.
 //! Who waits is ordered by fair queueing: in a virtual time that advances with the turns, each key's runs lie one behind
 //! the other, the closer together the higher its role's priority. So a key that asks for much waits behind itself, and
-//! nobody waits for ever. Of the places to wait in, no key has more than half.
+//! nobody waits for ever. Of the places to wait in, no key has more than half; and whoever would wait too long is told at
+//! once, while it can still go elsewhere.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,6 +30,8 @@ struct State {
     waiting: BTreeMap<Ticket, Waiting>,
     /// How many of them are of each key.
     crowds: HashMap<ApiKeyDigest, usize>,
+    /// What all of them together are likely to take.
+    backlog: Duration,
     places: usize,
     tickets: u64,
 }
@@ -43,6 +46,7 @@ struct Ticket {
 struct Waiting {
     begin: u64,
     key: ApiKeyDigest,
+    expected: Duration,
     wake: oneshot::Sender<()>,
 }
 
@@ -68,13 +72,25 @@ impl Turns {
     /// As many turns as cores, and places for those who wait.
     pub(crate) fn new(cores: usize, places: usize) -> Self {
         let (ends, waiting, crowds) = (HashMap::new(), BTreeMap::new(), HashMap::new());
-        Self(Mutex::new(State { cores, free: cores, now: 0, ends, waiting, crowds, places, tickets: 0 }))
+        let backlog = Duration::ZERO;
+        Self(Mutex::new(State {
+            cores,
+            free: cores,
+            now: 0,
+            ends,
+            waiting,
+            crowds,
+            backlog,
+            places,
+            tickets: 0,
+        }))
     }
 
     /// Waits for a turn.
     ///
     /// # Errors
-    /// [`Code::Busy`] when too many wait, of all or of its key, or when this one has waited for [`MAX_TURN_WAIT`].
+    /// [`Code::Busy`] when too many wait, of all or of its key, when those ahead are likely to take [`MAX_TURN_WAIT`], or when
+    /// this one has waited for so long.
     pub(crate) async fn take(self: &Arc<Self>, run: Run<'_>) -> Result<Turn, Code> {
         self.take_within(MAX_TURN_WAIT, run).await
     }
@@ -121,7 +137,8 @@ impl State {
         if self.free == 0 {
             return self.queue(run).map(Some);
         }
-        let (begin, _) = self.stamp(run);
+        let (begin, end) = self.stamp(run);
+        self.ends.insert(*run.key, end);
         self.free -= 1;
         self.now = self.now.max(begin);
         Ok(None)
@@ -134,25 +151,42 @@ impl State {
             return Err(Code::Busy);
         }
         let (begin, end) = self.stamp(run);
-        let (wake, given) = oneshot::channel();
         let ticket = Ticket { end, number: self.tickets };
+        // Looked up one by one only where it can matter.
+        if self.on_all_cores(self.backlog) >= MAX_TURN_WAIT && self.wait_before(ticket) >= MAX_TURN_WAIT {
+            return Err(Code::Busy);
+        }
+        let (wake, given) = oneshot::channel();
         self.tickets += 1;
+        self.ends.insert(*run.key, end);
         self.crowds.insert(*run.key, own + 1);
-        self.waiting.insert(ticket, Waiting { begin, key: *run.key, wake });
+        self.backlog = self.backlog.saturating_add(run.expected);
+        self.waiting.insert(ticket, Waiting { begin, key: *run.key, expected: run.expected, wake });
         Ok((ticket, given))
+    }
+
+    /// How long those who come before are likely to keep the cores.
+    fn wait_before(&self, ticket: Ticket) -> Duration {
+        let ahead = self.waiting.range(..ticket).map(|(_, waiting)| waiting.expected);
+        self.on_all_cores(ahead.fold(Duration::ZERO, Duration::saturating_add))
+    }
+
+    fn on_all_cores(&self, work: Duration) -> Duration {
+        work / u32::try_from(self.cores.max(1)).unwrap_or(u32::MAX)
     }
 
     /// Whoever is next leaves the queue.
     fn next(&mut self) -> Option<Waiting> {
         let (_, next) = self.waiting.pop_first()?;
-        self.one_less_of(&next.key);
+        self.one_less(&next);
         Some(next)
     }
 
-    fn one_less_of(&mut self, key: &ApiKeyDigest) {
-        match self.crowds.get_mut(key) {
+    fn one_less(&mut self, left: &Waiting) {
+        self.backlog = self.backlog.saturating_sub(left.expected);
+        match self.crowds.get_mut(&left.key) {
             Some(own) if *own > 1 => *own -= 1,
-            _ => drop(self.crowds.remove(key)),
+            _ => drop(self.crowds.remove(&left.key)),
         }
     }
 
@@ -179,9 +213,7 @@ impl State {
         }
         let begin = self.ends.get(run.key).map_or(self.now, |end| self.now.max(*end));
         let micros = u64::try_from(run.expected.as_micros()).unwrap_or(u64::MAX).max(1);
-        let end = begin.saturating_add(micros.saturating_mul(slowness(run.priority)));
-        self.ends.insert(*run.key, end);
-        (begin, end)
+        (begin, begin.saturating_add(micros.saturating_mul(slowness(run.priority))))
     }
 
     fn pass_on(&mut self) {
@@ -217,7 +249,7 @@ impl Drop for Place<'_> {
         }
         let mut state = self.turns.state();
         match state.waiting.remove(&self.ticket) {
-            Some(left) => state.one_less_of(&left.key),
+            Some(left) => state.one_less(&left),
             None => state.pass_on(),
         }
     }
@@ -290,6 +322,26 @@ mod tests {
         assert!(turns.state().waiting.is_empty());
         drop(first);
         assert_eq!(turns.state().free, 1);
+    }
+
+    #[tokio::test]
+    async fn who_would_wait_too_long_is_told_at_once_and_others_are_not() {
+        let turns = Arc::new(Turns::new(2, PLACES));
+        let key_of_all = key(1);
+        let long = Run { expected: Duration::from_secs(8), ..run(&key_of_all, Priority::Normal) };
+        for _ in 0..2 {
+            assert!(matches!(turns.state().enter(long), Ok(None)), "a core is free");
+        }
+        let waiting: Vec<_> = (0..5).map(|_| turns.state().queue(long).ok().unwrap()).collect();
+        assert_eq!(turns.state().wait_before(waiting[4].0), Duration::from_secs(16));
+        let ends = turns.state().ends.clone();
+        assert_eq!(turns.state().queue(long).err(), Some(Code::Busy), "20 s lie ahead of it");
+        assert!(turns.state().ends == ends, "who is refused is not put behind itself");
+        assert_eq!(turns.state().backlog, Duration::from_secs(40));
+        assert!(
+            turns.state().queue(run(&key(2), Priority::Normal)).is_ok(),
+            "another key comes before most of them"
+        );
     }
 
     #[tokio::test]
