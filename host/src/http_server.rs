@@ -5,13 +5,15 @@
 
 mod idle;
 pub(crate) mod tls;
+mod unread;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use http::Request;
+use axum::body::Body;
+use http::{Request, Version};
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -32,6 +34,7 @@ use crate::limits::{
 };
 use crate::metrics::{Held, Metrics, bump};
 use idle::Idle;
+use unread::Unread;
 
 /// The address that a request's connection comes from, among the request's extensions.
 #[derive(Clone, Copy, Debug)]
@@ -134,13 +137,20 @@ impl Connection {
         let router = TowerToHyperService::new(self.router.clone());
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer);
-            router.call(request)
+            router.call(wanted(request))
         });
         let connection = http.serve_connection(TokioIo::new(stream), service);
         if let Err(error) = watcher.watch(connection).await {
             tracing::debug!(%error, "connection of a client ended");
         }
     }
+}
+
+/// A request whose body is read to its end, whoever drops it. Over HTTP/1.1 a connection has no other request meanwhile, and
+/// is closed.
+fn wanted(request: Request<Incoming>) -> Request<Body> {
+    let keeps = request.version() == Version::HTTP_2;
+    request.map(|body| if keeps { Body::new(Unread::new(body)) } else { Body::new(body) })
 }
 
 fn http_builder() -> Builder<TokioExecutor> {

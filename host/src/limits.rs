@@ -32,6 +32,13 @@ pub const MAX_BUFFERED_BYTES: usize = 1024 * 1024 * 1024;
 /// Bytes of a body buffer before the client has sent as much; from there it doubles.
 pub const FIRST_BODY_BYTES: usize = 64 * 1024;
 
+/// Bytes of the body of a refused request that are read and dropped, so that its stream ends as it should. As much as a client
+/// may send of it before it is let go on.
+pub const DISCARD_BYTES: usize = STREAM_WINDOW_BYTES as usize;
+
+/// Time for these bytes to come.
+pub const DISCARD_TIME: Duration = Duration::from_secs(5);
+
 /// Bytes of an answer that are handed to a connection at once. What has not been handed over counts
 /// as held.
 pub const ANSWER_PIECE_BYTES: usize = 64 * 1024;

@@ -115,6 +115,57 @@ async fn one_request_too_many_is_told_to_wait_at_once() {
     assert_eq!(h2_post(&mut sender, "/v1/message", vec![ECHO]).await.status, 200);
 }
 
+/// Kinds of frames of HTTP/2 (RFC 9113 section 6).
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const SETTINGS: u8 = 4;
+const GOAWAY: u8 = 7;
+
+/// A frame of HTTP/2 (RFC 9113 section 4.1).
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// Bodies that are on their way when the refusal comes are no fault of the client's: its connection stays.
+#[tokio::test]
+async fn a_client_that_is_refused_again_and_again_keeps_its_connection() {
+    // More than the 1024 that a connection would have, and the 50 streams that are remembered after a reset.
+    const REFUSALS: u32 = 1200;
+    let mut setup = Setup::new();
+    setup.config.max_requests = 1;
+    setup.config.timing.stall = Duration::from_secs(100);
+    let (host, _enclave) = setup.start().await;
+    let mut holder = TcpStream::connect(host.edge).await.unwrap();
+    holder
+        .write_all(b"POST /v1/message HTTP/1.1\r\nhost: test\r\ncontent-length: 10\r\n\r\nhalf")
+        .await
+        .unwrap();
+    until(async || host.metric("requests_in_flight").await == Some(1)).await;
+    let mut stream = TcpStream::connect(host.edge).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+    stream.write_all(&frame(SETTINGS, 0, 0, &[])).await.unwrap();
+    // POST, http, path and authority (RFC 7541 appendix A).
+    let head = [&[0x83, 0x86, 0x04, 11], b"/v1/message".as_slice(), &[0x01, 4], b"test"].concat();
+    for number in 0..REFUSALS {
+        let id = 2 * number + 1;
+        stream.write_all(&frame(HEADERS, 4, id, &head)).await.unwrap();
+        loop {
+            let mut header = [0; 9];
+            timeout(SOON, stream.read_exact(&mut header)).await.unwrap().unwrap();
+            let length = u32::from_be_bytes([0, header[0], header[1], header[2]]);
+            let mut payload = vec![0; length as usize];
+            stream.read_exact(&mut payload).await.unwrap();
+            assert_ne!(header[3], GOAWAY, "after {number} refusals");
+            if header[3] == HEADERS && header[5..] == id.to_be_bytes() {
+                break;
+            }
+        }
+        stream.write_all(&frame(DATA, 1, id, b"e")).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn one_connection_too_many_is_closed_at_once() {
     let mut setup = Setup::new();
