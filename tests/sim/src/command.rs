@@ -1,5 +1,6 @@
 //! The `strongroom-sim` command.
 
+mod kms;
 mod up;
 
 use std::path::PathBuf;
@@ -23,6 +24,8 @@ pub struct Cli {
 enum Command {
     /// Starts simulated KMS, enclave and host, seals the models and serves them until SIGTERM.
     Up(up::UpArguments),
+    /// Serves the KMS of a simulation alone, until it is ended.
+    Kms(kms::KmsArguments),
     /// Mounts one attack on a simulation of its own; exits 0 when it was refused.
     Attack {
         /// Which attack.
@@ -44,6 +47,7 @@ enum Command {
 pub async fn run(cli: Cli) -> ExitCode {
     let done = match cli.command {
         Command::Up(arguments) => up::run(arguments).await,
+        Command::Kms(arguments) => kms::run(&arguments).await,
         Command::Attack { name, verbose } => attack::run(name, verbose).await,
         Command::Score(arguments) => score::run(&arguments).await,
         Command::Measure { executable } => measure(&executable),

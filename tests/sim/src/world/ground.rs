@@ -65,6 +65,18 @@ impl Ground {
     /// # Errors
     /// See [`WorldError`].
     pub async fn prepare_for(directory: &Path, documents: Documents) -> Result<Self, WorldError> {
+        Self::prepare_at(directory, documents, SocketAddr::from(([127, 0, 0, 1], 0))).await
+    }
+
+    /// As [`Ground::prepare_for`], with a KMS at an address that is known beforehand, so that it can be ended and come back.
+    ///
+    /// # Errors
+    /// See [`WorldError`].
+    pub async fn prepare_at(
+        directory: &Path,
+        documents: Documents,
+        listen: SocketAddr,
+    ) -> Result<Self, WorldError> {
         let layout = Layout::create(directory)?;
         let now = system_clock()();
         let pki = match NitroPki::load(&layout.pki()) {
@@ -95,7 +107,7 @@ impl Ground {
         let kms = Arc::new(kms.map_err(WorldError::io("simulated kms"))?);
         let server = tls.issue_server(&region()?.kms_host(), now)?;
         let identity = TlsIdentity { chain: vec![server.certificate_der], key: server.key_pkcs8 };
-        let listener = TcpListener::bind("127.0.0.1:0").await.map_err(WorldError::io("kms listener"))?;
+        let listener = TcpListener::bind(listen).await.map_err(WorldError::io("kms listener"))?;
         let kms_address = listener.local_addr().map_err(WorldError::io("kms listener"))?;
         hand_out(&kms, &layout)?;
         let tasks = [tokio::spawn(serving(Arc::clone(&kms), listener, identity)), {

@@ -22,6 +22,12 @@ impl Layout {
         absolute.map(Self).map_err(WorldError::io(directory.display().to_string()))
     }
 
+    /// The state directory itself.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.0
+    }
+
     /// Simulated Nitro PKI.
     #[must_use]
     pub fn pki(&self) -> PathBuf {

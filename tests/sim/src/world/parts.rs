@@ -34,6 +34,8 @@ pub struct EnclaveOptions {
     pub pki: Option<PathBuf>,
     /// Where it listens, if not at the ordinary socket.
     pub service: Option<Endpoint>,
+    /// Cores that it may use, as `taskset` lists them.
+    pub cores: Option<String>,
 }
 
 /// A running simulated enclave; killed when dropped.
@@ -53,7 +55,14 @@ impl EnclaveProcess {
         let executable =
             options.executable.clone().unwrap_or_else(|| binaries.path("strongroom-sim-enclave"));
         let service = options.service.clone().unwrap_or_else(|| sockets.endpoint(SERVICE));
-        let mut command = Command::new(executable);
+        let mut command = match &options.cores {
+            None => Command::new(executable),
+            Some(cores) => {
+                let mut command = Command::new("taskset");
+                command.arg("-c").arg(cores).arg(executable);
+                command
+            }
+        };
         command
             .arg("--pki")
             .arg(options.pki.clone().unwrap_or_else(|| ground.layout.pki()))
@@ -204,6 +213,12 @@ impl HostProcess {
             return Ok(());
         }
         Err(WorldError::NotReady("the enclave does not serve".into()))
+    }
+
+    /// Kills it, as a crash would, and waits until it is gone.
+    pub async fn kill(&mut self) {
+        // A host that has ended already is what was asked for.
+        let _ = self.child.kill().await;
     }
 
     /// Ends it as an operator would, and kills it when that takes too long.
