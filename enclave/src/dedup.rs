@@ -1,7 +1,8 @@
 //! Requests that were served already in this boot, so that a retry is answered and not served again.
 //!
 //! A client repeats a request under its old id when the answer got lost, in the same session or in a
-//! new one. What is remembered is the outcome, by caller, request id and content.
+//! new one. What is remembered is the outcome, by caller, request id and content, until another release is served: a request
+//! is never the same under two.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -46,6 +47,7 @@ pub(crate) enum Claim<'a> {
 pub(crate) struct Claimed<'a> {
     dedup: &'a Dedup,
     identity: Identity,
+    era: u64,
 }
 
 #[derive(Default)]
@@ -57,6 +59,8 @@ struct Table {
     known: HashMap<Identity, Option<Remembered>>,
     order: VecDeque<Identity>,
     bytes: usize,
+    /// How often everything was forgotten.
+    era: u64,
 }
 
 impl Dedup {
@@ -67,9 +71,16 @@ impl Dedup {
             Some(None) => Claim::InFlight,
             None => {
                 table.known.insert(identity, None);
-                Claim::Mine(Claimed { dedup: self, identity })
+                Claim::Mine(Claimed { dedup: self, identity, era: table.era })
             }
         }
+    }
+
+    /// Forgets every outcome, and those of requests that are being served at this moment.
+    pub(crate) fn forget(&self) {
+        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let era = table.era + 1;
+        *table = Table { era, ..Table::default() };
     }
 }
 
@@ -80,6 +91,9 @@ impl Claimed<'_> {
             return;
         }
         let mut table = self.dedup.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if table.era != self.era {
+            return;
+        }
         table.bytes += remembered.outcome.len();
         table.known.insert(self.identity, Some(remembered));
         table.order.push_back(self.identity);
@@ -95,7 +109,7 @@ impl Claimed<'_> {
 impl Drop for Claimed<'_> {
     fn drop(&mut self) {
         let mut table = self.dedup.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(None) = table.known.get(&self.identity) {
+        if table.era == self.era && matches!(table.known.get(&self.identity), Some(None)) {
             table.known.remove(&self.identity);
         }
     }
@@ -138,6 +152,21 @@ mod tests {
         let dedup = Dedup::default();
         drop(dedup.claim(identity(1)));
         assert!(matches!(dedup.claim(identity(1)), Claim::Mine(_)));
+    }
+
+    #[test]
+    fn a_new_release_makes_forget_what_was_and_what_is_being_served() {
+        let dedup = Dedup::default();
+        let claimed = |id| match dedup.claim(identity(id)) {
+            Claim::Mine(claimed) => claimed,
+            _ => panic!("not mine"),
+        };
+        claimed(1).finish(outcome(3));
+        let slow = claimed(2);
+        dedup.forget();
+        slow.finish(outcome(3));
+        drop((claimed(1), claimed(2)));
+        assert_eq!(dedup.0.lock().unwrap().bytes, 0);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use strongroom_kms::{
 use strongroom_link::Endpoint;
 use strongroom_seal::label;
 use strongroom_seal::package::{Accepted, Manifest};
-use strongroom_seal::secret::DataKey;
+use strongroom_seal::secret::{DataKey, wipe_stack};
 use zeroize::Zeroizing;
 
 use crate::Platform;
@@ -84,7 +84,9 @@ impl Keys {
         let call = AttestedDecrypt { key: &key, wrapped: &wrapped, context: &context, document, recipient };
         let mut plain = self.kms.decrypt(call).await?;
         let key: &mut [u8; 32] = plain.as_mut_slice().try_into().map_err(|_| KeyError::NotAKey)?;
-        Ok(DataKey::take(key))
+        let key = DataKey::take(key);
+        wipe_stack();
+        Ok(key)
     }
 
     fn document(&self, recipient: &RecipientKey) -> Result<Vec<u8>, KeyError> {

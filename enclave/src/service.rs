@@ -188,6 +188,7 @@ impl Service {
         *self.serving.write().unwrap_or_else(PoisonError::into_inner) = serving;
         self.offers.clear();
         self.sessions.clear();
+        self.dedup.forget();
     }
 
     /// Messages answered since boot.

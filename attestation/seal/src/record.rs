@@ -15,9 +15,10 @@ use strongroom_proto::limits::MAX_RECORD_BYTES;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::limits::{MAX_KEPT_PADDING_BYTES, MIN_RECORD_BYTES, RECORD_OVERHEAD_BYTES};
+use crate::secret::wipe_stack;
 
 /// Seals or opens the records of one direction of one session. No `Clone`, no `Debug`.
-pub struct RecordKey(LessSafeKey);
+pub struct RecordKey(Box<LessSafeKey>);
 
 /// Bytes in clear that a record is bound to.
 #[derive(Clone, Copy, Debug)]
@@ -40,9 +41,10 @@ impl RecordKey {
     /// # Errors
     /// [`RecordError::NotAuthentic`] never happens for 32 bytes; ring's signature allows for it.
     pub fn take(bytes: &mut [u8; 32]) -> Result<Self, RecordError> {
-        let key = UnboundKey::new(&AES_256_GCM, bytes).map_err(|_| RecordError::NotAuthentic);
+        let key = boxed(bytes);
         bytes.zeroize();
-        key.map(LessSafeKey::new).map(Self)
+        wipe_stack();
+        key.map(Self)
     }
 
     /// Seals the parts of a body, in order, into a record of exactly `record_bytes`.
@@ -141,6 +143,13 @@ impl RecordKey {
 
 /// Bytes of the body's length at the start of a record.
 const PREFIX_BYTES: usize = size_of::<u32>();
+
+/// Behind a pointer: a key that moves leaves copies on the stack.
+#[inline(never)]
+fn boxed(bytes: &[u8; 32]) -> Result<Box<LessSafeKey>, RecordError> {
+    let key = UnboundKey::new(&AES_256_GCM, bytes).map_err(|_| RecordError::NotAuthentic)?;
+    Ok(Box::new(LessSafeKey::new(key)))
+}
 
 /// The header, the body's length, the body, and zeros up to the end of the record: allocated once, because a
 /// buffer that grows leaves pieces of the plaintext behind.

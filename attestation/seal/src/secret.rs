@@ -1,4 +1,6 @@
 //! Secrets: no `Clone`, a redacting `Debug`, zeroed when dropped, exposed by a loud method.
+//!
+//! What libraries do with a secret they do on the stack, and leave it there. [`wipe_stack`] is for that.
 
 use ring::digest::{SHA256, digest};
 use ring::hkdf::{HKDF_SHA384, KeyType, Salt};
@@ -18,6 +20,20 @@ pub const SECRET_BYTES: usize = 32;
 #[error("no randomness")]
 pub struct NoRandomness;
 
+/// Bytes of the stack that are wiped: more than the functions use that are handed a key.
+const WIPED_STACK_BYTES: usize = 32 * 1024;
+
+/// Overwrites what functions that have returned to the caller left on the stack below it.
+///
+/// # Security
+/// Call it where a key was expanded or derived, from a function that held no copy of the key itself: its own part of the
+/// stack is not reached. A function that the compiler may take into its caller has to be kept out of it.
+#[inline(never)]
+pub fn wipe_stack() {
+    // Handed to somebody who might look, or there would be nothing to overwrite it for.
+    std::hint::black_box(&mut [0_u8; WIPED_STACK_BYTES]);
+}
+
 macro_rules! secrets {
     ($($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
@@ -27,6 +43,7 @@ macro_rules! secrets {
         impl $name {
             /// Takes the bytes and zeroes the caller's copy.
             #[must_use]
+            #[inline(never)]
             pub fn take(bytes: &mut [u8; SECRET_BYTES]) -> Self {
                 let secret = Self(SecretBox::new(Box::new(*bytes)));
                 bytes.zeroize();
@@ -68,6 +85,13 @@ secrets! {
 
 /// HKDF-SHA384 (RFC 5869) of a secret: `info` is the label, a zero byte and what the key is for.
 fn derive(secret: &[u8; SECRET_BYTES], label: Label, purpose: &[u8]) -> Result<[u8; SECRET_BYTES], NoKey> {
+    let derived = expand(secret, label, purpose);
+    wipe_stack();
+    derived
+}
+
+#[inline(never)]
+fn expand(secret: &[u8; SECRET_BYTES], label: Label, purpose: &[u8]) -> Result<[u8; SECRET_BYTES], NoKey> {
     struct Bytes;
     impl KeyType for Bytes {
         fn len(&self) -> usize {

@@ -48,9 +48,9 @@ pub(crate) fn key_file(stage: &Stage, number: u8) -> PathBuf {
 }
 
 /// The outputs of the bundled model, named for what they are.
-const FRAUD: &str = "[model.fraud]\nlabel = [\"label\"]\nprobabilities = [\"probabilities\"]\n";
+pub(crate) const FRAUD: &str = "[model.fraud]\nlabel = [\"label\"]\nprobabilities = [\"probabilities\"]\n";
 
-async fn stage(policy: String) -> Stage {
+pub(crate) async fn stage(policy: String) -> Stage {
     let options = StageOptions { policy: Some(policy), ..StageOptions::default() };
     let stage = Stage::set(options).await.unwrap();
     stage.host.wait_until_serving(READY).await.unwrap();
@@ -58,20 +58,20 @@ async fn stage(policy: String) -> Stage {
 }
 
 /// An open session of one API key.
-struct Caller {
-    client: RawClient,
-    session: Session,
+pub(crate) struct Caller {
+    pub(crate) client: RawClient,
+    pub(crate) session: Session,
 }
 
 /// What came back: an answer's outputs or a refusal, the receipt, and the size that the host saw.
-struct Got {
-    outcome: Result<Vec<Tensor<'static>>, Refusal>,
+pub(crate) struct Got {
+    pub(crate) outcome: Result<Vec<Tensor<'static>>, Refusal>,
     receipt: Receipt,
-    bytes: usize,
+    pub(crate) bytes: usize,
 }
 
 impl Caller {
-    async fn new(stage: &Stage, number: u8) -> Self {
+    pub(crate) async fn new(stage: &Stage, number: u8) -> Self {
         let client = stage.client().unwrap().with_key(key(number));
         let opened = client.open(client.verify().await.unwrap(), &[]).unwrap();
         let reply = client.send(&opened.message).await;
@@ -79,7 +79,7 @@ impl Caller {
         Self { client, session: opened.session }
     }
 
-    async fn ask(&self, ask: &Ask<'_>) -> Got {
+    pub(crate) async fn ask(&self, ask: &Ask<'_>) -> Got {
         let (message, pending) = self.session.seal(&ask.encode().unwrap()).unwrap();
         let reply = self.client.send(&message).await;
         assert_eq!(reply.status, 200);
@@ -92,7 +92,7 @@ impl Caller {
         Got { outcome, receipt, bytes: reply.body.len() }
     }
 
-    async fn infer(&self, model: &str, rows: &[Vec<f32>]) -> Got {
+    pub(crate) async fn infer(&self, model: &str, rows: &[Vec<f32>]) -> Got {
         self.ask(&Ask::Infer(request(model, rows))).await
     }
 
@@ -103,7 +103,7 @@ impl Caller {
 }
 
 impl Got {
-    fn refusal(&self) -> &Refusal {
+    pub(crate) fn refusal(&self) -> &Refusal {
         self.outcome.as_ref().err().expect("refused")
     }
 
@@ -120,13 +120,13 @@ impl Got {
         values.as_chunks::<2>().0.to_vec()
     }
 
-    fn labels(&self) -> Vec<i64> {
+    pub(crate) fn labels(&self) -> Vec<i64> {
         let data = &self.output("label").data;
         data.as_chunks::<8>().0.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect()
     }
 }
 
-fn request(model: &str, rows: &[Vec<f32>]) -> Request<'static> {
+pub(crate) fn request(model: &str, rows: &[Vec<f32>]) -> Request<'static> {
     let data: Vec<u8> = rows.iter().flatten().flat_map(|value| value.to_le_bytes()).collect();
     let shape = vec![rows.len() as u64, 30];
     let input = Tensor { name: "X".into(), dtype: DType::Fp32, shape, data: data.into() };
@@ -141,7 +141,7 @@ fn request(model: &str, rows: &[Vec<f32>]) -> Request<'static> {
 }
 
 /// The first payments of the held-out set of the bundled model.
-fn payments(count: usize) -> Vec<Vec<f32>> {
+pub(crate) fn payments(count: usize) -> Vec<Vec<f32>> {
     let folder = strongroom_sim::world::bundled_folder().unwrap();
     let text = std::fs::read_to_string(folder.join("test.csv")).unwrap();
     let numbers =

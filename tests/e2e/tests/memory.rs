@@ -177,7 +177,7 @@ fn one_node_model(operator: &str, width: usize, answered: usize) -> Vec<u8> {
 }
 
 /// The ONNX file of `y = x · w + b` for one row of `width` numbers, written field by field (onnx.proto).
-fn linear_model(width: usize) -> Vec<u8> {
+pub(crate) fn linear_model(width: usize) -> Vec<u8> {
     let mut graph = Message::default();
     graph.message(1, &node("MatMul", ["x", "w"], "h"));
     graph.message(1, &node("Add", ["h", "b"], "y"));

@@ -1,9 +1,11 @@
-//! Neither the weights nor a client's data are anywhere on the host: not in its memory, not in its files,
-//! and not in anything that crosses between it and the enclave.
+//! Neither the weights nor a client's data are anywhere on the host: not in its memory, not in a core dump of it, not in its
+//! files, its log at the most talkative level or a file without a name that it holds open, and not in anything that
+//! crosses between it and the enclave.
 //!
-//! The test looks for real bytes: every window of the plain model's weights, a request made of numbers
-//! that occur nowhere else, and its answer. That the same search finds the weights inside the enclave
-//! shows that finding nothing outside means something.
+//! The test looks for real bytes, as they are and encoded: every window of the plain model's weights, its data key, the API
+//! key, a request made of numbers that occur nowhere else, and its answer. That the same search finds the weights inside
+//! the enclave shows that finding nothing outside means something. Swap needs no search of its own: what is read of a process's
+//! memory is all of it, wherever the kernel keeps it at that moment.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,18 +15,22 @@
     reason = "helpers of tests fail with the test, and what was searched is shown"
 )]
 
+mod forgotten;
 mod grep;
 mod wire;
 
 use std::path::{Path, PathBuf};
 
-use grep::{Needle, Needles, files_below, is_telling, memory_of};
+use grep::{Needle, Needles, files_below, is_telling, memory_of, open_files_of};
 use serde_json::{Value, json};
+use strongroom_proto::name::PackageId;
+use strongroom_seal::package::Header;
+use strongroom_sim::kms::ciphertext;
 use strongroom_sim::world::{
-    Binaries, EnclaveOptions, EnclaveProcess, Ground, HostOptions, HostProcess, Owner, READY, ReleasePlan,
-    Sockets, bundled_folder, bundled_model,
+    Binaries, EnclaveOptions, EnclaveProcess, Ground, HostOptions, HostProcess, ModelSource, Owner, READY,
+    ReleasePlan, Sockets, bundled_folder, bundled_model, wait_for,
 };
-use wire::Recorder;
+use wire::{Recorder, Valve};
 
 /// Bytes of weights that count as having leaked them.
 const WINDOW_BYTES: usize = 64;
@@ -49,19 +55,32 @@ struct Scene {
 
 impl Scene {
     async fn set() -> Self {
+        Self::set_with(vec![bundled_model().unwrap()], Valve::closed_beyond(usize::MAX)).await
+    }
+
+    /// With these models, and a valve in what the host gives to the enclave.
+    async fn set_with(models: Vec<ModelSource>, valve: Valve) -> Self {
         let binaries = Binaries::beside_this_one().unwrap();
         let directory = tempfile::tempdir().unwrap();
         let ground = Ground::prepare(directory.path()).await.unwrap();
         let owner = Owner::establish(&ground, &binaries).await.unwrap();
-        owner.release(&ReleasePlan::first(vec![bundled_model().unwrap()])).await.unwrap();
+        owner.release(&ReleasePlan::first(models)).await.unwrap();
         let [inside, outside] = [Sockets::fresh().unwrap(), Sockets::fresh().unwrap()];
         // The host calls the enclave; the enclave calls the host's services and its tunnel to KMS.
         let recorder = Recorder::default();
         recorder.pass(outside.path().join("enclave"), inside.path().join("enclave"));
-        recorder.pass(inside.path().join("host"), outside.path().join("host"));
+        recorder.pass_through(inside.path().join("host"), outside.path().join("host"), valve);
         recorder.pass(inside.path().join("kms"), outside.path().join("kms"));
         let enclave = EnclaveProcess::start(&binaries, &ground, &inside, &EnclaveOptions::default()).unwrap();
-        let host = HostProcess::start(&binaries, &ground, &outside, &HostOptions::default()).await.unwrap();
+        let working = directory.path().join("working");
+        std::fs::create_dir(&working).unwrap();
+        let options = HostOptions {
+            arguments: ["--log-level=debug", "--log-format=json"].map(str::to_owned).to_vec(),
+            log: Some(directory.path().join("host.log")),
+            directory: Some(working),
+            ..HostOptions::default()
+        };
+        let host = HostProcess::start(&binaries, &ground, &outside, &options).await.unwrap();
         host.wait_until_serving(READY).await.unwrap();
         Self { ground, binaries, owner, enclave, host, recorder, sockets: [inside, outside], directory }
     }
@@ -82,12 +101,31 @@ impl Scene {
         serde_json::from_str(&output.stdout).expect("JSON alone on stdout")
     }
 
-    /// Every file but the owner's own, the client's among them.
+    /// Every file but the owner's own, the client's among them, and the client's API key.
     fn files(&self) -> Vec<PathBuf> {
-        let owner = self.ground.layout.owner("");
+        let (owner, key) = (self.ground.layout.owner(""), self.ground.layout.api_key());
         let folders = [self.directory.path(), self.sockets[0].path(), self.sockets[1].path()];
         let files = folders.iter().flat_map(|folder| files_below(folder));
-        files.filter(|file| !file.starts_with(&owner)).collect()
+        files.filter(|file| !file.starts_with(&owner) && *file != key).collect()
+    }
+
+    /// The data key of a package, which the simulated KMS can tell.
+    fn data_key(&self, id: &PackageId) -> Vec<u8> {
+        let package = std::fs::read(self.owner.package(id)).unwrap();
+        let wrapped = Header::split(&package).unwrap().0.wrapped_key;
+        let mut kms_key = None;
+        self.ground.kms.alter(self.owner.key().as_str(), |key| kms_key = Some(key.clone())).unwrap();
+        let kms_key = kms_key.unwrap();
+        let open = |context| ciphertext::open(&kms_key.id, &kms_key.material, &context, &wrapped).ok();
+        self.ground.kms.calls().into_iter().find_map(|call| open(call.context)).expect("KMS made it")
+    }
+
+    /// The API key as it crosses the channel.
+    fn api_key(&self) -> [u8; 32] {
+        use base64::Engine as _;
+        let text = std::fs::read_to_string(self.ground.layout.api_key()).unwrap();
+        let coded = text.trim().strip_prefix("sr_").unwrap();
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(coded).unwrap().try_into().unwrap()
     }
 }
 
@@ -102,25 +140,63 @@ async fn the_host_the_wire_and_the_disk_hold_neither_weights_nor_requests_nor_an
     assert_eq!(answer["id"], request.json["id"]);
 
     let weights = weights();
-    let secrets =
-        Needles::new(weights.iter().cloned().chain(request.needles()).chain(answer_needles(&answer)));
+    let fraud = bundled_model().unwrap().id;
+    let keys = [("the data key", scene.data_key(&fraud)), ("the API key", scene.api_key().to_vec())];
+    let keys = keys.iter().flat_map(|(what, key)| Needle::in_all_forms(what, key));
+    let encoded = weights.iter().step_by(8).flat_map(Needle::forms);
+    let needles = weights.iter().cloned().chain(encoded).chain(keys);
+    let secrets = Needles::new(needles.chain(request.needles()).chain(answer_needles(&answer)));
     let host = memory_of(scene.host.id().expect("the host runs"));
     let wire = scene.recorder.streams();
     let files = scene.files();
+    let held = open_files_of(scene.host.id().expect("the host runs"));
     eprintln!(
-        "searched for {} secrets in {} KiB of the host's memory, {} KiB on the wire and {} files",
+        "searched for {} secrets in {} KiB of the host's memory, {} KiB on the wire, {} files and {} that are open",
         secrets.len(),
         host.iter().map(Vec::len).sum::<usize>() / 1024,
         wire.iter().map(Vec::len).sum::<usize>() / 1024,
-        files.len()
+        files.len(),
+        held.len()
     );
     assert_found(&secrets, "the host's memory", &host);
     assert_found(&secrets, "what crossed the vsock and the tunnel", &wire);
     for file in &files {
         assert_found(&secrets, &file.display().to_string(), &[std::fs::read(file).unwrap()]);
     }
+    for (name, content) in held {
+        assert_found(&secrets, &format!("the open file {}", name.display()), &[content]);
+    }
     the_searches_find_what_is_there(&scene, [&host, &wire], &files);
     the_enclave_holds_the_weights(&scene, weights);
+    a_core_dump_holds_no_more(scene, &secrets).await;
+}
+
+/// Has the host end with a core dump, as somebody with its machine can, and looks into that.
+async fn a_core_dump_holds_no_more(scene: Scene, secrets: &Needles) {
+    let pattern = std::fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap();
+    if pattern.starts_with(['|', '/']) {
+        eprintln!(
+            "SKIPPED: core dumps of this machine go elsewhere; the memory of which they are made was searched"
+        );
+        return;
+    }
+    let (host, working) = (scene.host.id().unwrap(), scene.directory.path().join("working"));
+    let run = |program: &str, arguments: &[&str]| {
+        let status = std::process::Command::new(program).args(arguments).args([host.to_string()]).status();
+        assert!(status.unwrap().success(), "{program}");
+    };
+    run("prlimit", &["--core=unlimited:unlimited", "--pid"]);
+    run("kill", &["-ABRT"]);
+    let dead =
+        async || std::fs::read_to_string(format!("/proc/{host}/maps")).map_or(true, |maps| maps.is_empty());
+    assert!(wait_for(READY, dead).await, "the host lives on");
+    let [core] = files_below(&working).try_into().expect("one core dump and nothing else");
+    let core = vec![std::fs::read(&core).unwrap()];
+    eprintln!("a core dump of {} KiB", core[0].len() / 1024);
+    assert_found(secrets, "a core dump of the host", &core);
+    let ready = scene.sockets[1].path().join("ready").display().to_string();
+    let known = Needles::new([Needle::new("its own arguments", ready.as_bytes())]);
+    assert_eq!(known.found_in(&core).len(), 1, "that is no dump of the host's memory");
 }
 
 #[track_caller]
@@ -187,6 +263,7 @@ impl Request {
         let text = text.trim_matches(['[', ']']).split(',').collect::<Vec<_>>();
         let mut needles = vec![Needle::new("the request's id", self.json["id"].as_str().unwrap().as_bytes())];
         for (number, row) in self.data.chunks_exact(SHAPE[1]).enumerate() {
+            needles.extend(Needle::in_all_forms(&format!("row {number} of the request"), &floats(row)));
             needles.push(Needle::new(format!("row {number} of the request, first half"), &floats(&row[..4])));
             needles.push(Needle::new(
                 format!("row {number} of the request, second half"),
@@ -218,10 +295,9 @@ fn answer_needles(answer: &Value) -> Vec<Needle> {
     let numbers: Vec<f64> = scores["data"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect();
     let values: Vec<f32> = numbers.iter().copied().map(rounded).collect();
     assert!(values.len() >= 16, "{answer}");
-    vec![
-        Needle::new("the answer's scores", &floats(&values)),
-        Needle::new("the answer's scores as text", scores["data"].to_string().as_bytes()),
-    ]
+    let mut needles = Needle::in_all_forms("the answer's scores", &floats(&values));
+    needles.push(Needle::new("the answer's scores as text", scores["data"].to_string().as_bytes()));
+    needles
 }
 
 /// Every window of the plain model's weights.

@@ -4,7 +4,7 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
 use super::{Content, PackageError};
 use crate::limits::{MAX_CHUNK_BYTES, MAX_CONTENT_BYTES, MIN_CHUNK_BYTES};
-use crate::secret::DataKey;
+use crate::secret::{DataKey, wipe_stack};
 
 /// Bytes of the tag after each chunk.
 pub const TAG_BYTES: usize = 16;
@@ -67,14 +67,16 @@ impl ChunkPlan {
 
 /// Seals or opens the chunks of one package.
 pub(super) struct ChunkKey {
-    key: LessSafeKey,
+    /// Where it is, it stays: a key that moves leaves copies on the stack.
+    key: Box<LessSafeKey>,
     manifest: [u8; 48],
 }
 
 impl ChunkKey {
     pub(super) fn new(key: &DataKey, manifest: [u8; 48]) -> Result<Self, PackageError> {
-        let key = UnboundKey::new(&AES_256_GCM, key.expose_secret()).map_err(|_| PackageError::Header)?;
-        Ok(Self { key: LessSafeKey::new(key), manifest })
+        let key = boxed(key);
+        wipe_stack();
+        Ok(Self { key: key?, manifest })
     }
 
     pub(super) fn seal(&self, at: Position, chunk: &mut Vec<u8>) -> Result<(), PackageError> {
@@ -86,6 +88,12 @@ impl ChunkKey {
         let opened = self.key.open_in_place(at.nonce(), Aad::from(&self.manifest), chunk);
         opened.map(|plain| &*plain).map_err(|_| PackageError::Chunk(at.index))
     }
+}
+
+#[inline(never)]
+fn boxed(key: &DataKey) -> Result<Box<LessSafeKey>, PackageError> {
+    let key = UnboundKey::new(&AES_256_GCM, key.expose_secret()).map_err(|_| PackageError::Header)?;
+    Ok(Box::new(LessSafeKey::new(key)))
 }
 
 /// Where a chunk stands.

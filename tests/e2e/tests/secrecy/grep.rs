@@ -5,6 +5,9 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+
 /// Bytes by which needles are told apart first. No needle may be shorter.
 const PREFIX_BYTES: usize = 8;
 
@@ -23,6 +26,28 @@ impl Needle {
         let what = what.into();
         assert!(is_telling(bytes), "{what} could not be told from filler");
         Self { what, bytes: bytes.to_vec() }
+    }
+}
+
+impl Needle {
+    /// This one in all forms.
+    pub(super) fn forms(&self) -> Vec<Self> {
+        Self::in_all_forms(&self.what, &self.bytes)
+    }
+
+    /// The bytes as they are, in hexadecimal, and in base64 wherever they begin in what was encoded.
+    pub(super) fn in_all_forms(what: &str, bytes: &[u8]) -> Vec<Self> {
+        let mut forms =
+            vec![Self::new(what, bytes), Self::new(format!("{what}, in hex"), hex::encode(bytes).as_bytes())];
+        for before in 0..3 {
+            let shifted = [vec![0; before].as_slice(), bytes].concat();
+            for encoded in [STANDARD_NO_PAD.encode(&shifted), URL_SAFE_NO_PAD.encode(&shifted)] {
+                // Characters that also hold bits of neighbours are left out.
+                let (first, last) = ((before * 8).div_ceil(6), shifted.len() * 8 / 6);
+                forms.push(Self::new(format!("{what}, in base64"), &encoded.as_bytes()[first..last]));
+            }
+        }
+        forms
     }
 }
 
@@ -121,6 +146,20 @@ fn read(memory: &File, start: u64, length: usize) -> Vec<u8> {
     bytes
 }
 
+/// Ordinary files that a process holds open, those without a name any more among them: name, and what is in them.
+pub(super) fn open_files_of(process: u32) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(format!("/proc/{process}/fd")).unwrap() {
+        let descriptor = entry.unwrap().path();
+        // One that was closed meanwhile is not open.
+        let Ok(named) = std::fs::read_link(&descriptor) else { continue };
+        if std::fs::metadata(&descriptor).is_ok_and(|metadata| metadata.is_file()) {
+            files.push((named, std::fs::read(&descriptor).unwrap()));
+        }
+    }
+    files
+}
+
 /// All ordinary files below a folder.
 pub(super) fn files_below(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
@@ -143,4 +182,19 @@ fn a_needle_is_found_once_wherever_it_lies() {
     assert_eq!(needles.found_in(&at_ends), BTreeSet::from(["a".to_owned()]));
     assert_eq!(needles.found_in(&[b"_01234567xy".to_vec()]), BTreeSet::from(["b".to_owned()]));
     assert!(needles.found_in(&[b"0123456788".to_vec()]).is_empty());
+}
+
+#[test]
+fn every_form_is_found_at_every_place_of_an_encoding() {
+    let secret = b"sixteen telling bytes";
+    let found = |haystack: String| {
+        Needles::new(Needle::in_all_forms("it", secret)).found_in(&[haystack.into_bytes()])
+    };
+    for before in 0..7 {
+        let whole = [vec![b'<'; before], secret.to_vec(), b">".to_vec()].concat();
+        assert_eq!(found(STANDARD_NO_PAD.encode(&whole)), BTreeSet::from(["it, in base64".to_owned()]));
+        assert_eq!(found(URL_SAFE_NO_PAD.encode(&whole)), BTreeSet::from(["it, in base64".to_owned()]));
+        assert_eq!(found(hex::encode(&whole)), BTreeSet::from(["it, in hex".to_owned()]));
+    }
+    assert!(found(STANDARD_NO_PAD.encode(b"sixteen selling bytes")).is_empty());
 }

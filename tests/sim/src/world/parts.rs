@@ -113,12 +113,22 @@ pub struct HostOptions {
     pub arguments: Vec<String>,
     /// Where its log goes, if not to the stderr of this process.
     pub log: Option<PathBuf>,
+    /// Its working directory, if not that of this process.
+    pub directory: Option<PathBuf>,
 }
 
 impl Default for HostOptions {
     fn default() -> Self {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self { listen, enclave: None, store: None, kept: None, arguments: Vec::new(), log: None }
+        Self {
+            listen,
+            enclave: None,
+            store: None,
+            kept: None,
+            arguments: Vec::new(),
+            log: None,
+            directory: None,
+        }
     }
 }
 
@@ -163,6 +173,9 @@ impl HostProcess {
         if let Some(log) = &options.log {
             let file = std::fs::File::create(log).map_err(WorldError::io(log.display().to_string()))?;
             command.stderr(file);
+        }
+        if let Some(directory) = &options.directory {
+            command.current_dir(directory);
         }
         command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
         let mut child = command.spawn().map_err(WorldError::io("strongroom-host"))?;
