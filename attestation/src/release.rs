@@ -33,9 +33,9 @@ use crate::{ImagePcrs, UnixMillis};
 
 pub use bundle::Bundle;
 pub use controls::{
-    Authentication, ClaimKind, Clamp, Coarseness, Controls, Counting, Detail, Limits, MAX_ROLES,
-    ModelControls, Operation, OutputKind, Payloads, Priority, Provenance, Rate, RoleControls, RouteControls,
-    Telemetry, Transform, Treatment, Unlike, Watch,
+    ANSWER_QUANTUM_MS, Authentication, ClaimKind, Clamp, Coarseness, Controls, Counting, Detail, Limits,
+    MAX_ROLES, ModelControls, Operation, OutputKind, Payloads, Priority, Provenance, Rate, RoleControls,
+    RouteControls, Telemetry, Transform, Treatment, Unlike, Watch,
 };
 pub use monitored::{MAX_PROFILE_BYTES, Monitored, Rules};
 pub use private::{

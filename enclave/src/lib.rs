@@ -11,6 +11,7 @@ mod boot;
 mod clock;
 mod continuity;
 mod dedup;
+mod departure;
 mod done;
 mod event;
 mod hello;

@@ -25,6 +25,7 @@ use zeroize::Zeroizing;
 use crate::access::Asked;
 use crate::answer::{self, Asking};
 use crate::dedup::{Claim, Identity};
+use crate::departure::Departure;
 use crate::done::Done;
 use crate::limits::{QUICK_BYTES, QUICK_RUN};
 use crate::offers::Offer;
@@ -54,18 +55,20 @@ impl Service {
     /// # Errors
     /// A [`Code`] where there is no session to seal an answer for.
     pub(crate) async fn message(&self, message: Vec<u8>, crowded: bool) -> Result<Vec<u8>, Code> {
+        let came = Instant::now();
         match Message::parse(&message).ok_or(Code::Malformed)? {
             Message::Opening { .. } if message.len() > MAX_OPENING_BYTES => Err(Code::TooLarge),
             Message::Opening { offer, nonce, encapsulated_key, header, .. } => {
                 self.room()?;
-                let offer = self.offers.take(offer, nonce, Instant::now()).ok_or(Code::Misdirected)?;
+                let offer = self.offers.take(offer, nonce, came).ok_or(Code::Misdirected)?;
                 let (encapsulated, header_bytes) = (*encapsulated_key, header.len());
-                self.opening(offer, &encapsulated, Sealed::new(message, header_bytes)).await
+                self.opening(offer, &encapsulated, Sealed::new(message, header_bytes), came).await
             }
             Message::Request { session, number, header, .. } => {
                 self.room()?;
                 let header_bytes = header.len();
-                self.request(session, number, Sealed::new(message, header_bytes), crowded).await
+                let sealed = Sealed::new(message, header_bytes);
+                self.request(session, number, sealed, (came, crowded)).await
             }
         }
     }
@@ -82,6 +85,7 @@ impl Service {
         offer: Offer,
         encapsulated: &[u8; ENCAPSULATED_KEY_BYTES],
         sealed: Sealed,
+        came: Instant,
     ) -> Result<Vec<u8>, Code> {
         let serving = Arc::clone(&offer.batch.serving);
         self.check(&serving, &sealed)?;
@@ -105,7 +109,7 @@ impl Service {
             _ => self.serve(&live, request, content, (slot.request_bytes(), false)).await?,
         };
         drop(body);
-        self.sealed(&live, slot, content, done)
+        self.sealed(&live, slot, content, done, came).await
     }
 
     async fn request(
@@ -113,9 +117,9 @@ impl Service {
         session: OfferId,
         number: u64,
         sealed: Sealed,
-        crowded: bool,
+        (came, crowded): (Instant, bool),
     ) -> Result<Vec<u8>, Code> {
-        let live = self.sessions.get(session, Instant::now()).ok_or(Code::Misdirected)?;
+        let live = self.sessions.get(session, came).ok_or(Code::Misdirected)?;
         self.check(&live.serving, &sealed)?;
         let (body, slot, content) = off_the_loop(sealed.record_bytes() <= QUICK_BYTES, || {
             let (body, slot) = live.channel.open_request(number, sealed).map_err(|_| Code::Malformed)?;
@@ -126,18 +130,24 @@ impl Service {
         })?;
         let done = self.serve(&live, body.bytes(), content, (slot.request_bytes(), crowded)).await?;
         drop(body);
-        self.sealed(&live, slot, content, done)
+        self.sealed(&live, slot, content, done, came).await
     }
 
-    fn sealed(
+    /// Records and seals an answer, and lets it go when it is its time.
+    async fn sealed(
         &self,
         live: &Live,
         slot: AnswerSlot,
         content: RequestDigest,
         done: Done,
+        came: Instant,
     ) -> Result<Vec<u8>, Code> {
+        let departure = Departure::new(came, live.serving.release.controls().answer_quantum());
+        departure.to_seal().await;
         let quick = done.record_bytes(slot.request_bytes()) <= QUICK_BYTES;
-        off_the_loop(quick, || self.seal(live, slot, content, done))
+        let sealed = off_the_loop(quick, || self.seal(live, slot, content, done));
+        departure.to_leave().await;
+        sealed
     }
 
     /// What is checked before anything is decrypted: the release is the one in force, the size allowed.

@@ -10,6 +10,8 @@ mod treatment;
 mod watch;
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use strongroom_proto::name::Name;
@@ -25,6 +27,10 @@ use super::ReleaseError;
 
 /// Roles, or routes, of one release.
 pub const MAX_ROLES: usize = 256;
+
+/// Quanta of answers, in milliseconds. Shorter ones are finer than the enclave's timers, longer ones longer than
+/// clients wait.
+pub const ANSWER_QUANTUM_MS: RangeInclusive<u64> = 5..=10_000;
 
 /// Public controls.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,6 +52,10 @@ pub struct Controls {
     /// Aggregates that leave the enclave. Absent: none do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub telemetry: Option<Telemetry>,
+    /// Milliseconds of which answers leave at whole multiples after their message came, so that the time tells
+    /// little of what was decided. Absent: they leave when they are ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_quantum_ms: Option<u64>,
     /// What the holders of API keys may do, by role.
     pub roles: BTreeMap<Name, RoleControls>,
     /// How models are treated, by name. A model without an entry is served as it is.
@@ -88,6 +98,12 @@ impl Controls {
         self.models.get(name)
     }
 
+    /// The time of which answers leave at whole multiples.
+    #[must_use]
+    pub fn answer_quantum(&self) -> Option<Duration> {
+        self.answer_quantum_ms.map(Duration::from_millis)
+    }
+
     /// Whether an answer of `model` may be given to who asked for `asked`.
     #[must_use]
     pub fn leads_to(&self, asked: &Name, model: &Name) -> bool {
@@ -113,6 +129,9 @@ impl Controls {
         }
         if self.telemetry.is_some_and(|telemetry| !telemetry.is_possible()) {
             return wrong("telemetry of an impossible period or epsilon");
+        }
+        if self.answer_quantum_ms.is_some_and(|quantum| !ANSWER_QUANTUM_MS.contains(&quantum)) {
+            return wrong("an answer quantum out of bounds");
         }
         if self.roles.values().any(|role| !role.is_possible()) {
             return wrong("a role whose limits or treatments are impossible");

@@ -55,6 +55,7 @@ fn open_controls() -> Controls {
         counting: Counting::PerBoot,
         rate: None,
         telemetry: None,
+        answer_quantum_ms: None,
         roles: BTreeMap::from([("client".parse().unwrap(), all)]),
         models: BTreeMap::new(),
         routes: BTreeMap::new(),
@@ -78,7 +79,9 @@ fn controls_that_cannot_be_kept_are_refused() {
     let smooth = vec![Transform::Smooth { window: 2, axis: 0 }];
     let transforms = BTreeMap::from([("x".to_owned(), smooth)]);
     even.models.insert("m".parse().unwrap(), ModelControls { transforms, ..ModelControls::default() });
-    for wrong in [nothing, nowhere, crossed, even] {
+    let on_a_grid = |quantum| Controls { answer_quantum_ms: Some(quantum), ..open_controls() };
+    assert!(encode_controls(&on_a_grid(5)).is_ok() && encode_controls(&on_a_grid(10_000)).is_ok());
+    for wrong in [nothing, nowhere, crossed, even, on_a_grid(4), on_a_grid(10_001)] {
         assert!(matches!(encode_controls(&wrong), Err(ReleaseError::ControlsSense(_))));
     }
 }

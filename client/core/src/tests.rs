@@ -113,6 +113,7 @@ fn controls() -> Controls {
         counting: Counting::PerBoot,
         rate: None,
         telemetry: None,
+        answer_quantum_ms: None,
         roles: BTreeMap::from([
             (name("clients"), role(&[("fraud", rounded), ("guarded", rounded)])),
             (name("operators"), role(&[("fraud", Treatment::LABEL_ONLY)])),

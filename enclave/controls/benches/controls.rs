@@ -99,6 +99,7 @@ fn controls() -> Controls {
         counting: Counting::PerBoot,
         rate: Some(RATE),
         telemetry: None,
+        answer_quantum_ms: None,
         roles: BTreeMap::from([(name("analyst"), role)]),
         models: BTreeMap::from([(name("fraud"), model)]),
         routes: BTreeMap::new(),

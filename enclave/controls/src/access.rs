@@ -246,6 +246,7 @@ mod tests {
             counting: Counting::PerBoot,
             rate: None,
             telemetry: None,
+            answer_quantum_ms: None,
             roles,
             models: BTreeMap::new(),
             routes: BTreeMap::new(),

@@ -80,6 +80,7 @@ fn controls() -> Controls {
         counting: Counting::PerBoot,
         rate: None,
         telemetry: None,
+        answer_quantum_ms: None,
         roles: BTreeMap::from([(name("analyst"), role)]),
         models: BTreeMap::new(),
         routes: BTreeMap::new(),

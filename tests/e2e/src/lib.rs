@@ -1,6 +1,7 @@
 //! Support for the end-to-end tests: a stage whose every part a test may replace, and a client that
 //! speaks the wire protocol by hand, so that it can also misbehave.
 
+pub mod leak;
 mod raw;
 mod stage;
 

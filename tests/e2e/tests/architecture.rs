@@ -6,4 +6,4 @@ mod edges;
 mod features;
 mod nevers;
 mod sources;
-mod workspace;
+pub(crate) mod workspace;

@@ -241,6 +241,7 @@ fn controls() {
         counting: Counting::PerBoot,
         rate: limits.rate,
         telemetry: None,
+        answer_quantum_ms: None,
         roles: [(name("analyst"), role)].into(),
         models: [(name("fraud"), model)].into(),
         routes: [(name("payments"), route)].into(),

@@ -172,10 +172,15 @@ def telemetry(value):
     need(1000 <= value["period_ms"] <= DAY_MS, "not a period")
 
 
+def quantum(value):
+    need(5 <= uint(value) <= 10_000, "not a quantum of answers")
+
+
 CONTROLS = fields({
     "authentication": words("api_key"), "max_request_bytes": uint, "payloads": words("not_recorded"), "audit": boolean,
     "counting": words("per_boot"), "roles": by(name, role, 256),
-}, {"rate": rate, "models": by(name, model_controls), "routes": by(name, route, 256), "telemetry": telemetry})
+}, {"rate": rate, "models": by(name, model_controls), "routes": by(name, route, 256), "telemetry": telemetry,
+    "answer_quantum_ms": quantum})
 
 
 def read_controls(data):

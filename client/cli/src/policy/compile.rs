@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use strongroom_attestation::audit::AuditPublicKey;
 use strongroom_attestation::release::{
-    Authentication, Controls, Counting, KeyEntry, ModelControls, Monitored, Organisation, OutputKind,
-    Payloads, Private, Provenance, RouteRule,
+    ANSWER_QUANTUM_MS, Authentication, Controls, Counting, KeyEntry, ModelControls, Monitored, Organisation,
+    OutputKind, Payloads, Private, Provenance, RouteRule,
 };
 use strongroom_proto::limits::MAX_RECORD_BYTES;
 use strongroom_proto::name::Name;
@@ -88,6 +88,7 @@ impl Draft {
             counting: Counting::PerBoot,
             rate: file.rate.map(super::file::FileRate::compile),
             telemetry: file.telemetry.map(super::file::FileTelemetry::compile),
+            answer_quantum_ms: file.answer_quantum_ms,
             roles: BTreeMap::new(),
             models: BTreeMap::new(),
             routes: BTreeMap::new(),
@@ -106,6 +107,11 @@ impl Draft {
         if !bounds.contains(&draft.controls.max_request_bytes) {
             let what = format!("max_request_bytes is {MIN_RECORD_BYTES} to {MAX_RECORD_BYTES}");
             draft.findings.error("bounds", what, "choose a size within the bounds");
+        }
+        if draft.controls.answer_quantum_ms.is_some_and(|quantum| !ANSWER_QUANTUM_MS.contains(&quantum)) {
+            let (least, most) = ANSWER_QUANTUM_MS.into_inner();
+            let what = format!("answer_quantum_ms is {least} to {most}");
+            draft.findings.error("bounds", what, "choose a time within the bounds");
         }
         draft
     }

@@ -19,6 +19,7 @@ pub(crate) struct PolicyFile {
     pub(super) audit_key: Option<PathBuf>,
     pub(super) rate: Option<FileRate>,
     pub(super) telemetry: Option<FileTelemetry>,
+    pub(super) answer_quantum_ms: Option<u64>,
     #[serde(default)]
     pub(super) model: BTreeMap<Name, FileModel>,
     #[serde(default)]

@@ -51,6 +51,13 @@ pub(crate) fn controls(controls: &Controls) -> Value {
         })),
     );
     say("telemetry", json!(watch::telemetry(controls.telemetry.as_ref())));
+    say(
+        "answer_quantum_ms",
+        json!(controls.answer_quantum_ms.map_or(
+            "answers leave when they are ready: the host sees how long each took (the default)".to_owned(),
+            |quantum| format!("answers leave at multiples of {quantum} ms after they were asked for")
+        )),
+    );
     say("roles", named(&controls.roles, role));
     say("models", named(&controls.models, model));
     say("routes", named(&controls.routes, route));

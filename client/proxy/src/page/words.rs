@@ -34,6 +34,10 @@ pub(crate) fn general(controls: &Controls) -> Vec<String> {
         ),
         None => "No totals leave the enclave.".to_owned(),
     });
+    said.push(match controls.answer_quantum_ms {
+        Some(quantum) => format!("Answers leave at multiples of {quantum} ms after they were asked for."),
+        None => "Answers leave when they are ready, so that the host sees how long each took.".to_owned(),
+    });
     said
 }
 

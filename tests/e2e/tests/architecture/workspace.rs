@@ -17,34 +17,34 @@ use serde_json::Value;
 
 /// A package of ours, as its manifest declares it.
 #[derive(Debug)]
-pub(super) struct Package {
-    pub(super) name: String,
+pub(crate) struct Package {
+    pub(crate) name: String,
     /// Relative to the repository.
-    pub(super) folder: PathBuf,
-    pub(super) dependencies: Vec<Dependency>,
-    pub(super) features: Vec<String>,
+    pub(crate) folder: PathBuf,
+    pub(crate) dependencies: Vec<Dependency>,
+    pub(crate) features: Vec<String>,
 }
 
 /// A dependency that a manifest of ours declares: for any target, optional or not, for tests or not.
 #[derive(Debug)]
-pub(super) struct Dependency {
-    pub(super) name: String,
-    pub(super) default_features: bool,
-    pub(super) features: Vec<String>,
+pub(crate) struct Dependency {
+    pub(crate) name: String,
+    pub(crate) default_features: bool,
+    pub(crate) features: Vec<String>,
 }
 
 impl Package {
     /// Whether it is shipped, and not one of those below `tests/`.
-    pub(super) fn is_production(&self) -> bool {
+    pub(crate) fn is_production(&self) -> bool {
         !self.folder.starts_with("tests")
     }
 }
 
 /// A package of a resolved tree.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Resolved {
-    pub(super) name: String,
-    pub(super) version: String,
+pub(crate) struct Resolved {
+    pub(crate) name: String,
+    pub(crate) version: String,
 }
 
 impl fmt::Display for Resolved {
@@ -54,15 +54,15 @@ impl fmt::Display for Resolved {
 }
 
 /// Every package of a resolved tree with the features it is built with.
-pub(super) type Tree = BTreeMap<Resolved, BTreeSet<String>>;
+pub(crate) type Tree = BTreeMap<Resolved, BTreeSet<String>>;
 
 /// The repository.
-pub(super) fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
 /// The packages of this workspace.
-pub(super) fn packages() -> &'static [Package] {
+pub(crate) fn packages() -> &'static [Package] {
     static PACKAGES: LazyLock<Vec<Package>> = LazyLock::new(|| {
         let metadata: Value =
             serde_json::from_str(&cargo(&["metadata", "--no-deps", "--format-version=1"])).unwrap();
@@ -72,7 +72,7 @@ pub(super) fn packages() -> &'static [Package] {
 }
 
 /// The package of this name.
-pub(super) fn named(name: &str) -> &'static Package {
+pub(crate) fn named(name: &str) -> &'static Package {
     packages()
         .iter()
         .find(|package| package.name == name)
@@ -102,14 +102,14 @@ fn text(value: &Value) -> String {
 }
 
 /// What a crate of ours is linked from. Macros run in the compiler and are left out.
-pub(super) fn linked_into(package: &str) -> Tree {
+pub(crate) fn linked_into(package: &str) -> Tree {
     let tree = tree(&["--package", package, "--edges=normal,no-proc-macro"]);
     assert!(tree.keys().any(|resolved| resolved.name == package), "the tree of {package} lacks itself");
     tree
 }
 
 /// A tree as `cargo tree` resolves it with these arguments.
-pub(super) fn tree(arguments: &[&str]) -> Tree {
+pub(crate) fn tree(arguments: &[&str]) -> Tree {
     let mut all = vec!["tree", "--prefix=none", "--format={p}|{f}"];
     all.extend_from_slice(arguments);
     let mut tree = Tree::new();

@@ -203,7 +203,7 @@ fn controls(world: &World, counts: &mut Counts) {
     let mut book = Book::new("controls");
     book.good("every-field", &world.controls);
     let whole = Item::parse(&world.controls);
-    let least = ["rate", "telemetry", "models", "routes"]
+    let least = ["rate", "telemetry", "answer_quantum_ms", "models", "routes"]
         .iter()
         .fold(whole.clone(), |item, field| item.without(field));
     book.good("required-fields-alone", &least.encode());
@@ -275,6 +275,18 @@ fn controls(world: &World, counts: &mut Counts) {
             "a report more than once a second",
             "telemetry.period_ms".to_owned(),
             Item::Uint(999),
+        ),
+        (
+            "quantum-of-four",
+            "answers on a grid of four milliseconds",
+            "answer_quantum_ms".to_owned(),
+            Item::Uint(4),
+        ),
+        (
+            "quantum-over-ten-seconds",
+            "answers on a grid of more than ten seconds",
+            "answer_quantum_ms".to_owned(),
+            Item::Uint(10_001),
         ),
     ] {
         book.bad(name, reason, &whole.with(&path, value).encode());

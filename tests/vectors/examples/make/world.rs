@@ -272,6 +272,7 @@ pub(crate) fn controls() -> Controls {
         counting: Counting::PerBoot,
         rate: limits().rate,
         telemetry: Some(Telemetry { epsilon_per_day: 4.0, period_ms: DAY / 4 }),
+        answer_quantum_ms: Some(50),
         roles: [(name("analyst"), analyst), (name("partner"), partner)].into(),
         models: [(name("fraud"), fraud)].into(),
         routes: [(name("payments"), route)].into(),

@@ -16,7 +16,7 @@ use crate::policy::{Circumstances, Draft, Policy, time};
 const MAX_LISTED_KEYS: usize = 20;
 
 /// Tables and fields of which a file has at least one if it was meant as a policy.
-const MARKS: [&str; 9] = [
+const MARKS: [&str; 10] = [
     "role",
     "key",
     "treatment",
@@ -26,6 +26,7 @@ const MARKS: [&str; 9] = [
     "rate",
     "audit_key",
     "max_request_bytes",
+    "answer_quantum_ms",
 ];
 
 /// Explains the file if it was meant as a policy; what is wrong with one is told.

@@ -124,6 +124,7 @@ fn each_rule_is_broken_and_kept() {
     let plain = |from: &str, to: &str| PLAIN.replace(from, to);
     let cases: Vec<(&str, String, String)> = vec![
         ("bounds", format!("max_request_bytes = 1\n{PLAIN}"), format!("max_request_bytes = 4096\n{PLAIN}")),
+        ("bounds", format!("answer_quantum_ms = 4\n{PLAIN}"), format!("answer_quantum_ms = 50\n{PLAIN}")),
         ("name-unknown", plain("fraud = ", "frau = "), PLAIN.into()),
         (
             "name-unknown",

@@ -43,6 +43,7 @@ fn controls() -> Controls {
         counting: Counting::PerBoot,
         rate: None,
         telemetry: None,
+        answer_quantum_ms: None,
         roles: BTreeMap::from([("clients".parse().unwrap(), role)]),
         models: BTreeMap::new(),
         routes: BTreeMap::new(),
