@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use clap::{Parser, Subcommand};
 
 use crate::faults::{self, Plan};
+use crate::limits::RECOVERY;
 use crate::overload::{self, Asked};
 
 /// Holds a SIMULATED service to its promises under faults and overload. `scripts/soak` starts it.
@@ -32,6 +33,9 @@ enum Command {
         /// Keeps what the host keeps on a small disk that can be full. Needs the right to mount one.
         #[arg(long)]
         disk: bool,
+        /// Seconds in which everybody has to be served again. More than is promised is for machines that do other things, too.
+        #[arg(long, default_value_t = RECOVERY.as_secs())]
+        recovery: u64,
     },
     /// Asks ten times as much as can be answered, and leaves sessions unused.
     Overload {
@@ -50,9 +54,10 @@ enum Command {
 /// Runs the command. 0 when every promise was kept, 1 when one was broken or the run could not be made.
 pub async fn run(cli: Cli) -> ExitCode {
     let kept = match cli.command {
-        Command::Faults { seconds, kills, seed, disk } => {
+        Command::Faults { seconds, kills, seed, disk, recovery } => {
             let seed = seed.unwrap_or_else(any_seed);
-            faults::run(Plan { lasting: Duration::from_secs(seconds), kills, seed, disk }).await
+            let (lasting, recovery) = (Duration::from_secs(seconds), Duration::from_secs(recovery));
+            faults::run(Plan { lasting, kills, seed, disk, recovery }).await
         }
         Command::Overload { seconds, layers, enclave_cores } => {
             overload::run(Asked { step: Duration::from_secs(seconds), layers, enclave_cores }).await
