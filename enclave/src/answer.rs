@@ -8,8 +8,6 @@
 //! 6. Other classes are put in place of the model's where the public controls say so.
 //! 7. The outputs are treated. What cannot be treated is not released.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use strongroom_attestation::UnixMillis;
 use strongroom_attestation::release::{Ensemble, Treatment};
 use strongroom_controls::{Caller, outputs, transform};
@@ -20,14 +18,16 @@ use strongroom_seal::message::{Answer, Outcome, Refusal, Request};
 use strongroom_seal::tensor::Tensor;
 
 use crate::access::{Member, Permit, failed};
+use crate::panics::Panics;
 use crate::watch::{Watched, Watcher};
 
-/// Who asks, when, and where it is counted.
+/// Who asks, when, and where it and a panic are counted.
 #[derive(Clone, Copy)]
 pub(crate) struct Asking<'a> {
     pub(crate) caller: &'a Caller,
     pub(crate) now: UnixMillis,
     pub(crate) telemetry: Option<&'a Telemetry>,
+    pub(crate) panics: &'a Panics,
 }
 
 /// What a run led to.
@@ -49,7 +49,7 @@ pub(crate) struct Treated {
 
 /// Runs the models of a permit. A panic becomes a sealed refusal like any other, because it depends on the content.
 pub(crate) fn run(permit: &Permit<'_>, request: &Request<'_>, asking: Asking<'_>) -> Ran {
-    let ran = catch_unwind(AssertUnwindSafe(|| contained(permit, request, asking)));
+    let ran = asking.panics.model(|| contained(permit, request, asking));
     let ran = ran.unwrap_or(Err(Refusal::Failed));
     if matches!(ran, Err(Refusal::Input(_) | Refusal::OutOfDistribution { .. })) {
         failed(&permit.members, asking.caller, asking.now);
@@ -72,8 +72,9 @@ fn contained(permit: &Permit<'_>, request: &Request<'_>, asking: Asking<'_>) -> 
     }
     // 2, 3
     let inputs = transformed(first, &request.inputs);
-    let own = answer(first, &inputs, asked)?;
-    let further = others.iter().map(|member| answer(member, &transformed(member, &request.inputs), asked));
+    let own = answer(first, &inputs, asked, asking.panics)?;
+    let answered = |member| answer(member, &transformed(member, &request.inputs), asked, asking.panics);
+    let further = others.iter().map(answered);
     let mut answers = vec![own];
     for outputs in further {
         answers.push(outputs?);
@@ -140,10 +141,15 @@ fn answer(
     member: &Member<'_>,
     inputs: &[Tensor<'_>],
     wanted: &[String],
+    panics: &Panics,
 ) -> Result<Vec<Tensor<'static>>, Refusal> {
     let model = member.model.engine.get().ok_or(Refusal::Failed)?;
     model.admit(inputs, wanted).and_then(|valid| model.run(valid)).map_err(|error| match error {
         RunError::Interface(_) | RunError::Text(_) | RunError::Shape => Refusal::Input(error.to_string()),
+        RunError::Panicked => {
+            panics.in_model();
+            Refusal::Failed
+        }
         _ => Refusal::Failed,
     })
 }

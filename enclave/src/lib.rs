@@ -22,6 +22,7 @@ mod load;
 mod message;
 mod offers;
 mod pace;
+mod panics;
 mod pauses;
 mod platform;
 mod run;

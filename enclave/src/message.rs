@@ -239,7 +239,7 @@ impl Service {
                     }
                 };
                 let charge = permit.charge;
-                let asking = Asking { caller, now, telemetry: serving.telemetry() };
+                let asking = Asking { caller, now, telemetry: serving.telemetry(), panics: &self.panics };
                 let ran = answer::run(&permit, request, asking);
                 if let Some(pace) = serving.paces.get(&request.model) {
                     pace.note(bytes, begun.elapsed());
@@ -276,6 +276,7 @@ impl Service {
             models: serving.loaded().cloned().collect(),
             sessions: self.sessions.len() as u64,
             answered: self.answered(),
+            panics: self.panics.all(),
             audit_pending: serving.audit.as_ref().map_or(0, |log| log.pending() as u64),
         }))
     }

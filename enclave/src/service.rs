@@ -1,12 +1,8 @@
 //! What the host can ask: evidence, a message, a newer release, status.
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
-use std::task::Poll;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -30,6 +26,7 @@ use crate::hello::Hellos;
 use crate::limits::{CROWD, MAX_BODY_KIB, MAX_WAITING_MESSAGES, MAX_WAITING_QUICK, SMALL_BODY_KIB};
 use crate::load::{Loader, Unlocked};
 use crate::offers::Offers;
+use crate::panics::Panics;
 use crate::pauses::Pauses;
 use crate::serving::Serving;
 use crate::sessions::Sessions;
@@ -60,6 +57,7 @@ pub(crate) struct Service {
     small: Arc<Semaphore>,
     large: Arc<Semaphore>,
     answered: AtomicU64,
+    pub(crate) panics: Panics,
 }
 
 impl Service {
@@ -90,6 +88,7 @@ impl Service {
             small: Arc::new(Semaphore::new(SMALL_BODY_KIB)),
             large: Arc::new(Semaphore::new(MAX_BODY_KIB - SMALL_BODY_KIB)),
             answered: AtomicU64::new(0),
+            panics: Panics::default(),
         }
     }
 
@@ -203,6 +202,7 @@ impl Service {
             epoch: serving.map_or(0, |serving| serving.release.release().epoch),
             sessions: self.sessions.len() as u64,
             answered: self.answered(),
+            panics: self.panics.of_messages(),
             refusal: self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
@@ -217,19 +217,14 @@ impl Service {
 
     /// Handles a message. A panic costs that one message, and no answer has anything of it.
     async fn contained(&self, message: Bytes, crowded: bool) -> Result<Bytes, Code> {
-        let mut handled = pin!(self.message(message.into(), crowded));
-        let contained = poll_fn(|context| {
-            let polled = catch_unwind(AssertUnwindSafe(|| handled.as_mut().poll(context)));
-            polled.map_or(Poll::Ready(Err(Code::Unavailable)), |poll| poll.map(Ok))
-        });
-        match contained.await {
-            Ok(answer) => {
+        match self.panics.message(self.message(message.into(), crowded)).await {
+            Some(answer) => {
                 self.answered.fetch_add(1, Ordering::Relaxed);
                 answer.map(Bytes::from)
             }
-            Err(code) => {
+            None => {
                 self.loader.host.log(Event::Panicked).await;
-                Err(code)
+                Err(Code::Unavailable)
             }
         }
     }

@@ -69,6 +69,9 @@ pub struct Status {
     pub sessions: u64,
     /// Requests answered since boot, refusals included.
     pub answered: u64,
+    /// Messages since boot that a panic has cost. An enclave that does not say so has none to tell of.
+    #[serde(default)]
+    pub panics: u64,
     /// Why the latest release was not taken over, in public words; empty if it was.
     pub refusal: String,
 }

@@ -139,6 +139,9 @@ pub struct EnclaveStatus {
     pub sessions: u64,
     /// Messages answered since boot, refusals included.
     pub answered: u64,
+    /// Requests since boot that a panic has cost, whether a model's or any other.
+    #[serde(default)]
+    pub panics: u64,
     /// Audit records that the host has not confirmed yet.
     pub audit_pending: u64,
 }

@@ -86,7 +86,14 @@ fn write_enclave(out: &mut String, relay: &Relay) -> fmt::Result {
     let Some(status) = relay.status() else { return Ok(()) };
     single(out, "enclave_epoch", "gauge", status.epoch, "Epoch of the release served.")?;
     single(out, "enclave_sessions", "gauge", status.sessions, "Sessions held by the enclave.")?;
-    single(out, "enclave_answered_total", "counter", status.answered, "Requests answered since boot.")
+    single(out, "enclave_answered_total", "counter", status.answered, "Requests answered since boot.")?;
+    single(
+        out,
+        "enclave_panics_total",
+        "counter",
+        status.panics,
+        "Messages since boot that a panic has cost.",
+    )
 }
 
 fn single(out: &mut String, name: &str, kind: &str, value: u64, help: &str) -> fmt::Result {

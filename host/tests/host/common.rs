@@ -72,7 +72,8 @@ impl Handler for FakeEnclave {
             Kind::Status if self.busy.load(Ordering::Relaxed) => std::future::pending().await,
             Kind::Status => {
                 let serving = self.serving.load(Ordering::Relaxed);
-                let status = Status { serving, epoch: 7, sessions: 3, answered: 9, refusal: String::new() };
+                let (panics, refusal) = (2, String::new());
+                let status = Status { serving, epoch: 7, sessions: 3, answered: 9, panics, refusal };
                 Self::reply(Code::Ok, status.encode().unwrap().into())
             }
             _ => Self::message(body).await,

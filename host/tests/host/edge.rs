@@ -97,6 +97,7 @@ async fn metrics_tell_what_happened() {
         ("enclave_serving", 1),
         ("enclave_epoch", 7),
         ("enclave_sessions", 3),
+        ("enclave_panics_total", 2),
     ] {
         assert_eq!(host.metric(name).await, Some(value), "{name}");
     }

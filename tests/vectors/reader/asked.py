@@ -78,7 +78,7 @@ REFUSAL = choice(("key", "operation", "model", "malformed", "answer_size", "fail
 STATUS = fields({
     "uptime_ms": uint, "epoch": uint, "not_after_ms": uint, "models": many(package_id), "sessions": uint,
     "answered": uint, "audit_pending": uint,
-})
+}, {"panics": uint})
 REPORT = fields({"segment": nullable(up_to(2**32 - 1)), "records": uint, "confirmed": uint, "checkpoint": blob})
 ANSWER = fields({"model": name, "version": name, "outputs": many(values, 0, 64)})
 # And one more answer is one more entry here.

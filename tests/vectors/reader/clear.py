@@ -130,7 +130,7 @@ credentials = plain(fields({
     "access_key_id": text, "secret_access_key": text, "session_token": text, "expires_ms": uint,
 }))
 ranges = plain(fields({"package": package_id, "offset": uint, "length": up_to(2**32 - 1)}))
-status = plain(fields({"serving": boolean, "epoch": uint, "sessions": uint, "answered": uint, "refusal": text}))
+status = plain(fields({"serving": boolean, "epoch": uint, "sessions": uint, "answered": uint, "refusal": text}, {"panics": uint}))
 report = plain(fields({"boot": bytes_of(16), "number": uint, "summary": blob, "sealed": blob}))
 
 share = nullable(number)

@@ -33,6 +33,7 @@ fn words(status: &EnclaveStatus) -> String {
         format!("models: {models}"),
         format!("sessions: {}", status.sessions),
         format!("answered: {}", status.answered),
+        format!("lost to a panic: {}", status.panics),
         format!("audit records that the host has not confirmed: {}", status.audit_pending),
     ];
     lines.join("\n")

@@ -208,6 +208,7 @@ fn outcomes(counts: &mut Counts) {
         models: vec!["fraud@1".parse().unwrap()],
         sessions: 2,
         answered: u64::MAX,
+        panics: 2,
         audit_pending: 0,
     };
     let status = Outcome::Status(status).encode().unwrap();

@@ -111,7 +111,8 @@ fn relay(counts: &mut Counts) {
     book.bad("negative-offset", "a negative offset", &whole.with("offset", Item::Negative(0)).encode());
     book.write(counts);
 
-    let status = Status { serving: true, epoch: 7, sessions: 3, answered: 1 << 40, refusal: String::new() };
+    let (answered, refusal) = (1 << 40, String::new());
+    let status = Status { serving: true, epoch: 7, sessions: 3, answered, panics: 2, refusal };
     let mut book = Book::new("host-status");
     let bytes = status.encode().unwrap();
     book.good("serving", &bytes);
