@@ -169,6 +169,8 @@ fn varint(message: &mut &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::super::generated::model_infer_request::InferInputTensor;
     use super::super::generated::{InferTensorContents, ModelInferRequest};
     use super::*;
@@ -213,6 +215,41 @@ mod tests {
         assert_eq!(tally(&request(beyond)).err().map(|failure| failure.fault), Some(Fault::TooLarge));
         for torn in [&[0x2a][..], &[0x2a, 5, 0], &[0xff; 11], &[0x2b], &[0x2d, 0, 0, 0], &[0x2a, 1, 0x18]] {
             assert_eq!(fault(torn), Some(Fault::Request), "{torn:?}");
+        }
+    }
+
+    /// Bytes that the typed lists of a decoded input take.
+    fn held(lists: &InferTensorContents) -> usize {
+        let texts: usize = lists.bytes_contents.iter().map(|text| text.len() + size_of::<Vec<u8>>()).sum();
+        let narrow = lists.int_contents.len() + lists.uint_contents.len() + lists.fp32_contents.len();
+        let wide = lists.int64_contents.len() + lists.uint64_contents.len() + lists.fp64_contents.len();
+        lists.bool_contents.len() + 4 * narrow + 8 * wide + texts
+    }
+
+    proptest! {
+        #[test]
+        fn any_message_is_refused_or_within_its_bounds(
+            noise in prop::collection::vec(any::<u8>(), 0..64),
+            at in any::<prop::sample::Index>(),
+            floats in prop::collection::vec(any::<f32>(), 0..4),
+            texts in prop::collection::vec(any::<[u8; 3]>(), 0..4),
+        ) {
+            let bytes_contents = texts.iter().map(|text| text.to_vec()).collect();
+            let lists = InferTensorContents { fp32_contents: floats, bytes_contents, ..Default::default() };
+            let mut changed = request(lists).encode_to_vec();
+            let start = at.index(changed.len());
+            changed.splice(start..(start + noise.len() / 2).min(changed.len()), noise.iter().copied());
+            for bytes in [noise, changed] {
+                let mut tally = Tally::default();
+                let looked = tally.add(Of::Request, &bytes);
+                let decoded = ModelInferRequest::decode(bytes.as_slice());
+                if let (Ok(()), Ok(request)) = (looked, decoded) {
+                    prop_assert!(tally.fields <= MAX_MESSAGE_FIELDS && tally.list_bytes <= MAX_LIST_BYTES);
+                    prop_assert!(request.inputs.len() + request.outputs.len() <= tally.fields);
+                    let held = request.inputs.iter().filter_map(|input| input.contents.as_ref()).map(held).sum::<usize>();
+                    prop_assert!(held <= tally.list_bytes, "{held} bytes were counted as {}", tally.list_bytes);
+                }
+            }
         }
     }
 }
