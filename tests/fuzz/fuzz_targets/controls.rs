@@ -1,4 +1,4 @@
-//! Public controls, the private part, receipts, openings of audit logs. What must hold is said in `strongroom_targets::controls`.
+//! Public controls. What must hold is said in `strongroom_targets::controls`.
 
 #![no_main]
 

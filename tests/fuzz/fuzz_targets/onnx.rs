@@ -1,0 +1,7 @@
+//! ONNX files. What must hold is said in `strongroom_targets::onnx`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    strongroom_targets::onnx(bytes);
+});

@@ -1,0 +1,139 @@
+//! What KMS, or somebody in its place, answers: through TLS, HTTP and the SDK's reader of JSON.
+
+use std::io;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use strongroom_kms::limits::DATA_KEY_BYTES;
+use strongroom_kms::{
+    AwsCredentials, BoxFuture, BoxStream, Clock, EncryptionContext, HostCredentials, KeyArn, Kms, KmsConfig,
+    KmsError, TlsRoots,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Notify;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use zeroize::Zeroizing;
+
+/// The key that is asked for.
+const KEY: &str = "arn:aws:kms:eu-central-1:111122223333:key/11111111-2222-3333-4444-555555555555";
+
+/// Turns that an operation gets once its answer is on its way. One that needs more waits before it tries again.
+const TURNS: usize = 64;
+
+/// A client of KMS, and the answer that it will get.
+struct Stage {
+    kms: Kms,
+    key: KeyArn,
+    context: EncryptionContext,
+    answer: Arc<Mutex<Vec<u8>>>,
+    written: Arc<Notify>,
+}
+
+thread_local! {
+    static RUNTIME: Option<Runtime> = Builder::new_current_thread().enable_time().build().ok();
+}
+
+/// Takes `bytes` as the answer of KMS: the first says to what (0 a data key, 1 a description, 2 a policy, 3 grants), the
+/// rest is the JSON.
+///
+/// What is accepted is about the key that was asked for, which then stands in the answer, and holds what was asked for.
+pub fn kms(bytes: &[u8]) -> bool {
+    static STAGE: OnceLock<Option<Stage>> = OnceLock::new();
+    let stage = STAGE.get_or_init(stage).as_ref();
+    assert!(stage.is_some(), "a client and a certificate");
+    let (Some(stage), Some((operation, json))) = (stage, bytes.split_first()) else { return false };
+    let run = |runtime: &Runtime| runtime.block_on(stage.answered(*operation, json));
+    let accepted = RUNTIME.with(|runtime| runtime.as_ref().map(run));
+    assert!(accepted.is_some(), "a runtime of one thread");
+    let accepted = accepted.unwrap_or_default();
+    if accepted && *operation < 2 {
+        let escaped = json.contains(&b'\\');
+        assert!(
+            escaped || json.windows(KEY.len()).any(|window| window == KEY.as_bytes()),
+            "about another key"
+        );
+    }
+    accepted
+}
+
+impl Stage {
+    /// Whether the operation accepts the answer. One that is going to be tried again has not.
+    async fn answered(&self, operation: u8, json: &[u8]) -> bool {
+        *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = json.to_vec();
+        let patience = async {
+            self.written.notified().await;
+            for _ in 0..TURNS {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            biased;
+            accepted = self.ask(operation) => accepted.unwrap_or(false),
+            () = patience => false,
+        }
+    }
+
+    async fn ask(&self, operation: u8) -> Result<bool, KmsError> {
+        let Self { kms, key, context, .. } = self;
+        match operation {
+            0 => {
+                let made = kms.generate_data_key(key, context).await?;
+                assert_eq!(made.plaintext.len(), DATA_KEY_BYTES);
+                assert!(!made.wrapped.as_bytes().is_empty());
+            }
+            1 => assert_eq!(kms.describe_key(key).await?.arn, *key),
+            2 => drop(kms.get_key_policy(key).await?),
+            3 => drop(kms.list_grants(key).await?),
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+fn stage() -> Option<Stage> {
+    let key: KeyArn = KEY.parse().ok()?;
+    let made = rcgen::generate_simple_self_signed([key.region().kms_host()]).ok()?;
+    let certificate = made.cert.der().clone();
+    let secret = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
+    let roots = TlsRoots::from_der([certificate.to_vec()]).ok()?;
+    let server = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+    let server = server.with_safe_default_protocol_versions().ok()?.with_no_client_auth();
+    let acceptor = TlsAcceptor::from(Arc::new(server.with_single_cert(vec![certificate], secret).ok()?));
+    let (answer, written) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Notify::new()));
+    let (told, shown) = (Arc::clone(&answer), Arc::clone(&written));
+    let dial = move || -> BoxFuture<io::Result<BoxStream>> {
+        let (near, far) = duplex(1 << 20);
+        let answer = told.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        tokio::spawn(answers(acceptor.clone(), far, answer, Arc::clone(&shown)));
+        Box::pin(async { Ok(Box::new(near) as BoxStream) })
+    };
+    let clock = Clock::new(|| SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
+    let credentials = HostCredentials::new(clock.clone());
+    credentials
+        .set(AwsCredentials::long_lived("AKIAEXAMPLE".to_owned(), Zeroizing::new("secret".to_owned())));
+    let region = key.region().clone();
+    let kms = Kms::new(KmsConfig { region, dial: Arc::new(dial), roots, clock, credentials }).ok()?;
+    let context = EncryptionContext::new([("purpose", "seeds")]).ok()?;
+    Some(Stage { kms, key, context, answer, written })
+}
+
+/// Takes one request and gives the answer, whatever was asked.
+async fn answers(acceptor: TlsAcceptor, far: DuplexStream, json: Vec<u8>, written: Arc<Notify>) {
+    let Ok(mut stream) = acceptor.accept(far).await else { return };
+    let mut asked = [0; 16 * 1024];
+    if stream.read(&mut asked).await.is_err() {
+        return;
+    }
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.1\r\ncontent-length: {}\r\n\r\n",
+        json.len()
+    );
+    // A client that has gone has seen enough.
+    let _ = stream.write_all(&[head.as_bytes(), &json].concat()).await;
+    let _ = stream.shutdown().await;
+    written.notify_one();
+}
