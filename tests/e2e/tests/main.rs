@@ -25,6 +25,7 @@ mod messages;
 mod nitro;
 mod no_key;
 mod overload;
+mod panics;
 mod proxy;
 mod real_models;
 mod release;

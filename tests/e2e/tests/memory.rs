@@ -189,7 +189,7 @@ pub(crate) fn linear_model(width: usize) -> Vec<u8> {
     model(&graph)
 }
 
-fn model(graph: &Message) -> Vec<u8> {
+pub(crate) fn model(graph: &Message) -> Vec<u8> {
     let (mut opset, mut model) = (Message::default(), Message::default());
     opset.text(1, "").number(2, 17);
     model.number(1, 8).message(7, graph).message(8, &opset);
@@ -220,7 +220,7 @@ fn row(name: &str, width: usize) -> Message {
 }
 
 /// Weights between a half and one whose mantissas never repeat within 2²³.
-fn tensor(name: &str, shape: &[usize], seed: u32) -> Message {
+pub(crate) fn tensor(name: &str, shape: &[usize], seed: u32) -> Message {
     let count = shape.iter().product();
     let mut state = seed;
     let mut raw = Vec::with_capacity(count * 4);
@@ -238,10 +238,10 @@ fn tensor(name: &str, shape: &[usize], seed: u32) -> Message {
 
 /// A protobuf message under construction.
 #[derive(Default)]
-struct Message(Vec<u8>);
+pub(crate) struct Message(Vec<u8>);
 
 impl Message {
-    fn number(&mut self, field: usize, value: usize) -> &mut Self {
+    pub(crate) fn number(&mut self, field: usize, value: usize) -> &mut Self {
         self.varint(field << 3);
         self.varint(value);
         self
@@ -254,11 +254,11 @@ impl Message {
         self
     }
 
-    fn text(&mut self, field: usize, value: &str) -> &mut Self {
+    pub(crate) fn text(&mut self, field: usize, value: &str) -> &mut Self {
         self.bytes(field, value.as_bytes())
     }
 
-    fn message(&mut self, field: usize, value: &Self) -> &mut Self {
+    pub(crate) fn message(&mut self, field: usize, value: &Self) -> &mut Self {
         self.bytes(field, &value.0)
     }
 
