@@ -61,7 +61,7 @@ async fn begun(scene: &Scene) -> (usize, Vec<UnixStream>) {
     let mut streams = Vec::new();
     let mut let_in = 0;
     for _ in 0..AT_ONCE {
-        let mut stream = dial(&scene).await;
+        let mut stream = dial(scene).await;
         // What waits for memory is not read, so that it cannot be written either.
         let written = tokio::time::timeout(Duration::from_millis(500), stream.write_all(&begin)).await;
         let_in += usize::from(written.is_ok());
