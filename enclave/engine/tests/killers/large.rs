@@ -138,36 +138,53 @@ fn ids() -> strongroom_seal::tensor::Tensor<'static> {
     i64s("x", &[2], &[0, 1])
 }
 
-/// Tensors of one GiB each, made of one number: the last of them from the one before it, in `steps` steps.
-fn large(dims: [i64; 2], steps: Vec<tract_onnx::pb::NodeProto>, last: &str) -> ModelProto {
+/// Three products, of 2^42 multiplications each.
+fn products() -> ModelProto {
+    let product = |step: usize| {
+        let before = format!("t{}", step - 1);
+        node("MatMul", &[&before, &before], &[&format!("t{step}")])
+    };
     let mut nodes = vec![node("Expand", &["x", "shape"], &["t0"])];
-    nodes.extend(steps);
-    nodes.push(node("ReduceMax", &[last], &["y"]));
+    nodes.extend((1..=3).map(product));
+    nodes.push(node("ReduceMax", &["t3"], &["y"]));
     crate::graphs::model(
         vec![value("x", DataType::Float, &["1"])],
         nodes,
         vec![value("y", DataType::Float, &["1", "1"])],
-        vec![ints("shape", &dims)],
+        vec![ints("shape", &[1 << 14, 1 << 14])],
     )
 }
 
-/// Three products, of 2^42 multiplications each.
-fn products() -> ModelProto {
-    let product = |step: usize| {
-        node("MatMul", &[&format!("t{}", step - 1), &format!("t{}", step - 1)], &[&format!("t{step}")])
-    };
-    large([1 << 14, 1 << 14], (1..=3).map(product).collect(), "t3")
-}
-
-/// Ten tensors, each made of the one before it; then all are added, the last ones first.
+/// Ten products of a column and a row, a GiB each. All of them are multiplied with a number that is known when all are there.
 fn all_at_once() -> ModelProto {
-    const TENSORS: usize = 10;
-    let made = (1..TENSORS).map(|step| node("Exp", &[&format!("t{}", step - 1)], &[&format!("t{step}")]));
-    let added = (0..TENSORS - 1).rev().map(|step| {
-        let behind = if step == TENSORS - 2 { format!("t{}", TENSORS - 1) } else { format!("s{}", step + 1) };
-        node("Add", &[&format!("t{step}"), &behind], &[&format!("s{step}")])
-    });
-    large([1 << 14, 1 << 14], made.chain(added).collect(), "s0")
+    const TENSORS: u16 = 10;
+    let mut nodes = Vec::new();
+    for step in 0..TENSORS {
+        nodes.push(node("MatMul", &["x", &format!("r{step}")], &[&format!("t{step}")]));
+        nodes.push(node("ReduceMax", &[&format!("t{step}")], &[&format!("m{step}")]));
+    }
+    nodes.extend(sum("m", "z"));
+    for step in 0..TENSORS {
+        nodes.push(node("Mul", &[&format!("t{step}"), "z"], &[&format!("v{step}")]));
+        nodes.push(node("ReduceMax", &[&format!("v{step}")], &[&format!("w{step}")]));
+    }
+    nodes.extend(sum("w", "y"));
+    // Other numbers in each, or they would be one.
+    let numbers = |step: u16| (0..1_u16 << 14).map(|at| f32::from(at + step)).collect::<Vec<_>>();
+    let row = |step: u16| floats(&format!("r{step}"), &[1, 1 << 14], &numbers(step));
+    return crate::graphs::model(
+        vec![value("x", DataType::Float, &["16384", "1"])],
+        nodes,
+        vec![value("y", DataType::Float, &["1", "1"])],
+        (0..TENSORS).map(row).collect(),
+    );
+
+    fn sum(of: &str, into: &str) -> Vec<tract_onnx::pb::NodeProto> {
+        let name = |step: u16| if step == TENSORS - 1 { into.to_owned() } else { format!("{of}+{step}") };
+        let before = |step: u16| if step == 1 { format!("{of}0") } else { name(step - 1) };
+        let add = |step| node("Add", &[&before(step), &format!("{of}{step}")], &[&name(step)]);
+        (1..TENSORS).map(add).collect()
+    }
 }
 
 pub fn cases() -> Vec<Case> {
