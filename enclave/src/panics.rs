@@ -3,12 +3,12 @@
 //! Where a model or a treatment panics, that depends on what was asked: it becomes a sealed refusal, and its count is for
 //! the owner's keys alone. Anywhere else in a message the host sees that there is no answer, and may know how often.
 
-use std::any::Any;
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
+
+use strongroom_engine::{Panicked, guarded};
 
 /// Panics since boot.
 #[derive(Default)]
@@ -21,14 +21,10 @@ impl Panics {
     /// Handles one message; nothing when that panics.
     pub(crate) async fn message<T>(&self, handled: impl Future<Output = T>) -> Option<T> {
         let mut handled = pin!(handled);
-        let contained =
-            poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| handled.as_mut().poll(context))) {
-                Ok(poll) => poll.map(Some),
-                Err(said) => {
-                    drop_quietly(said);
-                    Poll::Ready(None)
-                }
-            });
+        let contained = poll_fn(|context| match guarded(|| handled.as_mut().poll(context)) {
+            Ok(poll) => poll.map(Some),
+            Err(Panicked) => Poll::Ready(None),
+        });
         let done = contained.await;
         self.messages.fetch_add(u64::from(done.is_none()), Ordering::Relaxed);
         done
@@ -36,7 +32,7 @@ impl Panics {
 
     /// Runs models and treats what they answer; nothing when that panics.
     pub(crate) fn model<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
-        let done = catch_unwind(AssertUnwindSafe(work)).map_err(drop_quietly).ok();
+        let done = guarded(work).ok();
         if done.is_none() {
             self.in_model();
         }
@@ -57,11 +53,6 @@ impl Panics {
     pub(crate) fn all(&self) -> u64 {
         self.of_messages().saturating_add(self.models.load(Ordering::Relaxed))
     }
-}
-
-/// What a panic said may hold values, and may itself panic when it is dropped.
-fn drop_quietly(said: Box<dyn Any + Send>) {
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(said)));
 }
 
 #[cfg(test)]

@@ -1,15 +1,19 @@
-//! Keeps a panic of tract from ending the process.
+//! Keeps a panic, of tract or of whoever else is guarded, from ending the process.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// tract panicked. What it said is dropped: it may hold values.
-pub(crate) struct Panicked;
+/// It panicked. What it said is dropped: it may hold values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Panicked;
 
 /// Runs `work` and turns a panic into an error.
 ///
-/// Nothing that `work` may have left half-changed is used afterwards: plans are immutable, and the
-/// state of a run dies with it.
-pub(crate) fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
+/// Nothing that `work` may have left half-changed may be used afterwards: plans are immutable, and the state of a run or a
+/// message dies with it.
+///
+/// # Errors
+/// [`Panicked`].
+pub fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
         // Dropped under a guard too: a payload's own destructor may panic.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));

@@ -35,6 +35,7 @@ mod trial;
 
 pub use derive::{DeriveOptions, derive};
 pub use error::{Detail, LoadError, Mismatch, RunError};
+pub use guard::{Panicked, guarded};
 pub use model::{Model, ValidInputs};
 pub use onnx::OPERATORS_VERSION;
 pub use samples::{OutputReport, Report, Tolerance, check_samples};

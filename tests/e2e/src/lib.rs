@@ -2,6 +2,7 @@
 //! speaks the wire protocol by hand, so that it can also misbehave.
 
 pub mod leak;
+pub mod onnx;
 mod raw;
 mod stage;
 

@@ -5,5 +5,5 @@
 mod edges;
 mod features;
 mod nevers;
-mod sources;
+pub(crate) mod sources;
 pub(crate) mod workspace;

@@ -13,6 +13,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use strongroom_client::InferRequest;
+use strongroom_e2e::onnx::{FLOAT, Message, model, row};
 use strongroom_e2e::{Stage, StageOptions};
 use strongroom_seal::tensor::{DType, Tensor};
 use strongroom_sim::world::{ModelSource, READY, ReleasePlan, bundled_model, wait_for};
@@ -189,34 +190,10 @@ pub(crate) fn linear_model(width: usize) -> Vec<u8> {
     model(&graph)
 }
 
-pub(crate) fn model(graph: &Message) -> Vec<u8> {
-    let (mut opset, mut model) = (Message::default(), Message::default());
-    opset.text(1, "").number(2, 17);
-    model.number(1, 8).message(7, graph).message(8, &opset);
-    model.0
-}
-
-/// ONNX's number for a tensor of f32.
-const FLOAT: usize = 1;
-
 fn node(operator: &str, inputs: [&str; 2], output: &str) -> Message {
     let mut node = Message::default();
     node.text(1, inputs[0]).text(1, inputs[1]).text(2, output).text(4, operator);
     node
-}
-
-fn row(name: &str, width: usize) -> Message {
-    let mut shape = Message::default();
-    for size in [1, width] {
-        let mut dimension = Message::default();
-        dimension.number(1, size);
-        shape.message(1, &dimension);
-    }
-    let (mut tensor, mut kind, mut row) = (Message::default(), Message::default(), Message::default());
-    tensor.number(1, FLOAT).message(2, &shape);
-    kind.message(1, &tensor);
-    row.text(1, name).message(2, &kind);
-    row
 }
 
 /// Weights between a half and one whose mantissas never repeat within 2²³.
@@ -234,39 +211,4 @@ pub(crate) fn tensor(name: &str, shape: &[usize], seed: u32) -> Message {
     }
     tensor.number(2, FLOAT).text(8, name).bytes(9, &raw);
     tensor
-}
-
-/// A protobuf message under construction.
-#[derive(Default)]
-pub(crate) struct Message(Vec<u8>);
-
-impl Message {
-    pub(crate) fn number(&mut self, field: usize, value: usize) -> &mut Self {
-        self.varint(field << 3);
-        self.varint(value);
-        self
-    }
-
-    fn bytes(&mut self, field: usize, value: &[u8]) -> &mut Self {
-        self.varint(field << 3 | 2);
-        self.varint(value.len());
-        self.0.extend_from_slice(value);
-        self
-    }
-
-    pub(crate) fn text(&mut self, field: usize, value: &str) -> &mut Self {
-        self.bytes(field, value.as_bytes())
-    }
-
-    pub(crate) fn message(&mut self, field: usize, value: &Self) -> &mut Self {
-        self.bytes(field, &value.0)
-    }
-
-    fn varint(&mut self, mut value: usize) {
-        while value >= 0x80 {
-            self.0.push(0x80 | value.to_le_bytes()[0]);
-            value >>= 7;
-        }
-        self.0.push(value.to_le_bytes()[0]);
-    }
 }

@@ -1,13 +1,13 @@
 //! A model that panics costs the request that made it, and is counted where its owner looks.
 
+use strongroom_e2e::onnx::{FLOAT, Message, model};
 use strongroom_e2e::{Stage, StageOptions};
 use strongroom_sim::world::{ModelSource, READY};
 
 use crate::controls::{key_entry, key_file};
-use crate::memory::{Message, model, tensor};
+use crate::memory::tensor;
 
-/// ONNX's numbers for tensors of f32 and of i64.
-const FLOAT: usize = 1;
+/// ONNX's number for a tensor of i64.
 const INT64: usize = 7;
 
 /// `y = ScatterElements(table, places, cells)`: a place outside the table of three makes tract panic.

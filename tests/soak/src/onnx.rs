@@ -2,6 +2,8 @@
 //!
 //! `x := x + relu(x · w)`, so many times: changes stay in proportion, so that rounding does not grow into another answer.
 
+use strongroom_e2e::onnx::{FLOAT, Message, model, row};
+
 /// Values of a row.
 pub(crate) const WIDTH: usize = 1024;
 
@@ -10,9 +12,6 @@ const GAIN: f32 = 0.1;
 
 /// Largest relative difference that counts as equal: sums of 1024 products in 32-bit floats, layer after layer.
 const TOLERANCE: f32 = 1e-3;
-
-/// ONNX's number for a tensor of f32.
-const FLOAT: usize = 1;
 
 /// The model.
 pub(crate) struct Layers {
@@ -58,11 +57,8 @@ impl Layers {
             graph.message(1, &node("Add", &[&input, &name("r")], &output));
         }
         graph.text(2, "layers").message(5, &self.weights());
-        graph.message(11, &row("x")).message(12, &row("y"));
-        let (mut opset, mut model) = (Message::default(), Message::default());
-        opset.text(1, "").number(2, 17);
-        model.number(1, 8).message(7, &graph).message(8, &opset);
-        model.0
+        graph.message(11, &row("x", WIDTH)).message(12, &row("y", WIDTH));
+        model(&graph)
     }
 
     fn weights(&self) -> Message {
@@ -93,55 +89,6 @@ fn node(operator: &str, inputs: &[&str], output: &str) -> Message {
     });
     node.text(2, output).text(4, operator);
     node
-}
-
-fn row(name: &str) -> Message {
-    let mut shape = Message::default();
-    for size in [1, WIDTH] {
-        let mut dimension = Message::default();
-        dimension.number(1, size);
-        shape.message(1, &dimension);
-    }
-    let (mut tensor, mut kind, mut row) = (Message::default(), Message::default(), Message::default());
-    tensor.number(1, FLOAT).message(2, &shape);
-    kind.message(1, &tensor);
-    row.text(1, name).message(2, &kind);
-    row
-}
-
-/// A protobuf message under construction.
-#[derive(Default)]
-struct Message(Vec<u8>);
-
-impl Message {
-    fn number(&mut self, field: usize, value: usize) -> &mut Self {
-        self.varint(field << 3);
-        self.varint(value);
-        self
-    }
-
-    fn bytes(&mut self, field: usize, value: &[u8]) -> &mut Self {
-        self.varint(field << 3 | 2);
-        self.varint(value.len());
-        self.0.extend_from_slice(value);
-        self
-    }
-
-    fn text(&mut self, field: usize, value: &str) -> &mut Self {
-        self.bytes(field, value.as_bytes())
-    }
-
-    fn message(&mut self, field: usize, value: &Self) -> &mut Self {
-        self.bytes(field, &value.0)
-    }
-
-    fn varint(&mut self, mut value: usize) {
-        while value >= 0x80 {
-            self.0.push(0x80 | (value & 0x7f) as u8);
-            value >>= 7;
-        }
-        self.0.push((value & 0x7f) as u8);
-    }
 }
 
 #[cfg(test)]

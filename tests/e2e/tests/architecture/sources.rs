@@ -56,7 +56,8 @@ fn sources() -> Vec<Source> {
     sources
 }
 
-fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
+/// All Rust files in a folder and below it.
+pub(crate) fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {

@@ -1,7 +1,8 @@
 //! The log statements of a crate, read from its sources.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use crate::architecture::sources::collect;
 use crate::architecture::workspace::{packages, root};
 
 /// One statement.
@@ -23,17 +24,6 @@ pub(super) fn statements(name: &str) -> Vec<Statement> {
     collect(&root().join(&package.folder).join("src"), &mut paths);
     paths.sort();
     paths.iter().flat_map(|path| statements_of(path)).collect()
-}
-
-fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            collect(&path, paths);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            paths.push(path);
-        }
-    }
 }
 
 fn statements_of(path: &Path) -> Vec<Statement> {
