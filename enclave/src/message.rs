@@ -7,54 +7,34 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use strongroom_attestation::UnixMillis;
 use strongroom_attestation::channel::{AnswerSlot, Sealed, ServerSession};
 use strongroom_attestation::release::Operation;
 use strongroom_controls::Caller;
-use strongroom_monitor::telemetry::OutcomeKind;
 use strongroom_proto::Code;
 use strongroom_proto::hello::OfferId;
 use strongroom_proto::limits::MAX_OPENING_BYTES;
 use strongroom_proto::message::{ENCAPSULATED_KEY_BYTES, Message};
 use strongroom_seal::digest::RequestDigest;
-use strongroom_seal::message::{Ask, AuditReport, EnclaveStatus, Outcome, Refusal, Request, split_opening};
+use strongroom_seal::message::{Ask, AuditReport, EnclaveStatus, Outcome, Refusal, split_opening};
 use strongroom_seal::model::AnswerBound;
 use strongroom_seal::secret::ApiKey;
 use zeroize::Zeroizing;
 
-use crate::access::Asked;
-use crate::answer::{self, Asking};
-use crate::dedup::{Claim, Identity};
 use crate::departure::Departure;
 use crate::done::Done;
-use crate::limits::{QUICK_BYTES, QUICK_RUN};
+use crate::infer::{Incoming, Inference};
+use crate::limits::QUICK_BYTES;
 use crate::offers::Offer;
 use crate::service::Service;
 use crate::serving::Serving;
 use crate::sessions::Live;
-use crate::turns::Run;
-
-/// An inference that an accepted caller asks for.
-#[derive(Clone, Copy)]
-struct Inference<'a> {
-    serving: &'a Serving,
-    caller: &'a Caller,
-    request: &'a Request<'a>,
-    /// Digest of the request as it was sealed.
-    content: RequestDigest,
-    bound: AnswerBound,
-    /// Size of its record, which is padded: how much is in it decides nothing about where it runs.
-    bytes: usize,
-    /// Whether many ask at once.
-    crowded: bool,
-}
 
 impl Service {
     /// Handles one message, which is decrypted where it lies, and returns the record that answers it.
     ///
     /// # Errors
     /// A [`Code`] where there is no session to seal an answer for.
-    pub(crate) async fn message(&self, message: Vec<u8>, crowded: bool) -> Result<Vec<u8>, Code> {
+    pub(crate) async fn message(self: &Arc<Self>, message: Vec<u8>, crowded: bool) -> Result<Vec<u8>, Code> {
         let came = Instant::now();
         match Message::parse(&message).ok_or(Code::Malformed)? {
             Message::Opening { .. } if message.len() > MAX_OPENING_BYTES => Err(Code::TooLarge),
@@ -81,7 +61,7 @@ impl Service {
     }
 
     async fn opening(
-        &self,
+        self: &Arc<Self>,
         offer: Offer,
         encapsulated: &[u8; ENCAPSULATED_KEY_BYTES],
         sealed: Sealed,
@@ -95,25 +75,24 @@ impl Service {
         let (channel, body, slot) = opened.map_err(|_| Code::Malformed)?;
         let (key, request) = split_opening(body.bytes()).ok_or(Code::Malformed)?;
         let key = ApiKey::take(&mut Zeroizing::new(*key));
-        let content = RequestDigest::of(request);
+        let (content, begin) = (RequestDigest::of(request), body.bytes().len() - request.len());
         // A refused key gets a session as well, which answers nothing else: whether a key was accepted is
         // between the enclave and the client.
         let caller = serving.grants.authenticate(&key, self.measured.clock().now()).ok();
         let live = Arc::new(Live { channel, caller, serving });
         self.sessions.add(Arc::clone(&live), Instant::now(), |live| self.is_current(&live.serving));
-        let done = match (&live.caller, request.is_empty()) {
-            (Some(_), true) => {
-                let bound = live.serving.answer_bound(None).ok_or(Code::Unavailable)?;
-                Done::without_model(bound, &Outcome::Open)?
-            }
-            _ => self.serve(&live, request, content, (slot.request_bytes(), false)).await?,
+        let done = if live.caller.is_some() && request.is_empty() {
+            let bound = live.serving.answer_bound(None).ok_or(Code::Unavailable)?;
+            Done::without_model(bound, &Outcome::Open)?
+        } else {
+            let (live, body, bytes) = (Arc::clone(&live), Arc::new(body), slot.request_bytes());
+            self.serve(Incoming { live, body, begin, content, bytes, crowded: false }).await?
         };
-        drop(body);
         self.sealed(&live, slot, content, done, came).await
     }
 
     async fn request(
-        &self,
+        self: &Arc<Self>,
         session: OfferId,
         number: u64,
         sealed: Sealed,
@@ -128,8 +107,9 @@ impl Service {
             let content = RequestDigest::of(body.bytes());
             Ok::<_, Code>((body, slot, content))
         })?;
-        let done = self.serve(&live, body.bytes(), content, (slot.request_bytes(), crowded)).await?;
-        drop(body);
+        let (asking, body, bytes) = (Arc::clone(&live), Arc::new(body), slot.request_bytes());
+        let incoming = Incoming { live: asking, body, begin: 0, content, bytes, crowded };
+        let done = self.serve(incoming).await?;
         self.sealed(&live, slot, content, done, came).await
     }
 
@@ -161,26 +141,20 @@ impl Service {
     }
 
     /// Decides on what is asked.
-    async fn serve(
-        &self,
-        live: &Live,
-        body: &[u8],
-        content: RequestDigest,
-        (bytes, crowded): (usize, bool),
-    ) -> Result<Done, Code> {
-        let serving = live.serving.as_ref();
-        let ask = Ask::decode(body);
+    async fn serve(self: &Arc<Self>, incoming: Incoming) -> Result<Done, Code> {
+        let serving = incoming.live.serving.as_ref();
+        let ask = Ask::decode(incoming.request());
         // Whatever is answered has the size that an answer of the named model would have had.
         let named = match &ask {
             Ok(Ask::Infer(request)) => Some((&request.model, request.version.as_ref())),
             _ => None,
         };
         let bound = serving.answer_bound(named).ok_or(Code::Unavailable)?;
-        match (&live.caller, &ask) {
+        match (&incoming.live.caller, &ask) {
             (None, _) => Done::refused(bound, Refusal::Key),
             (Some(_), Err(_)) => Done::refused(bound, Refusal::Malformed),
             (Some(caller), Ok(Ask::Infer(request))) => {
-                let inference = Inference { serving, caller, request, content, bound, bytes, crowded };
+                let inference = Inference { incoming: &incoming, caller, request, bound };
                 self.infer(inference).await.map(|done| done.of(Operation::Infer))
             }
             (Some(caller), Ok(Ask::Status)) => {
@@ -188,66 +162,6 @@ impl Service {
             }
             (Some(caller), Ok(Ask::Audit)) => {
                 self.tell(caller, bound, Operation::Audit, || audit_report(serving))
-            }
-        }
-    }
-
-    /// Decides whether the request is permitted, and waits for a core where its models run long.
-    async fn infer(&self, inference: Inference<'_>) -> Result<Done, Code> {
-        let Inference { serving, caller, request, bound, bytes, crowded, .. } = inference;
-        let now = self.measured.clock().now();
-        let asked = match Asked::of(caller, serving, request, now) {
-            Ok(asked) => asked,
-            Err(refusal) => {
-                serving.count_refusal(&request.model, &refusal, Instant::now());
-                return Done::refused(bound, refusal);
-            }
-        };
-        asked.loaded().await?;
-        let expected = serving.paces.get(&request.model).and_then(|pace| pace.of(bytes));
-        let run = |expected| Run { key: caller.key(), priority: caller.priority(), expected };
-        if let Some(expected) = expected.filter(|expected| *expected <= QUICK_RUN) {
-            let _turn = if crowded { Some(self.quick_turns.take_among(run(expected)).await?) } else { None };
-            return self.once(inference, asked, now);
-        }
-        let expected = expected.unwrap_or(QUICK_RUN);
-        // Nothing is charged before there is a core, so that who waits in vain has lost nothing.
-        let turn = self.turns.take(run(expected)).await?;
-        let done = off_the_loop(false, || self.once(inference, asked, now));
-        drop(turn);
-        done
-    }
-
-    /// Runs the models that answer a request; once, however often it is repeated.
-    fn once(&self, inference: Inference<'_>, asked: Asked<'_>, now: UnixMillis) -> Result<Done, Code> {
-        let Inference { serving, caller, request, content, bound, bytes, .. } = inference;
-        let model = asked.answers().ok_or(Code::Unavailable)?;
-        let name = &model.id.name;
-        let identity =
-            Identity { caller: *caller.key(), id: request.id, content, release: serving.release.digest() };
-        match self.dedup.claim(identity) {
-            Claim::Served(remembered) => Ok(Done::repeated(bound, remembered)),
-            Claim::InFlight => Done::of_model(model, bound, &Outcome::Refused(Refusal::InFlight)),
-            Claim::Mine(claimed) => {
-                let begun = Instant::now();
-                // A refusal for want of allowance is not remembered: the same request may pass later.
-                let permit = match asked.charge(request, &self.continuity.ledger, now) {
-                    Ok(permit) => permit,
-                    Err(refusal) => {
-                        serving.count_refusal(name, &refusal, begun);
-                        return Done::of_model(model, bound, &Outcome::Refused(refusal));
-                    }
-                };
-                let charge = permit.charge;
-                let asking = Asking { caller, now, telemetry: serving.telemetry(), panics: &self.panics };
-                let ran = answer::run(&permit, request, asking);
-                if let Some(pace) = serving.paces.get(&request.model) {
-                    pace.note(bytes, begun.elapsed());
-                }
-                serving.count(name, OutcomeKind::of(&ran.outcome), begun);
-                let done = Done::ran(model, bound, &ran, charge)?;
-                claimed.finish(done.remembered());
-                Ok(done)
             }
         }
     }

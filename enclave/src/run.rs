@@ -30,6 +30,9 @@ pub enum RunError {
     /// The KMS client could not be made.
     #[error("{0}")]
     Keys(#[from] KeyError),
+    /// The threads that run models could not be started.
+    #[error("no threads")]
+    Threads,
     /// The service endpoint could not be bound.
     #[error("service endpoint: {0}")]
     Link(#[from] LinkError),
@@ -54,7 +57,8 @@ pub async fn run(platform: Platform) -> Result<(), RunError> {
     let loader = Loader { measured, host: host.clone(), keys };
     let (hellos, queue) = Hellos::queue();
     let nsm = Arc::clone(&platform.nsm);
-    let service = Arc::new(Service::new(loader, nsm, random, hellos, documents.state));
+    let service = Service::new(loader, nsm, random, hellos, documents.state);
+    let service = Arc::new(service.map_err(|_| RunError::Threads)?);
     let listener = Listener::bind(&platform.service, platform.parent)?;
     tokio::spawn(queue.serve(Arc::clone(&service)));
     tokio::spawn(sweep(Arc::clone(&service)));

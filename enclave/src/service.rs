@@ -1,6 +1,7 @@
 //! What the host can ask: evidence, a message, a newer release, status.
 
 use std::collections::VecDeque;
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Instant;
@@ -28,6 +29,7 @@ use crate::load::{Loader, Unlocked};
 use crate::offers::Offers;
 use crate::panics::Panics;
 use crate::pauses::Pauses;
+use crate::runners::Runners;
 use crate::serving::Serving;
 use crate::sessions::Sessions;
 use crate::takeover::{Ready, TakeoverError};
@@ -53,6 +55,7 @@ pub(crate) struct Service {
     pub(crate) turns: Arc<Turns>,
     /// Of those that are quick, where many ask at once.
     pub(crate) quick_turns: Arc<Turns>,
+    pub(crate) runners: Runners,
     /// KiB of small message bodies held at once, and of large ones.
     small: Arc<Semaphore>,
     large: Arc<Semaphore>,
@@ -67,9 +70,9 @@ impl Service {
         random: Arc<dyn SecureRandom + Send + Sync>,
         hellos: Hellos,
         state: Vec<u8>,
-    ) -> Self {
+    ) -> io::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self {
+        Ok(Self {
             continuity: Arc::new(Continuity::new(&loader.measured, &nsm, &random, state)),
             started: Instant::now(),
             measured: Arc::clone(&loader.measured),
@@ -85,11 +88,12 @@ impl Service {
             refusal: Mutex::default(),
             turns: Arc::new(Turns::new(cores, MAX_WAITING_MESSAGES)),
             quick_turns: Arc::new(Turns::new(cores, MAX_WAITING_QUICK)),
+            runners: Runners::start(cores)?,
             small: Arc::new(Semaphore::new(SMALL_BODY_KIB)),
             large: Arc::new(Semaphore::new(MAX_BODY_KIB - SMALL_BODY_KIB)),
             answered: AtomicU64::new(0),
             panics: Panics::default(),
-        }
+        })
     }
 
     /// The release in force, if there is one at this moment.
@@ -216,7 +220,7 @@ impl Service {
     }
 
     /// Handles a message. A panic costs that one message, and no answer has anything of it.
-    async fn contained(&self, message: Bytes, crowded: bool) -> Result<Bytes, Code> {
+    async fn contained(self: &Arc<Self>, message: Bytes, crowded: bool) -> Result<Bytes, Code> {
         match self.panics.message(self.message(message.into(), crowded)).await {
             Some(answer) => {
                 self.answered.fetch_add(1, Ordering::Relaxed);

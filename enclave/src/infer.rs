@@ -1,0 +1,149 @@
+//! An inference: permission, a core, and the models' run, once.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use strongroom_attestation::UnixMillis;
+use strongroom_controls::Caller;
+use strongroom_monitor::telemetry::OutcomeKind;
+use strongroom_proto::Code;
+use strongroom_seal::digest::RequestDigest;
+use strongroom_seal::message::{Ask, Outcome, Refusal, Request};
+use strongroom_seal::model::AnswerBound;
+use strongroom_seal::record::Body;
+
+use crate::access::Asked;
+use crate::answer::{self, Asking};
+use crate::dedup::{Claim, Identity};
+use crate::done::Done;
+use crate::limits::QUICK_RUN;
+use crate::service::Service;
+use crate::serving::Serving;
+use crate::sessions::Live;
+use crate::turns::Run;
+
+/// What a session asks, decrypted. Shared with the thread that answers it.
+#[derive(Clone)]
+pub(crate) struct Incoming {
+    pub(crate) live: Arc<Live>,
+    pub(crate) body: Arc<Body>,
+    /// Where the request begins: an opening has the API key before it.
+    pub(crate) begin: usize,
+    /// Digest of the request as it was sealed.
+    pub(crate) content: RequestDigest,
+    /// Size of its record, which is padded: how much is in it decides nothing about where it runs.
+    pub(crate) bytes: usize,
+    /// Whether many ask at once.
+    pub(crate) crowded: bool,
+}
+
+impl Incoming {
+    /// The bytes of the request.
+    pub(crate) fn request(&self) -> &[u8] {
+        self.body.bytes().get(self.begin..).unwrap_or_default()
+    }
+}
+
+/// An inference that an accepted caller asks for.
+#[derive(Clone, Copy)]
+pub(crate) struct Inference<'a> {
+    pub(crate) incoming: &'a Incoming,
+    pub(crate) caller: &'a Caller,
+    pub(crate) request: &'a Request<'a>,
+    pub(crate) bound: AnswerBound,
+}
+
+impl<'a> Inference<'a> {
+    fn serving(&self) -> &'a Serving {
+        &self.incoming.live.serving
+    }
+
+    fn asked(&self, now: UnixMillis) -> Result<Asked<'a>, Refusal> {
+        Asked::of(self.caller, self.serving(), self.request, now)
+    }
+
+    /// What it may not have at all.
+    fn not_asked(&self, refusal: Refusal) -> Result<Done, Code> {
+        self.serving().count_refusal(&self.request.model, &refusal, Instant::now());
+        Done::refused(self.bound, refusal)
+    }
+}
+
+impl Service {
+    /// Decides whether the request is permitted, and waits for a core where its models run long.
+    pub(crate) async fn infer(self: &Arc<Self>, inference: Inference<'_>) -> Result<Done, Code> {
+        let Inference { incoming, caller, request, bound } = inference;
+        let now = self.measured.clock().now();
+        let asked = match inference.asked(now) {
+            Ok(asked) => asked,
+            Err(refusal) => return inference.not_asked(refusal),
+        };
+        asked.loaded().await?;
+        let pace = inference.serving().paces.get(&request.model);
+        let expected = pace.and_then(|pace| pace.of(incoming.bytes));
+        let run = |expected| Run { key: caller.key(), priority: caller.priority(), expected };
+        if let Some(expected) = expected.filter(|expected| *expected <= QUICK_RUN) {
+            let crowded = incoming.crowded;
+            let _turn = if crowded { Some(self.quick_turns.take_among(run(expected)).await?) } else { None };
+            return self.once(inference, asked, now);
+        }
+        drop(asked);
+        // Nothing is charged before there is a core, so that who waits in vain has lost nothing.
+        let turn = self.turns.take(run(expected.unwrap_or(QUICK_RUN))).await?;
+        let (service, incoming) = (Arc::clone(self), incoming.clone());
+        // The turn goes along: it ends with the run, whether anybody still waits for that or not.
+        let work = move || {
+            let done = service.run(&incoming, bound);
+            drop(turn);
+            done
+        };
+        self.runners.run(work).await
+    }
+
+    /// What a turn was taken for, on a thread of its own. Permission is asked for again, for time has passed.
+    fn run(&self, incoming: &Incoming, bound: AnswerBound) -> Result<Done, Code> {
+        let caller = incoming.live.caller.as_ref().ok_or(Code::Malformed)?;
+        let Ok(Ask::Infer(request)) = Ask::decode(incoming.request()) else { return Err(Code::Malformed) };
+        let inference = Inference { incoming, caller, request: &request, bound };
+        let now = self.measured.clock().now();
+        match inference.asked(now) {
+            Ok(asked) => self.once(inference, asked, now),
+            Err(refusal) => inference.not_asked(refusal),
+        }
+    }
+
+    /// Runs the models that answer a request; once, however often it is repeated.
+    fn once(&self, inference: Inference<'_>, asked: Asked<'_>, now: UnixMillis) -> Result<Done, Code> {
+        let Inference { incoming, caller, request, bound } = inference;
+        let (serving, content) = (inference.serving(), incoming.content);
+        let model = asked.answers().ok_or(Code::Unavailable)?;
+        let name = &model.id.name;
+        let identity =
+            Identity { caller: *caller.key(), id: request.id, content, release: serving.release.digest() };
+        match self.dedup.claim(identity) {
+            Claim::Served(remembered) => Ok(Done::repeated(bound, remembered)),
+            Claim::InFlight => Done::of_model(model, bound, &Outcome::Refused(Refusal::InFlight)),
+            Claim::Mine(claimed) => {
+                let begun = Instant::now();
+                // A refusal for want of allowance is not remembered: the same request may pass later.
+                let permit = match asked.charge(request, &self.continuity.ledger, now) {
+                    Ok(permit) => permit,
+                    Err(refusal) => {
+                        serving.count_refusal(name, &refusal, begun);
+                        return Done::of_model(model, bound, &Outcome::Refused(refusal));
+                    }
+                };
+                let charge = permit.charge;
+                let asking = Asking { caller, now, telemetry: serving.telemetry(), panics: &self.panics };
+                let ran = answer::run(&permit, request, asking);
+                if let Some(pace) = serving.paces.get(&request.model) {
+                    pace.note(incoming.bytes, begun.elapsed());
+                }
+                serving.count(name, OutcomeKind::of(&ran.outcome), begun);
+                let done = Done::ran(model, bound, &ran, charge)?;
+                claimed.finish(done.remembered());
+                Ok(done)
+            }
+        }
+    }
+}
