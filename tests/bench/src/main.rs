@@ -3,9 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use strongroom_bench::command::{Cli, run};
+use strongroom_bench::command::Cli;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    run(Cli::parse()).await
+fn main() -> ExitCode {
+    Cli::parse().run()
 }
