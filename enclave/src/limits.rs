@@ -45,7 +45,7 @@ pub const MAX_LOAD_WAIT: Duration = Duration::from_secs(5);
 pub const QUICK_RUN: Duration = Duration::from_micros(400);
 
 /// Bytes of the largest message that is opened or sealed where it was read: larger ones would keep others waiting.
-pub const QUICK_BYTES: usize = 128 * 1024;
+pub const QUICK_BYTES: usize = 256 * 1024;
 
 /// Requests of one connection that are read ahead or worked on.
 pub const MAX_REQUESTS_PER_CONNECTION: usize = 256;
