@@ -144,14 +144,25 @@ fn answer(
     panics: &Panics,
 ) -> Result<Vec<Tensor<'static>>, Refusal> {
     let model = member.model.engine.get().ok_or(Refusal::Failed)?;
-    model.admit(inputs, wanted).and_then(|valid| model.run(valid)).map_err(|error| match error {
-        RunError::Interface(_) | RunError::Text(_) | RunError::Shape => Refusal::Input(error.to_string()),
-        RunError::Panicked => {
+    let answered = model.admit(inputs, wanted).and_then(|valid| model.run(valid));
+    answered.map_err(|error| {
+        if error == RunError::Panicked {
             panics.in_model();
+        }
+        refusal(&error)
+    })
+}
+
+/// What a caller is told: what is wrong with the input, where that is known to be the reason.
+fn refusal(error: &RunError) -> Refusal {
+    match error {
+        RunError::Interface(_) | RunError::Text(_) | RunError::Shape | RunError::Memory | RunError::Value => {
+            Refusal::Input(error.to_string())
+        }
+        RunError::OtherModel | RunError::Failed | RunError::Panicked | RunError::Output { .. } => {
             Refusal::Failed
         }
-        _ => Refusal::Failed,
-    })
+    }
 }
 
 /// What an ensemble answers, and how it is treated. Members that cannot be compared count as disagreeing.
@@ -189,4 +200,19 @@ fn selected(outputs: Vec<Tensor<'static>>, wanted: &[String]) -> Result<Vec<Tens
         })
     };
     wanted.iter().enumerate().map(take).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_input_that_asks_for_too_much_is_told_so_and_a_model_that_fails_tells_nothing() {
+        for error in [RunError::Shape, RunError::Memory, RunError::Value, RunError::Text("x".to_owned())] {
+            assert_eq!(refusal(&error), Refusal::Input(error.to_string()));
+        }
+        for error in [RunError::OtherModel, RunError::Failed, RunError::Panicked] {
+            assert_eq!(refusal(&error), Refusal::Failed, "{error}");
+        }
+    }
 }
