@@ -41,7 +41,8 @@ def main() -> int:
     # Slow to load: an error in an argument should not wait for it.
     from . import plots, report
 
-    failed = []
+    # Of what is measured: the plots are files of the tree, too.
+    versions, failed = report.versions(), []
     with tempfile.TemporaryDirectory(prefix="strongroom-bench.") as folder:
         context = Context(settings, Models(Path(folder)), Results(), Path(folder), given.peer, given.peer_pid)
         for name in given.only or FIGURES:
@@ -54,7 +55,7 @@ def main() -> int:
                 failed.append(f"{name}: {error}")
             print(f"{name} took {time.monotonic() - start:.1f} s", flush=True)
         plots.draw(context.results.curves, out)
-        report.write(context, out, given.only or [], load)
+        report.write(context, out, given.only or [], versions, load)
     print(f"{out}/table.md, results.json and plots")
     for reason in failed:
         print(f"bench: {reason}", file=sys.stderr)

@@ -33,11 +33,11 @@ cryptography are the shipped ones, its NSM and its machine are not.
 QUIET = 0.3
 
 
-def write(context: Context, out: Path, only: list[str], load_before: float) -> None:
-    """Writes table.md and results.json. `only` names the figures that were asked for."""
+def write(context: Context, out: Path, only: list[str], versions: dict[str, str], load_before: float) -> None:
+    """Writes table.md and results.json. `only` names the figures that were asked for; the rest is what was so at the start."""
     machine = {**bench("machine"), "load": load_before}
     out.mkdir(parents=True, exist_ok=True)
-    found = {"machine": machine, "versions": versions(), "settings": asdict(context.settings),
+    found = {"machine": machine, "versions": versions, "settings": asdict(context.settings),
              "quiet": load_before <= QUIET, **context.results.as_json()}
     (out / "results.json").write_text(json.dumps(found, indent=1, sort_keys=True, default=str) + "\n")
     words = _settings(context.settings) + "".join(f" --only {name}" for name in only)
