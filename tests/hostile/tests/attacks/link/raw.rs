@@ -95,14 +95,24 @@ pub(super) async fn sent(scene: &Scene, bytes: &[u8], is_end: bool) -> String {
     seen(&mut stream).await
 }
 
-/// What was seen if that is how it is refused; and then an honest client is served still.
-pub(super) async fn after(scene: &Scene, seen: impl Into<String>, refusal: &str) -> Found {
+/// What was seen. If that is how it is refused, an honest client is served still. What is neither the refusal nor what the
+/// attack was after, is found as it is: it holds an attack to its refusal, and a mutant to what it is there to let pass.
+pub(super) async fn after(scene: &Scene, seen: impl Into<String>, refusal: &str, worked: bool) -> Found {
     let seen = seen.into();
-    if seen != refusal {
+    if worked {
         return scene.found(Found::SUCCEEDED);
     }
-    honest(scene).await;
+    if seen == refusal {
+        honest(scene).await;
+    }
     scene.found(seen)
+}
+
+/// Whether others are served, from what came back to a question of one of them.
+pub(super) async fn others(scene: &Scene, seen: &str) -> Found {
+    let served = seen == "ok";
+    let seen = if served { "others are served" } else { "nobody is served" };
+    after(scene, seen, "others are served", !served).await
 }
 
 /// An honest client is served.

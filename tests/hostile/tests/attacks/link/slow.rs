@@ -5,7 +5,7 @@ use std::time::Duration;
 use strongroom_hostile::{Found, Scene};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::raw::{after, dial, frame, header, kind, seen};
+use super::raw::{after, dial, frame, header, kind, others, seen};
 
 /// A header has to be complete in 10 s.
 const PATIENCE: Duration = Duration::from_secs(14);
@@ -25,8 +25,8 @@ pub(super) async fn a_header_that_drips() -> Found {
     });
     let ended = tokio::time::timeout(PATIENCE, reader.read(&mut [0; 1])).await;
     drip.abort();
-    let found = if ended.is_ok_and(|end| !matches!(end, Ok(1..))) { "closed" } else { "it waits still" };
-    after(&scene, found, "closed").await
+    let closed = ended.is_ok_and(|end| !matches!(end, Ok(1..)));
+    after(&scene, if closed { "closed" } else { "it waits still" }, "closed", !closed).await
 }
 
 pub(super) async fn bodies_that_drip() -> Found {
@@ -41,8 +41,8 @@ pub(super) async fn bodies_that_drip() -> Found {
     }
     let mut other = dial(&scene).await;
     other.write_all(&frame(kind::STATUS, 1, b"")).await.unwrap();
-    let served = if seen(&mut other).await == "ok" { "others are served" } else { "nobody is served" };
-    let found = after(&scene, served, "others are served").await;
+    let seen = seen(&mut other).await;
+    let found = others(&scene, &seen).await;
     drop(held);
     found
 }
