@@ -69,3 +69,23 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Idle<S> {
         Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn pieces_leave_in_one_write() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let mut idle = Idle::new(stream, Duration::from_secs(1));
+        assert!(idle.is_write_vectored());
+        assert_eq!(
+            idle.write_vectored(&[IoSlice::new(b"header"), IoSlice::new(b"frame")]).await.unwrap(),
+            11
+        );
+    }
+}

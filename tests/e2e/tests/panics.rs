@@ -1,8 +1,8 @@
-//! A model that panics costs the request that made it, and is counted where its owner looks.
+//! A model that panics costs the request that made it, and is counted where its owner looks; one that is asked for too much says so.
 
 use strongroom_e2e::onnx::{FLOAT, Message, model};
 use strongroom_e2e::{Stage, StageOptions};
-use strongroom_sim::world::{ModelSource, READY};
+use strongroom_sim::world::{ModelSource, Output, READY};
 
 use crate::controls::{key_entry, key_file};
 use crate::memory::tensor;
@@ -20,10 +20,34 @@ fn scatter() -> Vec<u8> {
     model(&graph)
 }
 
+/// `y = ReduceMax(Range(0, places, 1))`: as many numbers as are asked for, and the largest of them.
+fn count() -> Vec<u8> {
+    let (mut range, mut largest, mut graph) = (Message::default(), Message::default(), Message::default());
+    range.text(1, "start").text(1, "places").text(1, "step").text(2, "numbers").text(4, "Range");
+    largest.text(1, "numbers").text(2, "y").text(4, "ReduceMax");
+    graph.message(1, &range).message(1, &largest).text(2, "count");
+    graph.message(5, &number("start", 0)).message(5, &number("step", 1));
+    graph.message(11, &shaped("places", INT64, &[])).message(12, &shaped("y", INT64, &[1]));
+    model(&graph)
+}
+
+fn number(name: &str, value: i64) -> Message {
+    let mut number = Message::default();
+    number.number(2, INT64).text(8, name).bytes(9, &value.to_le_bytes());
+    number
+}
+
 fn list(name: &str, dtype: usize, length: usize) -> Message {
-    let (mut dimension, mut shape, mut tensor) = (Message::default(), Message::default(), Message::default());
-    dimension.number(1, length);
-    shape.message(1, &dimension);
+    shaped(name, dtype, &[length])
+}
+
+fn shaped(name: &str, dtype: usize, sizes: &[usize]) -> Message {
+    let (mut shape, mut tensor) = (Message::default(), Message::default());
+    for size in sizes {
+        let mut dimension = Message::default();
+        dimension.number(1, *size);
+        shape.message(1, &dimension);
+    }
     tensor.number(1, dtype).message(2, &shape);
     let (mut kind, mut value) = (Message::default(), Message::default());
     kind.message(1, &tensor);
@@ -31,28 +55,48 @@ fn list(name: &str, dtype: usize, length: usize) -> Message {
     value
 }
 
-/// The shipped programs: the panic is made by what a client asks, and by nothing inside the enclave.
-#[tokio::test]
-async fn a_model_that_panics_costs_one_request_and_only_its_owner_can_tell() {
+/// A stage that serves a model of one input to the key of number 1.
+async fn stage(name: &str, file: Vec<u8>) -> Stage {
     let folder = tempfile::tempdir().unwrap();
-    let onnx = folder.path().join("scatter.onnx");
-    std::fs::write(&onnx, scatter()).unwrap();
-    let source = ModelSource { id: "scatter@1".parse().unwrap(), onnx, arguments: vec![] };
+    let onnx = folder.path().join("model.onnx");
+    std::fs::write(&onnx, file).unwrap();
+    let source = ModelSource { id: format!("{name}@1").parse().unwrap(), onnx, arguments: vec![] };
     let policy =
         "[role.all]\noperations = [\"infer\", \"status\"]\n".to_owned() + &key_entry(1, "role = \"all\"");
     let options =
         StageOptions { models: Some(vec![source]), policy: Some(policy), ..StageOptions::default() };
     let stage = Stage::set(options).await.unwrap();
     stage.host.wait_until_serving(READY).await.unwrap();
+    stage
+}
+
+/// Asks the model about a number, with the shipped command.
+async fn ask(stage: &Stage, model: &str, shape: &str, place: i64) -> Output {
+    let file = stage.ground.layout.owner("places.json");
+    let asked =
+        format!(r#"{{"inputs":[{{"name":"places","shape":{shape},"datatype":"INT64","data":[{place}]}}]}}"#);
+    std::fs::write(&file, asked).unwrap();
+    let (key, input) = (key_file(stage, 1), format!("--input={}", file.display()));
+    let arguments = [format!("--api-key=@{}", key.display()), format!("--model={model}"), input];
+    stage.command("infer", &arguments).await.unwrap()
+}
+
+/// The shipped programs: too much is asked for by a client, and by nothing inside the enclave.
+#[tokio::test]
+async fn an_input_that_asks_for_too_much_is_told_so() {
+    let stage = stage("count", count()).await;
+    let refused = ask(&stage, "count", "[]", i64::MAX).await;
+    assert_ne!(refused.code, 0);
+    assert!(refused.stderr.contains("the model cannot take"), "{}", refused.stderr);
+    let answered = ask(&stage, "count", "[]", 5).await;
+    assert_eq!(answered.code, 0, "{}", answered.stderr);
+}
+
+/// The shipped programs: the panic is made by what a client asks, and by nothing inside the enclave.
+#[tokio::test]
+async fn a_model_that_panics_costs_one_request_and_only_its_owner_can_tell() {
+    let stage = stage("scatter", scatter()).await;
     let api_key = format!("--api-key=@{}", key_file(&stage, 1).display());
-    let ask = async |place: i64| {
-        let file = stage.ground.layout.owner("places.json");
-        let asked =
-            format!(r#"{{"inputs":[{{"name":"places","shape":[1],"datatype":"INT64","data":[{place}]}}]}}"#);
-        std::fs::write(&file, asked).unwrap();
-        let input = format!("--input={}", file.display());
-        stage.command("infer", &[api_key.clone(), "--model=scatter".to_owned(), input]).await.unwrap()
-    };
     let panics = async || {
         let told = stage.command("status", std::slice::from_ref(&api_key)).await.unwrap();
         let line =
@@ -61,10 +105,10 @@ async fn a_model_that_panics_costs_one_request_and_only_its_owner_can_tell() {
     };
     assert_eq!(panics().await, Some(0));
     for (broken, place) in [(1, 3), (2, 1 << 40), (3, i64::MIN)] {
-        let refused = ask(place).await;
+        let refused = ask(&stage, "scatter", "[1]", place).await;
         assert_ne!(refused.code, 0);
         assert!(refused.stderr.contains("the model could not process this input"), "{}", refused.stderr);
-        let answered = ask(2).await;
+        let answered = ask(&stage, "scatter", "[1]", 2).await;
         assert_eq!(answered.code, 0, "{}", answered.stderr);
         assert_eq!(panics().await, Some(broken));
     }
