@@ -12,6 +12,7 @@ mod extremes;
 mod labels;
 mod norm;
 mod one_hot;
+mod panels;
 mod pick;
 mod pool;
 mod reflect;
@@ -41,6 +42,7 @@ pub(crate) fn before(model: &mut TypedModel, rows: Rows) -> TractResult<()> {
 pub(crate) fn after(model: &mut TypedModel) -> TractResult<()> {
     relu::rewrite(model)?;
     stream::rewrite(model)?;
+    panels::take_over(model)?;
     pool::take_over(model)?;
     pick::take_over(model)?;
     reflect::take_over(model)?;
