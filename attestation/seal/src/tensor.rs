@@ -145,10 +145,12 @@ impl Tensor<'_> {
     /// Number of elements.
     ///
     /// # Errors
-    /// [`TensorError::Shape`] when it overflows.
+    /// [`TensorError::Shape`] when it overflows, or would if no dimension were zero: whoever goes along some of the
+    /// dimensions multiplies those alone.
     pub fn elements(&self) -> Result<usize, TensorError> {
-        let product = self.shape.iter().try_fold(1_u64, |product, dim| product.checked_mul(*dim));
-        product.and_then(|count| usize::try_from(count).ok()).ok_or(TensorError::Shape)
+        let product = self.shape.iter().try_fold(1_u64, |product, dim| product.checked_mul((*dim).max(1)));
+        let count = product.and_then(|count| usize::try_from(count).ok()).ok_or(TensorError::Shape)?;
+        Ok(if self.shape.contains(&0) { 0 } else { count })
     }
 
     /// Checks that name, type, shape and bytes agree.
@@ -242,6 +244,10 @@ mod tests {
         assert_eq!(tensor(DType::Fp32, &[2, 1], &[0; 7]).check(), Err(TensorError::Length));
         assert_eq!(tensor(DType::Fp32, &[0], &[]).check(), Ok(()));
         assert_eq!(tensor(DType::Fp64, &[u64::MAX, 2], &[]).check(), Err(TensorError::Shape));
+        for empty in [[0, u64::MAX, 2], [u64::MAX, 0, 2], [u64::MAX, 2, 0]] {
+            assert_eq!(tensor(DType::Fp64, &empty, &[]).check(), Err(TensorError::Shape));
+        }
+        assert_eq!(tensor(DType::Fp64, &[1 << 40, 0, 1 << 20], &[]).check(), Ok(()));
         assert_eq!(tensor(DType::Fp64, &[1 << 61], &[]).check(), Err(TensorError::Length));
         assert_eq!(tensor(DType::Int8, &[1; 9], &[0]).check(), Err(TensorError::Rank));
         assert_eq!(tensor(DType::Bool, &[2], &[1, 2]).check(), Err(TensorError::Bool));

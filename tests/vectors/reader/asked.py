@@ -34,7 +34,7 @@ def values(tensor):
     TENSOR(tensor)
     need(1 <= len(tensor["name"].encode()) <= 128, "not a name of a tensor")
     count, data, dtype = math.prod(tensor["shape"]), tensor["data"], tensor["dtype"]
-    need(count < 2**64, "a shape that is too large")
+    need(math.prod(max(length, 1) for length in tensor["shape"]) < 2**64, "a shape that is too large")
     if dtype == "BYTES":
         found = strings(data)
         need(len(found) == count, "another number of strings")
