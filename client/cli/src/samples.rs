@@ -1,13 +1,14 @@
 //! Samples for `seal --check`: NumPy arrays named after the model's inputs and outputs.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::path::Path;
 
-use npyz::npz::NpzArchive;
+use npyz::npz::array_name_from_file_name;
 use npyz::{NpyFile, Order, TypeChar};
 use strongroom_seal::model::Interface;
 use strongroom_seal::tensor::{DType, Tensor, push_string};
+use zip::ZipArchive;
 
 use crate::error::{CliError, Result};
 use crate::limits::MAX_SAMPLE_BYTES;
@@ -20,13 +21,15 @@ pub(crate) struct Samples {
 
 /// Reads the arrays of a file.
 pub(crate) fn read(path: &Path, interface: &Interface) -> Result<Samples> {
-    let mut archive = NpzArchive::<BufReader<File>>::open(path).map_err(CliError::file(path))?;
-    let names: Vec<String> = archive.array_names().map(str::to_owned).collect();
+    let file = File::open(path).map_err(CliError::file(path))?;
+    let unreadable = |error| CliError::file(path)(io::Error::from(error));
+    let mut archive = ZipArchive::new(BufReader::new(file)).map_err(unreadable)?;
     let mut samples = Samples { inputs: Vec::new(), expected: Vec::new() };
-    for name in names {
-        let array = archive.by_name(&name).map_err(CliError::file(path))?;
-        let tensor = array.and_then(|array| tensor(&name, array));
-        let tensor = tensor.ok_or_else(|| {
+    for position in 0..archive.len() {
+        let entry = archive.by_index(position).map_err(unreadable)?;
+        let Some(name) = array_name_from_file_name(entry.name()).map(str::to_owned) else { continue };
+        let array = NpyFile::new(entry).map_err(CliError::file(path))?;
+        let tensor = tensor(&name, array).ok_or_else(|| {
             let takes = "booleans, integers, FP32, FP64 or text, in C order and within the bound";
             CliError::usage(format!("{}: array '{name}' does not hold {takes}", path.display()))
         })?;

@@ -5,7 +5,11 @@ use std::sync::OnceLock;
 
 use clap::ValueEnum;
 use serde::Deserialize;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// When stderr has colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ValueEnum)]
@@ -31,8 +35,10 @@ pub(crate) fn prepare(flag: Option<Color>, file: Option<Color>) {
         let options = miette::MietteHandlerOpts::new().without_cause_chain();
         Box::new(options.color(colored).terminal_links(colored).build())
     }));
-    let filter = EnvFilter::try_from_env("STRONGROOM_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colored).init();
+    let asked = std::env::var("STRONGROOM_LOG").ok().and_then(|asked| asked.parse::<Targets>().ok());
+    let filter = asked.unwrap_or_else(|| Targets::new().with_default(LevelFilter::WARN));
+    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(colored);
+    tracing_subscriber::registry().with(lines.with_filter(filter)).init();
 }
 
 /// Whether progress bars are drawn.

@@ -13,11 +13,13 @@ use std::fs;
 use std::io::{Cursor, Read, Seek};
 use std::path::{Path, PathBuf};
 
-use npyz::npz::NpzArchive;
-use npyz::{Order, TypeChar};
+use npyz::npz::array_name_from_file_name;
+use npyz::{NpyFile, Order, TypeChar};
 use strongroom_engine::{DeriveOptions, Tolerance};
 use strongroom_seal::model::DimRange;
 use strongroom_seal::tensor::{DType, Tensor, push_string};
+use zip::ZipArchive;
+use zip::read::ZipFile;
 
 /// A model and what it must answer.
 pub struct Reference {
@@ -98,13 +100,13 @@ pub fn arrays(path: &Path) -> Vec<Tensor<'static>> {
 }
 
 fn unpack(npz: impl Read + Seek) -> Vec<Tensor<'static>> {
-    let mut archive = NpzArchive::new(npz).unwrap();
-    let names: Vec<String> = archive.array_names().map(ToOwned::to_owned).collect();
-    names.into_iter().map(|name| array(&mut archive, &name)).collect()
+    let mut archive = ZipArchive::new(npz).unwrap();
+    (0..archive.len()).map(|position| array(archive.by_index(position).unwrap())).collect()
 }
 
-fn array(archive: &mut NpzArchive<impl Read + Seek>, name: &str) -> Tensor<'static> {
-    let file = archive.by_name(name).unwrap().unwrap();
+fn array(entry: ZipFile<'_>) -> Tensor<'static> {
+    let name = array_name_from_file_name(entry.name()).unwrap().to_owned();
+    let file = NpyFile::new(entry).unwrap();
     assert_eq!(file.order(), Order::C);
     let shape = file.shape().to_vec();
     let npyz::DType::Plain(plain) = file.dtype() else { panic!("{name} is a record") };
@@ -125,7 +127,7 @@ fn array(archive: &mut NpzArchive<impl Read + Seek>, name: &str) -> Tensor<'stat
         (TypeChar::Int, 8) => (DType::Int64, bytes(file.into_vec::<i64>().unwrap(), i64::to_le_bytes)),
         (kind, size) => panic!("{name} has elements of kind {kind:?}, size {size}"),
     };
-    Tensor { name: name.to_owned().into(), dtype, shape, data: data.into() }
+    Tensor { name: name.into(), dtype, shape, data: data.into() }
 }
 
 fn bytes<T, const N: usize>(values: Vec<T>, one: impl Fn(T) -> [u8; N]) -> Vec<u8> {
