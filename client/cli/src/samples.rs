@@ -1,7 +1,7 @@
 //! Samples for `seal --check`: NumPy arrays named after the model's inputs and outputs.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{BufReader, ErrorKind, Read};
 use std::path::Path;
 
 use npyz::npz::array_name_from_file_name;
@@ -9,6 +9,7 @@ use npyz::{NpyFile, Order, TypeChar};
 use strongroom_seal::model::Interface;
 use strongroom_seal::tensor::{DType, Tensor, push_string};
 use zip::ZipArchive;
+use zip::result::ZipError;
 
 use crate::error::{CliError, Result};
 use crate::limits::MAX_SAMPLE_BYTES;
@@ -22,7 +23,12 @@ pub(crate) struct Samples {
 /// Reads the arrays of a file.
 pub(crate) fn read(path: &Path, interface: &Interface) -> Result<Samples> {
     let file = File::open(path).map_err(CliError::file(path))?;
-    let unreadable = |error| CliError::file(path)(io::Error::from(error));
+    let unreadable = |error| {
+        CliError::file(path)(match error {
+            ZipError::Io(error) => error,
+            _ => ErrorKind::InvalidData.into(),
+        })
+    };
     let mut archive = ZipArchive::new(BufReader::new(file)).map_err(unreadable)?;
     let mut samples = Samples { inputs: Vec::new(), expected: Vec::new() };
     for position in 0..archive.len() {

@@ -48,6 +48,19 @@ async fn a_model_that_answers_other_than_its_samples_is_not_sealed() {
 }
 
 #[tokio::test]
+async fn samples_that_are_no_archive_are_named() {
+    let stage = Stage::serving().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let samples = folder.path().join("broken.npz");
+    std::fs::write(&samples, b"not an archive").unwrap();
+    let refused = release_checked(&stage, 2, &samples).await.unwrap_err();
+    let WorldError::Command { command, stderr, .. } = refused else { panic!("{refused}") };
+    assert_eq!(command, "strongroom seal");
+    // Lines are broken where the words are.
+    assert!(stderr.contains("broken.npz:") && stderr.contains("invalid"), "{stderr}");
+}
+
+#[tokio::test]
 async fn what_is_no_model_is_not_sealed() {
     let stage = Stage::serving().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
