@@ -1,7 +1,7 @@
 //! What KMS, or somebody in its place, answers: through TLS, HTTP and the SDK's reader of JSON.
 
 use std::io;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use strongroom_kms::limits::DATA_KEY_BYTES;
@@ -26,15 +26,23 @@ const TURNS: usize = 64;
 
 /// A client of KMS, and the answer that it will get.
 struct Stage {
+    runtime: Runtime,
     kms: Kms,
     key: KeyArn,
     context: EncryptionContext,
-    answer: Arc<Mutex<Vec<u8>>>,
+    next: Arc<Mutex<Next>>,
+}
+
+/// One answer, and whether it is on its way.
+#[derive(Clone, Default)]
+struct Next {
+    json: Vec<u8>,
     written: Arc<Notify>,
 }
 
 thread_local! {
-    static RUNTIME: Option<Runtime> = Builder::new_current_thread().enable_time().build().ok();
+    /// One a thread: a test beside this one must not change the answer that this one waits for.
+    static STAGE: Option<Stage> = stage();
 }
 
 /// Takes `bytes` as the answer of KMS: the first says to what (0 a data key, 1 a description, 2 a policy, 3 grants), the
@@ -42,13 +50,10 @@ thread_local! {
 ///
 /// What is accepted is about the key that was asked for, which then stands in the answer, and holds what was asked for.
 pub fn kms(bytes: &[u8]) -> bool {
-    static STAGE: OnceLock<Option<Stage>> = OnceLock::new();
-    let stage = STAGE.get_or_init(stage).as_ref();
-    assert!(stage.is_some(), "a client and a certificate");
-    let (Some(stage), Some((operation, json))) = (stage, bytes.split_first()) else { return false };
-    let run = |runtime: &Runtime| runtime.block_on(stage.answered(*operation, json));
-    let accepted = RUNTIME.with(|runtime| runtime.as_ref().map(run));
-    assert!(accepted.is_some(), "a runtime of one thread");
+    let Some((operation, json)) = bytes.split_first() else { return false };
+    let run = |stage: &Stage| stage.runtime.block_on(stage.answered(*operation, json));
+    let accepted = STAGE.with(|stage| stage.as_ref().map(run));
+    assert!(accepted.is_some(), "a runtime, a certificate and a client");
     let accepted = accepted.unwrap_or_default();
     if accepted && *operation < 2 {
         let escaped = json.contains(&b'\\');
@@ -63,9 +68,11 @@ pub fn kms(bytes: &[u8]) -> bool {
 impl Stage {
     /// Whether the operation accepts the answer. One that is going to be tried again has not.
     async fn answered(&self, operation: u8, json: &[u8]) -> bool {
-        *self.answer.lock().unwrap_or_else(PoisonError::into_inner) = json.to_vec();
+        let next = Next { json: json.to_vec(), written: Arc::default() };
+        let written = Arc::clone(&next.written);
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = next;
         let patience = async {
-            self.written.notified().await;
+            written.notified().await;
             for _ in 0..TURNS {
                 tokio::task::yield_now().await;
             }
@@ -103,12 +110,12 @@ fn stage() -> Option<Stage> {
     let server = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
     let server = server.with_safe_default_protocol_versions().ok()?.with_no_client_auth();
     let acceptor = TlsAcceptor::from(Arc::new(server.with_single_cert(vec![certificate], secret).ok()?));
-    let (answer, written) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Notify::new()));
-    let (told, shown) = (Arc::clone(&answer), Arc::clone(&written));
+    let next = Arc::new(Mutex::new(Next::default()));
+    let told = Arc::clone(&next);
     let dial = move || -> BoxFuture<io::Result<BoxStream>> {
         let (near, far) = duplex(1 << 20);
-        let answer = told.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        tokio::spawn(answers(acceptor.clone(), far, answer, Arc::clone(&shown)));
+        let next = told.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        tokio::spawn(answers(acceptor.clone(), far, next));
         Box::pin(async { Ok(Box::new(near) as BoxStream) })
     };
     let clock = Clock::new(|| SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
@@ -118,11 +125,12 @@ fn stage() -> Option<Stage> {
     let region = key.region().clone();
     let kms = Kms::new(KmsConfig { region, dial: Arc::new(dial), roots, clock, credentials }).ok()?;
     let context = EncryptionContext::new([("purpose", "seeds")]).ok()?;
-    Some(Stage { kms, key, context, answer, written })
+    let runtime = Builder::new_current_thread().enable_time().build().ok()?;
+    Some(Stage { runtime, kms, key, context, next })
 }
 
 /// Takes one request and gives the answer, whatever was asked.
-async fn answers(acceptor: TlsAcceptor, far: DuplexStream, json: Vec<u8>, written: Arc<Notify>) {
+async fn answers(acceptor: TlsAcceptor, far: DuplexStream, next: Next) {
     let Ok(mut stream) = acceptor.accept(far).await else { return };
     let mut asked = [0; 16 * 1024];
     if stream.read(&mut asked).await.is_err() {
@@ -130,10 +138,10 @@ async fn answers(acceptor: TlsAcceptor, far: DuplexStream, json: Vec<u8>, writte
     }
     let head = format!(
         "HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.1\r\ncontent-length: {}\r\n\r\n",
-        json.len()
+        next.json.len()
     );
     // A client that has gone has seen enough.
-    let _ = stream.write_all(&[head.as_bytes(), &json].concat()).await;
+    let _ = stream.write_all(&[head.as_bytes(), &next.json].concat()).await;
     let _ = stream.shutdown().await;
-    written.notify_one();
+    next.written.notify_one();
 }
