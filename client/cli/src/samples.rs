@@ -34,6 +34,9 @@ pub(crate) fn read(path: &Path, interface: &Interface) -> Result<Samples> {
     for position in 0..archive.len() {
         let entry = archive.by_index(position).map_err(unreadable)?;
         let Some(name) = array_name_from_file_name(entry.name()).map(str::to_owned) else { continue };
+        if samples.inputs.iter().chain(&samples.expected).any(|tensor| tensor.name == name) {
+            return Err(CliError::Usage(format!("{}: array '{name}' stands in it twice", path.display())));
+        }
         let array = NpyFile::new(entry).map_err(CliError::file(path))?;
         let tensor = tensor(&name, array).ok_or_else(|| {
             let takes = "booleans, integers, FP32, FP64 or text, in C order and within the bound";

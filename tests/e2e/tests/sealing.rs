@@ -48,16 +48,22 @@ async fn a_model_that_answers_other_than_its_samples_is_not_sealed() {
 }
 
 #[tokio::test]
-async fn samples_that_are_no_archive_are_named() {
+async fn samples_that_cannot_be_read_are_named() {
     let stage = Stage::serving().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let samples = folder.path().join("broken.npz");
-    std::fs::write(&samples, b"not an archive").unwrap();
-    let refused = release_checked(&stage, 2, &samples).await.unwrap_err();
-    let WorldError::Command { command, stderr, .. } = refused else { panic!("{refused}") };
-    assert_eq!(command, "strongroom seal");
-    // Lines are broken where the words are.
-    assert!(stderr.contains("broken.npz:") && stderr.contains("invalid"), "{stderr}");
+    let (broken, twice) = (folder.path().join("broken.npz"), folder.path().join("twice.npz"));
+    std::fs::write(&broken, b"not an archive").unwrap();
+    merge(&twice, &model("forest/inputs.npz"), &model("forest/inputs.npz"));
+    for (samples, said) in
+        [(&broken, ["broken.npz:", "invalid"]), (&twice, ["twice.npz:", "stands in it twice"])]
+    {
+        let refused = release_checked(&stage, 2, samples).await.unwrap_err();
+        let WorldError::Command { command, stderr, .. } = refused else { panic!("{refused}") };
+        assert_eq!(command, "strongroom seal");
+        // Lines are broken where the words are.
+        let words = stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.iter().all(|said| words.contains(said)), "{stderr}");
+    }
 }
 
 #[tokio::test]

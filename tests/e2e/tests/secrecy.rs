@@ -17,6 +17,7 @@
 
 mod forgotten;
 mod grep;
+mod schedules;
 mod wire;
 
 use std::path::{Path, PathBuf};

@@ -1,8 +1,7 @@
-//! What the enclave has forgotten: a data key once its package is open, a request and the API key once they are answered, weights
-//! and remembered answers once another release is served.
+//! What the enclave has forgotten: a data key once its package is open, a request and the API key once they are answered, weights,
+//! remembered answers and the keys of all sessions once another release is served.
 //!
 //! Each search is made twice, the first time while the thing has to be there: that it is not found later means something then.
-//! Session keys are not among what is looked for, because nobody outside a session's two ends can name their bytes.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -14,6 +13,7 @@ use strongroom_seal::tensor::{DType, Tensor};
 use strongroom_sim::world::{ModelSource, READY, ReleasePlan, bundled_model, wait_for};
 
 use super::grep::{Needle, Needles, memory_of};
+use super::schedules::keys_in;
 use super::wire::Valve;
 use super::{Scene, WINDOW_BYTES, floats, weights};
 use crate::load;
@@ -28,6 +28,9 @@ const LEFT_IN_SCRATCH: usize = 6;
 
 /// Rows of a request that keeps a model busy long enough to be looked at.
 const ROWS: usize = 1024;
+
+/// Sessions that are open when another release comes.
+const SESSIONS: usize = 32;
 
 /// Looks at a moment of a busy enclave until what is looked for was there.
 const LOOKS: usize = 60;
@@ -176,5 +179,42 @@ async fn weights_and_remembered_answers_are_gone_once_another_release_is_served(
         "{} windows of weights were there before the swap, {} after it: {after:?}",
         before.len(),
         after.len()
+    );
+}
+
+/// A session has a key for either direction.
+#[tokio::test(flavor = "multi_thread")]
+async fn session_keys_are_in_the_enclave_alone_and_gone_once_another_release_is_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = Scene::set().await;
+    let held = || keys_in(&memory_of(scene.enclave.id().expect("the enclave runs")));
+    let before = held();
+    let clients: Vec<_> =
+        (0..SESSIONS).map(|_| load::client(&scene.ground.layout, &scene.host.url())).collect();
+    for client in &clients {
+        client.infer(load::row(0)).await.unwrap();
+    }
+    let keys: Vec<_> = held().difference(&before).copied().collect();
+    assert!(
+        keys.len() >= 2 * SESSIONS,
+        "only {} keys of {SESSIONS} sessions: the search is blind",
+        keys.len()
+    );
+    let numbered = keys.iter().enumerate();
+    let keys =
+        Needles::new(numbered.flat_map(|(number, key)| Needle::in_all_forms(&format!("key {number}"), key)));
+    let outside = keys.found_in(&memory_of(scene.host.id().expect("the host runs")));
+    assert!(outside.is_empty(), "the host holds {outside:?}");
+
+    let plan = ReleasePlan { epoch: 2, models: vec![linear(&folder, "other@1", 64)], policy: None };
+    scene.owner.release(&plan).await.unwrap();
+    let client = load::client(&scene.ground.layout, &scene.host.url());
+    let swapped = async || client.infer(row("other", "x", [1, 64], vec![0; 64 * 4])).await.is_ok();
+    assert!(wait_for(READY, swapped).await, "the newer release does not answer");
+    let gone = async || scene.found(&keys).is_empty();
+    assert!(
+        wait_for(GONE, gone).await,
+        "sessions of an older release: the enclave still holds {:?}",
+        scene.found(&keys)
     );
 }
