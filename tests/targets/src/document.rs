@@ -8,6 +8,8 @@ use strongroom_attestation::{
     UnixMillis, verify,
 };
 
+use crate::seldom::seldom;
+
 /// When the seeds were valid.
 pub const DOCUMENT_TIME: UnixMillis = UnixMillis::new(1_800_000_000_000);
 
@@ -28,7 +30,7 @@ const TAG: u8 = 0xd2;
 pub fn document(bytes: &[u8]) -> bool {
     let Some(root) = root() else { return false };
     let accepted = judge(bytes, root);
-    if bytes.first() != Some(&TAG) {
+    if bytes.first() != Some(&TAG) && seldom(bytes) {
         let tagged = [&[TAG], bytes].concat();
         assert_eq!(judge(&tagged, root).is_some(), accepted.is_some(), "a tag changes nothing");
     }

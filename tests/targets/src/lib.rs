@@ -36,6 +36,7 @@ mod release;
 mod report;
 mod request;
 mod rewrite;
+mod seldom;
 mod state;
 mod tensors;
 mod trust;

@@ -12,6 +12,7 @@ use strongroom_seal::signed::dangerous_unverified_payload;
 
 use crate::genuine;
 use crate::rewrite::reads_back;
+use crate::seldom::seldom;
 
 /// The one document that the owner of the seeds has signed.
 const SIGNED: &[u8] = include_bytes!("../../fuzz/corpus/published/published-measurements-two-images");
@@ -26,6 +27,9 @@ pub fn published(bytes: &[u8]) -> bool {
         content(&payload);
     }
     let payload = content(bytes);
+    if bytes != SIGNED && !seldom(bytes) {
+        return payload;
+    }
     let Some((keys, deployment)) = genuine::owner() else { return false };
     let Some(opened) = open(bytes, keys, deployment) else { return payload };
     static GENUINE: OnceLock<Option<PublishedMeasurements>> = OnceLock::new();
