@@ -1,5 +1,7 @@
 //! Derives from an ONNX file what its owner will sign: the interface and the bound of its answers.
 
+mod tied;
+
 use std::collections::BTreeMap;
 
 use strongroom_seal::model::{AnswerBound, Dim, DimRange, Interface, TensorSpec};
@@ -17,7 +19,8 @@ use crate::plans::Plans;
 /// What the owner states beside the ONNX file.
 #[derive(Clone, Debug, Default)]
 pub struct DeriveOptions {
-    /// Ranges of symbols, by the name of the dimension in the file, or `INPUT.AXIS` where it has none.
+    /// Ranges of symbols, by the name of the dimension in the file, or `INPUT.AXIS` where it has none. Where inputs only
+    /// go with as many rows of each, the first of them stands for all.
     pub symbols: BTreeMap<String, DimRange>,
     /// How large answers may be; derived from the shapes when absent.
     pub answer: Option<AnswerBound>,
@@ -45,6 +48,7 @@ pub fn derive(
     };
     interface.symbols = ranges(&interface.inputs, options)?;
     let graph = graph.parse()?;
+    tied::tie(&mut interface, &graph, options);
     fit_ranges(&mut interface, &graph, options)?;
     interface.outputs = output_specs(&interface, &graph, &outputs)?;
     interface.check()?;
@@ -71,8 +75,13 @@ fn dimension(tensor: &Declared, axis: usize, dim: &DeclaredDim) -> Dim {
         {
             Dim::Symbol(name.clone())
         }
-        DeclaredDim::Named(_) | DeclaredDim::Open => Dim::Symbol(format!("{}.{axis}", tensor.name)),
+        DeclaredDim::Named(_) | DeclaredDim::Open => Dim::Symbol(unnamed(&tensor.name, axis)),
     }
+}
+
+/// The symbol of a dimension without a name.
+fn unnamed(tensor: &str, axis: usize) -> String {
+    format!("{tensor}.{axis}")
 }
 
 fn ranges(inputs: &[TensorSpec], options: &DeriveOptions) -> Result<BTreeMap<String, DimRange>, LoadError> {

@@ -20,6 +20,7 @@ mod real;
 mod rows;
 mod svm;
 mod trees;
+mod vectorizer;
 
 use tract_onnx::model::OnnxOpRegister;
 
@@ -33,4 +34,5 @@ pub(crate) fn register(operators: &mut OnnxOpRegister) {
     one_hot_encoder::register(operators);
     svm::register(operators);
     extractor::register(operators);
+    vectorizer::register(operators);
 }

@@ -88,7 +88,7 @@ fn no_data_outside_the_file() {
 
 #[test]
 fn an_operator_that_is_missing_is_named() {
-    for operator in ["ZipMap", "FeatureVectorizer", "TfIdfVectorizer", "Loop"] {
+    for operator in ["ZipMap", "DictVectorizer", "TfIdfVectorizer", "Loop"] {
         let mut graph = matmul();
         graph.graph.as_mut().unwrap().node[0].op_type = operator.into();
         let error = refusal(&graph);
@@ -236,6 +236,61 @@ fn an_open_dimension_gets_a_name() {
         derive(file(&identity(DataType::Float, &["-", "2"])), &DeriveOptions::default()).unwrap();
     assert_eq!(interface.inputs[0].shape, [Dim::Symbol("x.0".into()), Dim::Fixed(2)]);
     assert_eq!(interface.outputs[0].shape, [Dim::Symbol("y.0".into()), Dim::Fixed(2)]);
+}
+
+/// Two columns, `a` and `b`, and what an operator makes of them.
+fn columns(operator: &str, attributes: Vec<AttributeProto>) -> ModelProto {
+    let column = |name| value(name, DataType::Float, &["-", "1"]);
+    let mut made = node(operator, &["a", "b"], &["y"]);
+    made.attribute = attributes;
+    model(vec![column("a"), column("b")], vec![made], vec![value("y", DataType::Float, &["-", "-"])], vec![])
+}
+
+fn beside() -> ModelProto {
+    columns("Concat", vec![AttributeProto { i: 1, ..attribute("axis", AttributeType::Int) }])
+}
+
+#[test]
+fn columns_that_are_inputs_have_one_number_of_rows() {
+    let derived = |options| derive(file(&beside()), &options).unwrap().0;
+    let rows =
+        |interface: &Interface| Vec::from_iter(interface.inputs.iter().map(|input| input.shape[0].clone()));
+    let (all, any) = (derived(options(&[])), DimRange { min: 1, max: limits::DEFAULT_SYMBOL_MAX });
+    assert_eq!(Vec::from_iter(&all.symbols), [(&"a.0".to_owned(), &any)]);
+    assert_eq!(rows(&all), vec![Dim::Symbol("a.0".into()); 2]);
+    let stated = derived(options(&[("b.0", 2, 8)]));
+    assert_eq!(Vec::from_iter(&stated.symbols), [(&"b.0".to_owned(), &DimRange { min: 2, max: 8 })]);
+    assert_eq!(rows(&stated), vec![Dim::Symbol("b.0".into()); 2]);
+    assert_eq!(derived(options(&[("a.0", 2, 8), ("b.0", 2, 8)])).symbols.len(), 1);
+    let differently = derive(file(&beside()), &options(&[("a.0", 2, 8), ("b.0", 2, 9)]));
+    assert!(matches!(differently, Err(LoadError::Compile(_))), "whoever states two is taken at his word");
+    assert!(load(&beside()).compiled_for_all_shapes());
+}
+
+#[test]
+fn inputs_that_may_differ_in_rows_keep_their_own() {
+    let broadcast = interface(&columns("Add", vec![]));
+    assert_eq!(broadcast.symbols.keys().collect::<Vec<_>>(), ["a.0", "b.0"]);
+    let mut apart = columns("Identity", vec![]);
+    let graph = apart.graph.as_mut().unwrap();
+    graph.node = vec![node("Identity", &["a"], &["y"]), node("Neg", &["b"], &["z"])];
+    graph.output.push(value("z", DataType::Float, &["-", "-"]));
+    assert_eq!(interface(&apart).symbols.keys().collect::<Vec<_>>(), ["a.0", "b.0"]);
+}
+
+#[test]
+fn a_vectorizer_is_held_to_its_columns() {
+    let vectorizer = |widths: &[i64]| {
+        let widths =
+            AttributeProto { ints: widths.to_vec(), ..attribute("inputdimensions", AttributeType::Ints) };
+        let mut vectorizer = columns("FeatureVectorizer", vec![widths]);
+        vectorizer.graph.as_mut().unwrap().node[0].domain = "ai.onnx.ml".to_owned();
+        vectorizer
+    };
+    assert_eq!(interface(&vectorizer(&[1, 1])).symbols.len(), 1);
+    for widths in [&[][..], &[1], &[1, 2], &[2, 1], &[1, -1], &[1, 1, 1]] {
+        assert!(matches!(refusal(&vectorizer(widths)), LoadError::Compile(_)), "{widths:?}");
+    }
 }
 
 #[test]

@@ -62,6 +62,11 @@ fn pipelines_of_scikit_learn() {
 }
 
 #[test]
+fn pipelines_over_columns() {
+    all_answer_as_the_reference("columns", true);
+}
+
+#[test]
 fn tree_ensembles_of_every_form() {
     all_answer_as_the_reference("ensembles", true);
 }

@@ -5,7 +5,7 @@
 //! more; an owner who has tested one of them on samples of his own names it in his signed manifest.
 
 /// Number of the list: one more at each change.
-pub const OPERATORS_VERSION: u32 = 1;
+pub const OPERATORS_VERSION: u32 = 2;
 
 /// Operators of ONNX's own domain.
 const ONNX: &str = "
@@ -26,8 +26,8 @@ const ONNX: &str = "
 
 /// Operators of `ai.onnx.ml`. `ZipMap` is taken out before.
 const MACHINE_LEARNING: &str = "
-    ArrayFeatureExtractor Binarizer Imputer LabelEncoder LinearClassifier LinearRegressor Normalizer
-    OneHotEncoder SVMClassifier SVMRegressor Scaler TreeEnsembleClassifier TreeEnsembleRegressor
+    ArrayFeatureExtractor Binarizer FeatureVectorizer Imputer LabelEncoder LinearClassifier LinearRegressor
+    Normalizer OneHotEncoder SVMClassifier SVMRegressor Scaler TreeEnsembleClassifier TreeEnsembleRegressor
 ";
 
 /// Whether the list has an operator.

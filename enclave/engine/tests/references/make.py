@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes scikit-learn.npz, ensembles.npz, images.npz, shortcuts.npz and backend.npz: small models with inputs and answers.
+"""Makes scikit-learn, columns, ensembles, images, shortcuts and backend, each an .npz: small models with inputs and answers.
 
     VENV/bin/pip install -r tests/models/requirements.txt
     VENV/bin/python enclave/engine/tests/references/make.py [FOLDER [SEED]]
@@ -11,12 +11,12 @@ look for differences, not to be kept.
 
 scikit-learn.npz holds pipelines as a user would export them, with every option at its default, but
 for the target operator sets, which are pinned. The answer to ZipMap is kept as the tensor that the
-operator was given. ensembles.npz holds tree ensembles drawn at random: every comparison, aggregate
-and transform, inputs on thresholds and inputs that are not numbers. images.npz holds convolutions
-of a batch of images, some of which compute each image alone and some across them. shortcuts.npz holds
-what the engine computes in a way of its own, and, as far as that is decided by a model's form, forms
-that come close to it. Answers are onnxruntime's, but for backend.npz, which holds ONNX's own tests of
-the operators that the engine has a hand in.
+operator was given. columns.npz holds pipelines over tables, with an input for each column. ensembles.npz
+holds tree ensembles drawn at random: every comparison, aggregate and transform, inputs on thresholds and
+inputs that are not numbers. images.npz holds convolutions of a batch of images, some of which compute each
+image alone and some across them. shortcuts.npz holds what the engine computes in a way of its own, and, as far
+as that is decided by a model's form, forms that come close to it. Answers are onnxruntime's, but for backend.npz,
+which holds ONNX's own tests of the operators that the engine has a hand in.
 """
 
 import io
@@ -32,7 +32,8 @@ import onnxruntime
 from onnx import TensorProto, helper
 from onnx.backend.test.case.node import collect_testcases
 from skl2onnx import to_onnx
-from skl2onnx.common.data_types import Int64TensorType, StringTensorType
+from skl2onnx.common.data_types import FloatTensorType, Int64TensorType, StringTensorType
+from sklearn.compose import make_column_transformer
 from sklearn.ensemble import (
     AdaBoostClassifier,
     ExtraTreesClassifier,
@@ -196,6 +197,54 @@ def categories(cases, rng, target):
             if encoder.handle_unknown != "error":
                 rows[::5, 0] = other
             add(cases, f"{name}-{kind}", graph, {"X": rows})
+
+
+def columns(rng):
+    """Pipelines over a table whose columns are inputs of their own, as those of a data frame become."""
+    amounts, counts = rng.normal(size=(400, 3)), rng.integers(-2, 5, (400, 2))
+    kinds = np.array(["cash", "card", "wire", "überweisung"])[rng.integers(0, 4, (400, 1))]
+    total = amounts[:, 0] + amounts[:, 1] * counts[:, 0] + (kinds[:, 0] == "wire") + rng.normal(size=400) * 0.2
+    target, real = (total > 0.5).astype(int), total * 3
+    numbers = np.hstack([amounts, counts]).astype(np.float32)
+    table = np.hstack([numbers.astype(object), kinds.astype(object)])
+    floats = [FloatTensorType([None, 1])] * 3
+    cases = {}
+
+    def case(name, model, types, values, target=target):
+        model = model.fit(values[:300], target[:300])
+        names = [(f"column_{number}", kind) for number, kind in enumerate(types)]
+        graph = to_onnx(model, initial_types=names, target_opset=OPSETS, name=name)
+        dtypes = {FloatTensorType: np.float32, Int64TensorType: np.int64, StringTensorType: object}
+        add(cases, name, graph, {column: values[300:300 + ROWS, number:number + 1].astype(dtypes[type(kind)])
+                                 for number, (column, kind) in enumerate(names)})
+
+    for step in (StandardScaler(), Normalizer(), Binarizer(threshold=0.1), SimpleImputer()):
+        name = re.sub("[^a-z0-9]+", "-", str(step).lower()).strip("-")
+        case(name, make_pipeline(step, LogisticRegression()), floats, amounts.astype(np.float32))
+    case("mixed", make_pipeline(StandardScaler(), GradientBoostingClassifier(n_estimators=6, random_state=SEED)),
+         floats + [Int64TensorType([None, 1])] * 2, numbers)
+
+    def transformed():
+        return make_column_transformer((StandardScaler(), [0, 1, 2]), (OneHotEncoder(handle_unknown="ignore"), [3, 5]),
+                                       ("passthrough", [4]))
+
+    types = floats + [Int64TensorType([None, 1])] * 2 + [StringTensorType([None, 1])]
+    for name, last, goal in (("logistic", LogisticRegression(), target), ("ridge", Ridge(), real),
+                             ("forest", RandomForestClassifier(5, max_depth=4, random_state=SEED), target),
+                             ("boosting", GradientBoostingRegressor(n_estimators=6, random_state=SEED), real)):
+        case(f"transformed-{name}", make_pipeline(transformed(), last), types, table, goal)
+
+    for kind in (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.INT32, TensorProto.INT64):
+        dtype, widths = helper.tensor_dtype_to_np_dtype(kind), [3, 1, 2]
+        node = helper.make_node("FeatureVectorizer", ["a", "b", "c"], ["y"], domain="ai.onnx.ml", inputdimensions=widths)
+        inputs = [helper.make_tensor_value_info(name, kind, [None, width]) for name, width in zip("abc", widths)]
+        output = helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, 6])
+        graph = helper.make_graph([node], "vectorizer", inputs, [output])
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid(*opset) for opset in OPSETS.items()], ir_version=8)
+        values = rng.normal(size=(ROWS, 6)) * 1e6
+        add(cases, f"vectorizer-{dtype}", model, {"a": values[:, :3].astype(dtype), "b": values[:, 3:4].astype(dtype),
+                                                  "c": values[:, 4:].astype(dtype)})
+    return cases
 
 
 FEATURES = 4
@@ -427,8 +476,8 @@ def shortcuts(rng):
 # The operators that the engine has a hand in, by the part of it that does.
 OPERATORS = {name for part in (
     # ops: its own operators, and those of ai.onnx.ml in general
-    "ArrayFeatureExtractor Binarizer Imputer LabelEncoder LinearClassifier LinearRegressor Normalizer OneHotEncoder Scaler",
-    "Slice SVMClassifier SVMRegressor TreeEnsemble TreeEnsembleClassifier TreeEnsembleRegressor ZipMap",
+    "ArrayFeatureExtractor Binarizer FeatureVectorizer Imputer LabelEncoder LinearClassifier LinearRegressor Normalizer",
+    "OneHotEncoder Scaler Slice SVMClassifier SVMRegressor TreeEnsemble TreeEnsembleClassifier TreeEnsembleRegressor ZipMap",
     # cells, faster/stream: arithmetic, and what tract writes in it
     "Add Clip Div Exp Max Mean Min Mul Neg Pow Reciprocal Sigmoid Sqrt Sub Sum Tanh",
     "Celu Elu Gelu HardSigmoid HardSwish LeakyRelu Mish PRelu Relu Selu Softplus Softsign Swish ThresholdedRelu",
@@ -497,6 +546,7 @@ def main():
     seed, count = (int(sys.argv[2]), 1500) if len(sys.argv) > 2 else (SEED, 56)
     if len(sys.argv) < 3:
         write_npz(folder / "scikit-learn.npz", pipelines(np.random.default_rng(SEED)))
+        write_npz(folder / "columns.npz", columns(np.random.default_rng(SEED)))
         write_npz(folder / "images.npz", images(np.random.default_rng(SEED)))
         write_npz(folder / "shortcuts.npz", shortcuts(np.random.default_rng(SEED)))
         write_npz(folder / "backend.npz", packed(backend()))
