@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Fault, OipError};
 
 /// Bytes behind the JSON of which inputs take theirs, in order.
-pub(super) struct Tail<'a>(&'a [u8]);
+pub(super) struct Tail<'a>(Option<&'a [u8]>);
 
 /// Which outputs a caller wants behind the JSON of the response; none unless it says so.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,18 +18,23 @@ pub struct Wanted {
 
 impl<'a> Tail<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self(bytes)
+        Self(Some(bytes))
+    }
+
+    /// What is JSON alone has none, not even of no bytes.
+    pub(super) fn none() -> Self {
+        Self(None)
     }
 
     pub(super) fn take(&mut self, bytes: usize) -> Result<&'a [u8], Fault> {
-        let (taken, left) = self.0.split_at_checked(bytes).ok_or(Fault::Short)?;
-        self.0 = left;
+        let (taken, left) = self.0.and_then(|all| all.split_at_checked(bytes)).ok_or(Fault::Short)?;
+        self.0 = Some(left);
         Ok(taken)
     }
 
     /// Nothing may be left that would be ignored in silence.
     pub(super) fn finish(self) -> Result<(), OipError> {
-        if self.0.is_empty() { Ok(()) } else { Err(Fault::Surplus.at("body")) }
+        if self.0.is_none_or(<[u8]>::is_empty) { Ok(()) } else { Err(Fault::Surplus.at("body")) }
     }
 }
 

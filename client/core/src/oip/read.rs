@@ -20,13 +20,16 @@ pub(super) type Map<'a> = BTreeMap<String, Json<'a>>;
 /// # Errors
 /// See [`OipError`].
 pub fn read_infer(json: &[u8], behind: &[u8]) -> Result<Asked, OipError> {
+    infer(json, Tail::new(behind))
+}
+
+fn infer(json: &[u8], mut tail: Tail<'_>) -> Result<Asked, OipError> {
     let mut body = object(json)?;
     // KServe's client repeats the model's name here. The path says which model is asked.
     known(&body, "request", &["id", "model_name", "parameters", "inputs", "outputs"])?;
     let id = id(&mut body)?;
     let of_request = parameters::take(&mut body, "", Of::Request)?;
     let (outputs, each) = outputs(&mut body)?;
-    let mut tail = Tail::new(behind);
     let inputs = tensors(&mut body, "inputs", &mut tail)?;
     tail.finish()?;
     let binary = Wanted::new(of_request.binary, each);
@@ -36,9 +39,10 @@ pub fn read_infer(json: &[u8], behind: &[u8]) -> Result<Asked, OipError> {
 /// Reads the body of an infer request that is JSON alone, and asks for nothing but JSON.
 ///
 /// # Errors
-/// See [`OipError`]; [`Fault::Parameters`] for a binary output or a declared risk, which have no meaning here.
+/// See [`OipError`]; [`Fault::Parameters`] for a binary output or a declared risk, which have no meaning here, and
+/// [`Fault::Short`] for a binary input, even one of no bytes.
 pub fn read_request(json: &[u8]) -> Result<InferBody, OipError> {
-    let Asked { body, risk, binary } = read_infer(json, &[])?;
+    let Asked { body, risk, binary } = infer(json, Tail::none())?;
     if risk.is_empty() && !binary.any() { Ok(body) } else { Err(Fault::Parameters.at("parameters")) }
 }
 
@@ -53,7 +57,7 @@ pub fn read_response(json: &[u8]) -> Result<ResponseBody, OipError> {
         id: id(&mut body)?,
         model: name(&mut body, "model_name")?,
         version: name(&mut body, "model_version")?,
-        outputs: tensors(&mut body, "outputs", &mut Tail::new(&[]))?,
+        outputs: tensors(&mut body, "outputs", &mut Tail::none())?,
     })
 }
 

@@ -115,6 +115,17 @@ fn what_would_be_ignored_is_refused() {
 }
 
 #[test]
+fn what_is_json_alone_has_no_binary_tensor_not_even_an_empty_one() {
+    let empty = r#"{"name": "x", "datatype": "FP16", "shape": [0], "parameters": {"binary_data_size": 0}}"#;
+    let request = format!(r#"{{"inputs": [{empty}]}}"#);
+    let short = |side: &str| Some(Fault::Short.at(format!("{side}[0].parameters.binary_data_size")));
+    assert_eq!(read_request(request.as_bytes()).err(), short("inputs"));
+    assert!(read_infer(request.as_bytes(), &[]).is_ok());
+    let response = format!(r#"{{"model_name": "m", "model_version": "1", "outputs": [{empty}]}}"#);
+    assert_eq!(read_response(response.as_bytes()).err(), short("outputs"));
+}
+
+#[test]
 fn lists_may_be_nested_as_the_shape_says() {
     for (shape, nested, flat) in [
         ("[2, 2]", "[[1, 2], [3, 4]]", "[1, 2, 3, 4]"),
