@@ -15,7 +15,9 @@ pub(super) fn register(operators: &mut OnnxOpRegister) {
         let widths = Attributes(node).ints("inputdimensions").iter().copied().map(usize::try_from);
         let widths = widths.collect::<Result<Vec<_>, _>>()?;
         ensure!(!widths.is_empty(), "a vectorizer says of no input how many columns it has");
-        Ok((expand(Vectorizer { widths }), vec![]))
+        let sum = widths.iter().try_fold(0_usize, |sum, width| sum.checked_add(*width));
+        let columns = sum.context("a vectorizer has more columns than can be counted")?;
+        Ok((expand(Vectorizer { widths, columns }), vec![]))
     });
 }
 
@@ -23,6 +25,8 @@ pub(super) fn register(operators: &mut OnnxOpRegister) {
 #[derive(Clone, Debug)]
 struct Vectorizer {
     widths: Vec<usize>,
+    /// Their sum.
+    columns: usize,
 }
 
 impl Expansion for Vectorizer {
@@ -40,7 +44,7 @@ impl Expansion for Vectorizer {
         ensure!(inputs.len() == self.widths.len(), "a vectorizer has a number of columns for each input");
         solver.equals(&output.datum_type, DatumType::F32)?;
         solver.equals(&output.rank, 2)?;
-        solver.equals(&output.shape[COLUMNS], self.widths.iter().sum::<usize>().to_dim())?;
+        solver.equals(&output.shape[COLUMNS], self.columns.to_dim())?;
         for (input, width) in inputs.iter().zip(&self.widths) {
             solver.equals(&input.rank, 2)?;
             solver.equals(&input.shape[COLUMNS], width.to_dim())?;
