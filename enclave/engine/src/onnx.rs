@@ -11,6 +11,8 @@ mod names;
 mod wipe;
 mod zipmap;
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
 use prost::Message as _;
 use tract_onnx::Onnx;
@@ -25,10 +27,17 @@ use crate::limits::MAX_MODEL_BYTES;
 use crate::ops;
 pub use allowed::OPERATORS_VERSION;
 
+/// What reads a decoded file: tract's operators and ours. Made once, for there are hundreds and each has its name allocated.
+static READER: LazyLock<Onnx> = LazyLock::new(|| {
+    // The value info of a file repeats what tract infers, and contradicts it in quantized models.
+    let mut onnx = tract_onnx::onnx().with_ignore_value_info(true);
+    ops::register(&mut onnx.op_register);
+    onnx
+});
+
 /// A decoded ONNX file that passed every gate. Its weights are wiped when it is dropped.
 pub(crate) struct Graph {
     proto: ModelProto,
-    onnx: Onnx,
 }
 
 impl Graph {
@@ -40,13 +49,9 @@ impl Graph {
         // Slices of `Bytes` share the buffer; prost copies every tensor twice from a plain slice, and
         // leaves the first copy unwiped. The last owner to go wipes the buffer.
         let file = Bytes::from_owner(file);
-        let decoded = ModelProto::decode(file);
-        // The value info of a file repeats what tract infers, and contradicts it in quantized models.
-        let mut onnx = tract_onnx::onnx().with_ignore_value_info(true);
-        ops::register(&mut onnx.op_register);
-        let mut graph = Self { proto: decoded.map_err(|_| LoadError::Format)?, onnx };
+        let mut graph = Self { proto: ModelProto::decode(file).map_err(|_| LoadError::Format)? };
         zipmap::take_out(&mut graph.proto);
-        gate::check(&graph.proto, &graph.onnx.op_register, further)?;
+        gate::check(&graph.proto, &READER.op_register, further)?;
         names::make_unique(&mut graph.proto);
         Ok(graph)
     }
@@ -59,7 +64,7 @@ impl Graph {
     /// tract's form of the graph. The decoded file is wiped before this returns.
     pub(crate) fn parse(self) -> Result<InferenceModel, LoadError> {
         // Without a path tract has nowhere to look for external data.
-        let parsed = compile::attempt(|| self.onnx.parse(&self.proto, None))?;
+        let parsed = compile::attempt(|| READER.parse(&self.proto, None))?;
         if !parsed.unresolved_inputs.is_empty() {
             return Err(LoadError::Format);
         }

@@ -288,7 +288,7 @@ fn a_vectorizer_is_held_to_its_columns() {
         vectorizer
     };
     assert_eq!(interface(&vectorizer(&[1, 1])).symbols.len(), 1);
-    for widths in [&[][..], &[1], &[1, 2], &[2, 1], &[1, -1], &[1, 1, 1]] {
+    for widths in [&[][..], &[1], &[1, 2], &[2, 1], &[1, -1], &[1, 1, 1], &[i64::MAX; 3]] {
         assert!(matches!(refusal(&vectorizer(widths)), LoadError::Compile(_)), "{widths:?}");
     }
 }

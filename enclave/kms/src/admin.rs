@@ -1,10 +1,11 @@
 //! The owner's side: making a key and setting its policy. The enclave calls none of this.
 
-use aws_sdk_kms::types::{GrantListEntry, KeyMetadata, KeySpec, KeyUsageType, OriginType};
+use aws_sdk_kms::types::{KeySpec, KeyUsageType};
 
+use crate::answer;
 use crate::arn::KeyArn;
-use crate::client::{Kms, same_key};
-use crate::error::{BadAnswer, KmsError};
+use crate::client::Kms;
+use crate::error::KmsError;
 use crate::limits::{GRANTS_PER_PAGE, MAX_GRANT_PAGES};
 use crate::policy::PolicyText;
 
@@ -69,8 +70,7 @@ impl Kms {
         self.check_credentials()?;
         let request = self.sdk.create_key().policy(policy.as_str()).description(description);
         let request = request.key_spec(KeySpec::SymmetricDefault).key_usage(KeyUsageType::EncryptDecrypt);
-        let metadata = request.send().await?.key_metadata;
-        read(&metadata.ok_or(KmsError::BadAnswer(BadAnswer::Malformed))?).map(|d| d.arn)
+        answer::described(request.send().await?.key_metadata).map(|description| description.arn)
     }
 
     /// Asks what KMS knows about a key.
@@ -79,10 +79,7 @@ impl Kms {
     /// As [`Kms::create_key`].
     pub async fn describe_key(&self, key: &KeyArn) -> Result<KeyDescription, KmsError> {
         self.check(key)?;
-        let metadata = self.sdk.describe_key().key_id(key.as_str()).send().await?.key_metadata;
-        let description = read(&metadata.ok_or(KmsError::BadAnswer(BadAnswer::Malformed))?)?;
-        same_key(Some(description.arn.as_str()), key)?;
-        Ok(description)
+        answer::description(self.sdk.describe_key().key_id(key.as_str()).send().await?, key)
     }
 
     /// Replaces the policy of a key.
@@ -102,9 +99,8 @@ impl Kms {
     /// As [`Kms::create_key`].
     pub async fn get_key_policy(&self, key: &KeyArn) -> Result<PolicyText, KmsError> {
         self.check(key)?;
-        let answer = self.sdk.get_key_policy().key_id(key.as_str()).policy_name(POLICY_NAME).send().await?;
-        let policy = answer.policy.ok_or(KmsError::BadAnswer(BadAnswer::Malformed))?;
-        PolicyText::new(policy).map_err(|_| KmsError::BadAnswer(BadAnswer::Malformed))
+        let request = self.sdk.get_key_policy().key_id(key.as_str()).policy_name(POLICY_NAME);
+        answer::policy(request.send().await?)
     }
 
     /// Lists the grants on a key: all of them, or the first [`MAX_GRANT_PAGES`] pages.
@@ -117,41 +113,13 @@ impl Kms {
         let mut marker = None;
         for _ in 0..MAX_GRANT_PAGES {
             let request = self.sdk.list_grants().key_id(key.as_str()).limit(GRANTS_PER_PAGE);
-            let answer = request.set_marker(marker).send().await?;
-            for entry in answer.grants() {
-                grants.push(read_grant(entry, key)?);
-            }
-            if !answer.truncated() {
+            let (page, next) = answer::grants(request.set_marker(marker).send().await?, key)?;
+            grants.extend(page);
+            if next.is_none() {
                 break;
             }
-            marker = Some(answer.next_marker.ok_or(KmsError::BadAnswer(BadAnswer::Malformed))?);
+            marker = next;
         }
         Ok(grants)
     }
-}
-
-fn read_grant(entry: &GrantListEntry, key: &KeyArn) -> Result<Grant, KmsError> {
-    same_key(entry.key_id(), key)?;
-    let id = entry.grant_id().ok_or(KmsError::BadAnswer(BadAnswer::Malformed))?.to_owned();
-    let operations = entry.operations().iter().map(|operation| operation.as_str().to_owned()).collect();
-    Ok(Grant { id, operations })
-}
-
-fn read(metadata: &KeyMetadata) -> Result<KeyDescription, KmsError> {
-    let arn = metadata.arn().and_then(|a| a.parse().ok()).ok_or(KmsError::BadAnswer(BadAnswer::Malformed))?;
-    let state = match metadata.key_state() {
-        Some(aws_sdk_kms::types::KeyState::Enabled) => KeyState::Enabled,
-        Some(aws_sdk_kms::types::KeyState::Disabled) => KeyState::Disabled,
-        _ => KeyState::Unusable,
-    };
-    let is_symmetric_encryption = metadata.key_spec() == Some(&KeySpec::SymmetricDefault)
-        && metadata.key_usage() == Some(&KeyUsageType::EncryptDecrypt);
-    let origin = match metadata.origin() {
-        Some(OriginType::AwsKms) => KeyOrigin::Kms,
-        Some(OriginType::External) => KeyOrigin::Imported,
-        Some(OriginType::AwsCloudhsm | OriginType::ExternalKeyStore) => KeyOrigin::CustomKeyStore,
-        _ => KeyOrigin::Unknown,
-    };
-    let multi_region = metadata.multi_region() != Some(false);
-    Ok(KeyDescription { arn, state, is_symmetric_encryption, origin, multi_region })
 }

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use aws_sdk_kms::config::retry::RetryConfig;
 use aws_sdk_kms::config::timeout::TimeoutConfig;
 use aws_sdk_kms::config::{BehaviorVersion, IdentityCache, StalledStreamProtectionConfig};
-use aws_sdk_kms::operation::decrypt::DecryptOutput;
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::{DataKeySpec, KeyEncryptionMechanism, RecipientInfo};
 use zeroize::Zeroizing;
 
+use crate::answer;
 use crate::arn::{KeyArn, Region};
 use crate::clock::Clock;
 use crate::cms::RecipientKey;
@@ -21,7 +21,7 @@ use crate::connector::Connector;
 use crate::context::EncryptionContext;
 use crate::credentials::HostCredentials;
 use crate::dial::Dial;
-use crate::error::{BadAnswer, KmsError};
+use crate::error::KmsError;
 use crate::limits::{
     ATTEMPT_TIME, DATA_KEY_BYTES, FIRST_BACKOFF, MAX_ATTEMPTS, MAX_BACKOFF, MAX_DOCUMENT_BYTES,
     MAX_WRAPPED_KEY_BYTES, OPERATION_TIME,
@@ -147,7 +147,7 @@ impl Kms {
         let request = self.sdk.decrypt().key_id(call.key.as_str()).recipient(recipient);
         let request = request.ciphertext_blob(Blob::new(call.wrapped.as_bytes()));
         let answer = request.set_encryption_context(Some(call.context.to_sdk())).send().await?;
-        open(answer, call.key, &call.recipient)
+        answer::opened(answer, call.key, &call.recipient)
     }
 
     /// Makes a fresh AES-256 data key under `key`, for the owner to encrypt a package with.
@@ -162,16 +162,7 @@ impl Kms {
         self.check(key)?;
         let request = self.sdk.generate_data_key().key_id(key.as_str()).key_spec(DataKeySpec::Aes256);
         let answer = request.set_encryption_context(Some(context.to_sdk())).send().await?;
-        same_key(answer.key_id.as_deref(), key)?;
-        let malformed = KmsError::BadAnswer(BadAnswer::Malformed);
-        let answered = Zeroizing::new(answer.plaintext.ok_or(malformed)?.into_inner());
-        let mut plaintext = Zeroizing::new([0; DATA_KEY_BYTES]);
-        if answered.len() != DATA_KEY_BYTES {
-            return Err(malformed);
-        }
-        plaintext.copy_from_slice(&answered);
-        let wrapped = WrappedKey::new(answer.ciphertext_blob.ok_or(malformed)?.into_inner());
-        Ok(DataKey { plaintext, wrapped: wrapped.map_err(|_| malformed)? })
+        answer::data_key(answer, key)
     }
 
     /// What can be refused before anything is sent.
@@ -191,25 +182,6 @@ impl fmt::Debug for Kms {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Kms({})", self.region)
     }
-}
-
-/// The three conditions on an answer to a recipient, then its opening.
-fn open(
-    answer: DecryptOutput,
-    key: &KeyArn,
-    recipient: &RecipientKey,
-) -> Result<Zeroizing<Vec<u8>>, KmsError> {
-    let plaintext = answer.plaintext.map(|p| Zeroizing::new(p.into_inner()));
-    if plaintext.is_some_and(|p| !p.is_empty()) {
-        return Err(KmsError::BadAnswer(BadAnswer::Plaintext));
-    }
-    same_key(answer.key_id.as_deref(), key)?;
-    let sealed = answer.ciphertext_for_recipient.ok_or(KmsError::BadAnswer(BadAnswer::NotForRecipient))?;
-    recipient.open(sealed.as_ref()).map_err(|_| KmsError::BadAnswer(BadAnswer::Unopenable))
-}
-
-pub(crate) fn same_key(answered: Option<&str>, asked: &KeyArn) -> Result<(), KmsError> {
-    if answered == Some(asked.as_str()) { Ok(()) } else { Err(KmsError::BadAnswer(BadAnswer::OtherKey)) }
 }
 
 fn retries() -> RetryConfig {

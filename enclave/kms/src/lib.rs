@@ -11,6 +11,7 @@
 //! repeat what an answer said.
 
 pub mod admin;
+pub mod answer;
 pub mod arn;
 pub mod client;
 pub mod clock;

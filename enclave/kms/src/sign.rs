@@ -4,12 +4,16 @@ use aws_lc_rs::digest::{SHA384, digest};
 use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::{MessageType, SigningAlgorithmSpec};
 
+use crate::answer;
 use crate::arn::KeyArn;
-use crate::client::{Kms, same_key};
-use crate::error::{BadAnswer, KmsError};
+use crate::client::Kms;
+use crate::error::KmsError;
 
 /// Bytes of a number of P-384.
 const NUMBER_BYTES: usize = 48;
+
+/// Bytes of a signature with ES384: r ‖ s.
+pub const SIGNATURE_BYTES: usize = 2 * NUMBER_BYTES;
 
 /// DER tags (X.690 section 8).
 const SEQUENCE: u8 = 0x30;
@@ -21,26 +25,23 @@ impl Kms {
     /// # Errors
     /// [`KmsError::Refused`] when KMS does not allow it or the key is of another kind, [`KmsError::BadAnswer`]
     /// when the answer holds no such signature, the rest when no answer came.
-    pub async fn sign_es384(&self, key: &KeyArn, message: &[u8]) -> Result<[u8; 2 * NUMBER_BYTES], KmsError> {
+    pub async fn sign_es384(&self, key: &KeyArn, message: &[u8]) -> Result<[u8; SIGNATURE_BYTES], KmsError> {
         self.check(key)?;
         let digest = Blob::new(digest(&SHA384, message).as_ref());
         let request = self.sdk.sign().key_id(key.as_str()).message(digest).message_type(MessageType::Digest);
-        let answer = request.signing_algorithm(SigningAlgorithmSpec::EcdsaSha384).send().await?;
-        same_key(answer.key_id(), key)?;
-        let der = answer.signature.ok_or(KmsError::BadAnswer(BadAnswer::Malformed))?;
-        raw(der.as_ref()).ok_or(KmsError::BadAnswer(BadAnswer::Malformed))
+        answer::signature(request.signing_algorithm(SigningAlgorithmSpec::EcdsaSha384).send().await?, key)
     }
 }
 
 /// `SEQUENCE { r INTEGER, s INTEGER }` (RFC 3279 section 2.2.3) as two numbers of fixed length.
-fn raw(der: &[u8]) -> Option<[u8; 2 * NUMBER_BYTES]> {
+pub(crate) fn raw(der: &[u8]) -> Option<[u8; SIGNATURE_BYTES]> {
     let (numbers, rest) = element(der, SEQUENCE)?;
     let (r, numbers) = element(numbers, INTEGER)?;
     let (s, numbers) = element(numbers, INTEGER)?;
     if !rest.is_empty() || !numbers.is_empty() {
         return None;
     }
-    let mut raw = [0; 2 * NUMBER_BYTES];
+    let mut raw = [0; SIGNATURE_BYTES];
     let (first, second) = raw.split_at_mut(NUMBER_BYTES);
     place(r, first)?;
     place(s, second)?;

@@ -108,8 +108,8 @@ fn floats(data: &[u8]) -> impl Iterator<Item = f64> {
 }
 
 #[tokio::test]
-async fn tree_ensembles_keep_their_labels() {
-    serve_and_compare(&["boosted-trees", "forest"]).await;
+async fn tree_ensembles_keep_their_labels_and_tables_their_columns() {
+    serve_and_compare(&["boosted-trees", "forest", "table"]).await;
 }
 
 #[tokio::test]

@@ -1,147 +1,139 @@
-//! What KMS, or somebody in its place, answers: through TLS, HTTP and the SDK's reader of JSON.
+//! What KMS, or somebody in its place, answers: through the SDK's reader of JSON and our judgement, and the whole way.
 
-use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+mod whole;
 
+use std::error::Error;
+use std::fmt;
+use std::sync::OnceLock;
+
+use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_kms::operation::decrypt::{Decrypt, DecryptError};
+use aws_sdk_kms::operation::describe_key::{DescribeKey, DescribeKeyError};
+use aws_sdk_kms::operation::generate_data_key::{GenerateDataKey, GenerateDataKeyError};
+use aws_sdk_kms::operation::get_key_policy::{GetKeyPolicy, GetKeyPolicyError};
+use aws_sdk_kms::operation::list_grants::{ListGrants, ListGrantsError};
+use aws_sdk_kms::operation::sign::{Sign, SignError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::runtime_plugin::RuntimePlugin;
+use aws_smithy_runtime_api::client::ser_de::{DeserializeResponse as _, SharedResponseDeserializer};
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::config_bag::ConfigBag;
 use strongroom_kms::limits::DATA_KEY_BYTES;
-use strongroom_kms::{
-    AwsCredentials, BoxFuture, BoxStream, Clock, EncryptionContext, HostCredentials, KeyArn, Kms, KmsConfig,
-    KmsError, TlsRoots,
-};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-use tokio::runtime::{Builder, Runtime};
-use tokio::sync::Notify;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::aws_lc_rs;
-use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use zeroize::Zeroizing;
+use strongroom_kms::{BadAnswer, KeyArn, KmsError, RecipientKey, answer};
+
+use crate::seldom::seldom;
 
 /// The key that is asked for.
 const KEY: &str = "arn:aws:kms:eu-central-1:111122223333:key/11111111-2222-3333-4444-555555555555";
 
-/// Turns that an operation gets once its answer is on its way. One that needs more waits before it tries again.
-const TURNS: usize = 64;
+/// What KMS answers with: that it did what was asked, that it did not, and that it could not.
+const STATUSES: [u16; 3] = [200, 400, 500];
 
-/// A client of KMS, and the answer that it will get.
-struct Stage {
-    runtime: Runtime,
-    kms: Kms,
-    key: KeyArn,
-    context: EncryptionContext,
-    next: Arc<Mutex<Next>>,
+/// What was asked of KMS, by the number that stands for it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Operation {
+    GenerateDataKey,
+    DescribeKey,
+    GetKeyPolicy,
+    ListGrants,
+    Decrypt,
+    Sign,
 }
 
-/// One answer, and whether it is on its way.
-#[derive(Clone, Default)]
-struct Next {
-    json: Vec<u8>,
-    written: Arc<Notify>,
-}
-
-thread_local! {
-    /// One a thread: a test beside this one must not change the answer that this one waits for.
-    static STAGE: Option<Stage> = stage();
-}
-
-/// Takes `bytes` as the answer of KMS: the first says to what (0 a data key, 1 a description, 2 a policy, 3 grants), the
-/// rest is the JSON.
+/// Takes `bytes` as the answer of KMS: the first says to what (its lower four bits, 0 to 5) and with which status (its upper
+/// four, 0 to 2), the rest is the JSON.
 ///
-/// What is accepted is about the key that was asked for, which then stands in the answer, and holds what was asked for.
+/// What is accepted came with status 200, is about the key that was asked for, which then stands in the answer, and holds what
+/// was asked for. What the client accepts behind TLS, HTTP and its retries is accepted here too. An answer to `Decrypt` that
+/// only lacks the recipient's own key counts as accepted; none is opened.
 pub fn kms(bytes: &[u8]) -> bool {
-    let Some((operation, json)) = bytes.split_first() else { return false };
-    let run = |stage: &Stage| stage.runtime.block_on(stage.answered(*operation, json));
-    let accepted = STAGE.with(|stage| stage.as_ref().map(run));
-    assert!(accepted.is_some(), "a runtime, a certificate and a client");
-    let accepted = accepted.unwrap_or_default();
-    if accepted && *operation < 2 {
-        let escaped = json.contains(&b'\\');
-        assert!(
-            escaped || json.windows(KEY.len()).any(|window| window == KEY.as_bytes()),
-            "about another key"
-        );
+    let Some((head, json)) = bytes.split_first() else { return false };
+    let Some(operation) = operation(head & 0x0f) else { return false };
+    let Some(&status) = STATUSES.get(usize::from(head >> 4)) else { return false };
+    let judged = judge(operation, status, json);
+    let accepted = judged == Ok(()) || judged == Err(KmsError::BadAnswer(BadAnswer::Unopenable));
+    assert!(!accepted || status == 200, "a refusal is taken as an answer");
+    if accepted && operation.names_key() && !json.contains(&b'\\') {
+        assert!(json.windows(KEY.len()).any(|window| window == KEY.as_bytes()), "about another key");
+    }
+    if seldom(bytes) {
+        assert!(accepted || !whole::accepts(operation, status, json), "accepted behind TLS alone");
     }
     accepted
 }
 
-impl Stage {
-    /// Whether the operation accepts the answer. One that is going to be tried again has not.
-    async fn answered(&self, operation: u8, json: &[u8]) -> bool {
-        let next = Next { json: json.to_vec(), written: Arc::default() };
-        let written = Arc::clone(&next.written);
-        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = next;
-        let patience = async {
-            written.notified().await;
-            for _ in 0..TURNS {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::select! {
-            biased;
-            accepted = self.ask(operation) => accepted.unwrap_or(false),
-            () = patience => false,
-        }
-    }
-
-    async fn ask(&self, operation: u8) -> Result<bool, KmsError> {
-        let Self { kms, key, context, .. } = self;
-        match operation {
-            0 => {
-                let made = kms.generate_data_key(key, context).await?;
-                assert_eq!(made.plaintext.len(), DATA_KEY_BYTES);
-                assert!(!made.wrapped.as_bytes().is_empty());
-            }
-            1 => assert_eq!(kms.describe_key(key).await?.arn, *key),
-            2 => drop(kms.get_key_policy(key).await?),
-            3 => drop(kms.list_grants(key).await?),
-            _ => return Ok(false),
-        }
-        Ok(true)
+impl Operation {
+    /// Whether an answer must name the key. A list of grants may be empty.
+    fn names_key(self) -> bool {
+        !matches!(self, Self::GetKeyPolicy | Self::ListGrants)
     }
 }
 
-fn stage() -> Option<Stage> {
-    let key: KeyArn = KEY.parse().ok()?;
-    let made = rcgen::generate_simple_self_signed([key.region().kms_host()]).ok()?;
-    let certificate = made.cert.der().clone();
-    let secret = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
-    let roots = TlsRoots::from_der([certificate.to_vec()]).ok()?;
-    let server = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
-    let server = server.with_safe_default_protocol_versions().ok()?.with_no_client_auth();
-    let acceptor = TlsAcceptor::from(Arc::new(server.with_single_cert(vec![certificate], secret).ok()?));
-    let next = Arc::new(Mutex::new(Next::default()));
-    let told = Arc::clone(&next);
-    let dial = move || -> BoxFuture<io::Result<BoxStream>> {
-        let (near, far) = duplex(1 << 20);
-        let next = told.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        tokio::spawn(answers(acceptor.clone(), far, next));
-        Box::pin(async { Ok(Box::new(near) as BoxStream) })
-    };
-    let clock = Clock::new(|| SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000));
-    let credentials = HostCredentials::new(clock.clone());
-    credentials
-        .set(AwsCredentials::long_lived("AKIAEXAMPLE".to_owned(), Zeroizing::new("secret".to_owned())));
-    let region = key.region().clone();
-    let kms = Kms::new(KmsConfig { region, dial: Arc::new(dial), roots, clock, credentials }).ok()?;
-    let context = EncryptionContext::new([("purpose", "seeds")]).ok()?;
-    let runtime = Builder::new_current_thread().enable_time().build().ok()?;
-    Some(Stage { runtime, kms, key, context, next })
+fn operation(number: u8) -> Option<Operation> {
+    Some(match number {
+        0 => Operation::GenerateDataKey,
+        1 => Operation::DescribeKey,
+        2 => Operation::GetKeyPolicy,
+        3 => Operation::ListGrants,
+        4 => Operation::Decrypt,
+        5 => Operation::Sign,
+        _ => return None,
+    })
 }
 
-/// Takes one request and gives the answer, whatever was asked.
-async fn answers(acceptor: TlsAcceptor, far: DuplexStream, next: Next) {
-    let Ok(mut stream) = acceptor.accept(far).await else { return };
-    let mut asked = [0; 16 * 1024];
-    if stream.read(&mut asked).await.is_err() {
-        return;
+/// Reads the answer as the SDK does, and judges it as the client does.
+fn judge(operation: Operation, status: u16, json: &[u8]) -> Result<(), KmsError> {
+    static OURS: OnceLock<Option<(KeyArn, RecipientKey)>> = OnceLock::new();
+    let ours = OURS.get_or_init(|| Some((KEY.parse().ok()?, RecipientKey::generate().ok()?))).as_ref();
+    assert!(ours.is_some(), "a key's name and a recipient");
+    let Some((key, recipient)) = ours else { return Err(KmsError::RecipientKey) };
+    match operation {
+        Operation::GenerateDataKey => {
+            let read = read::<_, GenerateDataKeyError>(&GenerateDataKey::new(), status, json)?;
+            let made = answer::data_key(read, key)?;
+            assert_eq!(made.plaintext.len(), DATA_KEY_BYTES);
+            assert!(!made.wrapped.as_bytes().is_empty());
+        }
+        Operation::DescribeKey => {
+            let read = read::<_, DescribeKeyError>(&DescribeKey::new(), status, json)?;
+            assert_eq!(answer::description(read, key)?.arn, *key);
+        }
+        Operation::GetKeyPolicy => {
+            drop(answer::policy(read::<_, GetKeyPolicyError>(&GetKeyPolicy::new(), status, json)?)?);
+        }
+        Operation::ListGrants => {
+            drop(answer::grants(read::<_, ListGrantsError>(&ListGrants::new(), status, json)?, key)?);
+        }
+        Operation::Decrypt => {
+            let read = read::<_, DecryptError>(&Decrypt::new(), status, json)?;
+            let opened = answer::opened(read, key, recipient).map(drop);
+            assert!(opened.is_err(), "sealed to a key that nobody knows");
+            opened?;
+        }
+        Operation::Sign => {
+            let read = read::<_, SignError>(&Sign::new(), status, json)?;
+            answer::signature(read, key).map(|_| ())?;
+        }
     }
-    let head = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.1\r\ncontent-length: {}\r\n\r\n",
-        next.json.len()
-    );
-    // A client that has gone has seen enough.
-    let _ = stream.write_all(&[head.as_bytes(), &next.json].concat()).await;
-    let _ = stream.shutdown().await;
-    next.written.notify_one();
+    Ok(())
+}
+
+/// Reads an answer with the reader that the SDK keeps for the operation.
+fn read<O, E>(operation: &dyn RuntimePlugin, status: u16, json: &[u8]) -> Result<O, KmsError>
+where
+    O: fmt::Debug + Send + Sync + 'static,
+    E: Error + ProvideErrorMetadata + fmt::Debug + Send + Sync + 'static,
+{
+    let unread = KmsError::BadAnswer(BadAnswer::Malformed);
+    let layer = operation.config().ok_or(unread)?;
+    let reader = layer.load::<SharedResponseDeserializer>().ok_or(unread)?;
+    let status = status.try_into().map_err(|_| unread)?;
+    let response = HttpResponse::new(status, SdkBody::from(json));
+    match reader.deserialize_nonstreaming_with_config(&response, &ConfigBag::base()) {
+        Ok(output) => output.downcast().map_err(|_| unread),
+        Err(error) => {
+            let error = error.as_operation_error().and_then(|error| error.downcast_ref::<E>());
+            Err(error.map_or(unread, |error| SdkError::service_error(error.meta().clone(), ()).into()))
+        }
+    }
 }

@@ -187,8 +187,8 @@ fn only_the_engine_uses_tract() {
 }
 
 #[test]
-fn only_kms_uses_the_aws_sdk() {
-    assert_eq!(direct_users(&["aws-sdk", "aws-config"]), ["strongroom-kms"]);
+fn only_kms_uses_the_aws_sdk_and_the_fuzz_targets_its_readers() {
+    assert_eq!(direct_users(&["aws-sdk", "aws-config"]), ["strongroom-kms", "strongroom-targets"]);
 }
 
 #[test]

@@ -52,6 +52,16 @@ fn answers_of_kms() {
                     "Constraints":{{"EncryptionContextSubset":{{"a":"b"}}}}}}],"Truncated":false}}"#
             ),
         ),
+        (
+            "decrypted",
+            format!(
+                r#"{{"CiphertextForRecipient":"{key}","EncryptionAlgorithm":"SYMMETRIC_DEFAULT","KeyId":"{arn}"}}"#
+            ),
+        ),
+        (
+            "signature",
+            format!(r#"{{"KeyId":"{arn}","Signature":"MAYCAQECAQI=","SigningAlgorithm":"ECDSA_SHA_384"}}"#),
+        ),
     ];
     for (number, (name, json)) in (0..).zip(answers) {
         seed("kms", name, &[&[number], json.as_bytes()].concat());
