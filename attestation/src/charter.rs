@@ -144,6 +144,7 @@ fn is_key_arn(arn: &str, region: &str) -> bool {
     let id = key.strip_prefix("key/").unwrap_or_default();
     head == "arn"
         && partition.starts_with("aws")
+        && partition.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
         && service == "kms"
         && at == region
         && account.len() == 12

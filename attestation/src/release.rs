@@ -51,9 +51,10 @@ pub const MAX_IMAGES: usize = 16;
 /// How long a release is in force when its owner says nothing else.
 pub const DEFAULT_VALIDITY: Duration = Duration::from_secs(7 * 24 * 3600);
 
-const RELEASE_CBOR: Bounds = Bounds { max_bytes: 128 * 1024, max_depth: 6, max_items: 2048 };
-/// The deepest is a dimension of an interface that is stated of a model: nine.
-const CONTROLS_CBOR: Bounds = Bounds { max_bytes: MAX_CONTROLS_BYTES, max_depth: 9, max_items: 32_768 };
+/// What a signed release may cost to decode.
+pub const RELEASE_CBOR: Bounds = Bounds { max_bytes: 128 * 1024, max_depth: 6, max_items: 2048 };
+/// What public controls may cost to decode. The deepest is a dimension of an interface that is stated of a model: nine.
+pub const CONTROLS_CBOR: Bounds = Bounds { max_bytes: MAX_CONTROLS_BYTES, max_depth: 9, max_items: 32_768 };
 
 /// A model of a release.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

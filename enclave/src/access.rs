@@ -93,17 +93,19 @@ impl<'a> Asked<'a> {
         self.members.first().map(|member| member.model)
     }
 
-    /// Waits until every model that looks at the request is loaded.
+    /// Waits until every model that looks at the request is loaded, and says whether it had to.
     ///
     /// # Errors
     /// [`Code::Busy`] after [`MAX_LOAD_WAIT`]. Nothing is charged then.
-    pub(crate) async fn loaded(&self) -> Result<(), Code> {
+    pub(crate) async fn loaded(&self) -> Result<bool, Code> {
+        let mut waited = false;
         for engine in self.members.iter().map(|member| &member.model.engine) {
             if !engine.initialized() {
                 timeout(MAX_LOAD_WAIT, engine.wait()).await.map_err(|_| Code::Busy)?;
+                waited = true;
             }
         }
-        Ok(())
+        Ok(waited)
     }
 
     /// Steps 2 and 3.

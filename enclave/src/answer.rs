@@ -112,10 +112,12 @@ fn watched(
     asking: Asking<'_>,
 ) -> Result<Vec<Option<Watched>>, Refusal> {
     let mut looked = Vec::with_capacity(members.len());
-    for (member, outputs) in members.iter().zip(answers) {
+    for (position, (member, outputs)) in members.iter().zip(answers).enumerate() {
         let look = |watcher: &Watcher| watcher.look(asking.caller, &request.inputs, outputs, asking.now);
         let watched = member.watcher.map(look).transpose()?;
-        if let (Some(telemetry), Some(watched)) = (asking.telemetry, &watched) {
+        // The noise of a report covers a request that one model counts: the first, which answers.
+        let telemetry = asking.telemetry.filter(|_| position == 0);
+        if let (Some(telemetry), Some(watched)) = (telemetry, &watched) {
             let name = &member.model.id.name;
             telemetry.record_rows(name, &watched.rows);
             telemetry.record_reaction(name, watched.level);

@@ -79,7 +79,7 @@ fn answer(service: &Service, waiting: Vec<Waiting>) {
     let nonces: Vec<ClientNonce> = waiting.iter().map(|waiting| waiting.nonce).collect();
     let made = make(&service.measured, service.nsm.as_ref(), service.random.as_ref(), &serving, &nonces);
     let Ok((evidence, offers)) = made else { return };
-    service.offers.add(offers, Instant::now());
+    service.offers.add(offers, Instant::now(), |serving| service.is_current(serving));
     for client in waiting {
         // A client that left has no use for it.
         let _ = client.reply.send(evidence.clone());

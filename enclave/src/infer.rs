@@ -11,12 +11,13 @@ use strongroom_seal::digest::RequestDigest;
 use strongroom_seal::message::{Ask, Outcome, Refusal, Request};
 use strongroom_seal::model::AnswerBound;
 use strongroom_seal::record::Body;
+use tokio::sync::SemaphorePermit;
 
 use crate::access::Asked;
 use crate::answer::{self, Asking};
 use crate::dedup::{Claim, Identity};
 use crate::done::Done;
-use crate::limits::QUICK_RUN;
+use crate::limits::{QUICK_RUN, QUICK_WAIT};
 use crate::service::Service;
 use crate::serving::Serving;
 use crate::sessions::Live;
@@ -78,14 +79,19 @@ impl Service {
             Ok(asked) => asked,
             Err(refusal) => return inference.not_asked(refusal),
         };
-        asked.loaded().await?;
+        if asked.loaded().await? {
+            self.may_answer(&incoming.live.serving)?;
+        }
         let pace = inference.serving().paces.get(&request.model);
         let expected = pace.and_then(|pace| pace.of(incoming.bytes));
         let run = |expected| Run { key: caller.key(), priority: caller.priority(), expected };
         if let Some(expected) = expected.filter(|expected| *expected <= QUICK_RUN) {
             let crowded = incoming.crowded;
             let _turn = if crowded { Some(self.quick_turns.take_among(run(expected)).await?) } else { None };
-            return self.once(inference, asked, now);
+            if let Some(_place) = self.quick_place().await {
+                self.may_answer(&incoming.live.serving)?;
+                return self.once(inference, asked, now);
+            }
         }
         drop(asked);
         // Nothing is charged before there is a core, so that who waits in vain has lost nothing.
@@ -100,8 +106,19 @@ impl Service {
         self.runners.run(work).await
     }
 
-    /// What a turn was taken for, on a thread of its own. Permission is asked for again, for time has passed.
+    /// A place to run where the request was read. There are as many as cores, and one worker more, so that messages are read
+    /// however long those runs take. None comes free soon where what was known to be quick is not: a client can teach that.
+    async fn quick_place(&self) -> Option<SemaphorePermit<'_>> {
+        if let Ok(place) = self.quick_places.try_acquire() {
+            return Some(place);
+        }
+        tokio::time::timeout(QUICK_WAIT, self.quick_places.acquire()).await.ok()?.ok()
+    }
+
+    /// What a turn was taken for, on a thread of its own. Permission is asked for again, for time has passed: the release
+    /// may have been replaced, by one that blocks this very key.
     fn run(&self, incoming: &Incoming, bound: AnswerBound) -> Result<Done, Code> {
+        self.may_answer(&incoming.live.serving)?;
         let caller = incoming.live.caller.as_ref().ok_or(Code::Malformed)?;
         let Ok(Ask::Infer(request)) = Ask::decode(incoming.request()) else { return Err(Code::Malformed) };
         let inference = Inference { incoming, caller, request: &request, bound };

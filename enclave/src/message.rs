@@ -132,10 +132,7 @@ impl Service {
 
     /// What is checked before anything is decrypted: the release is the one in force, the size allowed.
     fn check(&self, serving: &Arc<Serving>, sealed: &Sealed) -> Result<(), Code> {
-        self.serving().ok_or(Code::Unavailable)?;
-        if !self.is_current(serving) {
-            return Err(Code::Misdirected);
-        }
+        self.may_answer(serving)?;
         let allowed = serving.release.controls().max_request_bytes;
         if sealed.record_bytes() as u64 > allowed { Err(Code::TooLarge) } else { Ok(()) }
     }

@@ -33,10 +33,11 @@ struct Table {
 }
 
 impl Offers {
-    /// Adds the offers of a batch; the oldest make room.
-    pub(crate) fn add(&self, offers: Vec<Offer>, now: Instant) {
+    /// Adds the offers of a batch, if their release is served still; the oldest make room.
+    pub(crate) fn add(&self, offers: Vec<Offer>, now: Instant, is_current: impl Fn(&Arc<Serving>) -> bool) {
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for offer in offers {
+        // Asked under the lock: whoever replaces the release clears the table afterwards.
+        for offer in offers.into_iter().filter(|offer| is_current(&offer.batch.serving)) {
             let id = offer.handshake.offer;
             table.order.push_back((now, id));
             table.offers.insert(id, offer);

@@ -17,7 +17,7 @@ use strongroom_proto::frame::Kind;
 use strongroom_proto::hello::ClientNonce;
 use strongroom_proto::message::Message;
 use strongroom_proto::relay::Status;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::boot::Measured;
 use crate::continuity::Continuity;
@@ -34,6 +34,7 @@ use crate::serving::Serving;
 use crate::sessions::Sessions;
 use crate::takeover::{Ready, TakeoverError};
 use crate::turns::Turns;
+use crate::watch;
 
 /// The state of a running enclave.
 pub(crate) struct Service {
@@ -57,8 +58,12 @@ pub(crate) struct Service {
     pub(crate) quick_turns: Arc<Turns>,
     pub(crate) runners: Runners,
     /// KiB of small message bodies held at once, and of large ones.
+    /// Runs at once on the threads that read messages.
+    pub(crate) quick_places: Semaphore,
     small: Arc<Semaphore>,
     large: Arc<Semaphore>,
+    /// Told whenever another release is served, or none.
+    replaced: Notify,
     answered: AtomicU64,
     pub(crate) panics: Panics,
 }
@@ -89,6 +94,8 @@ impl Service {
             turns: Arc::new(Turns::new(cores, MAX_WAITING_MESSAGES)),
             quick_turns: Arc::new(Turns::new(cores, MAX_WAITING_QUICK)),
             runners: Runners::start(cores)?,
+            quick_places: Semaphore::new(cores),
+            replaced: Notify::new(),
             small: Arc::new(Semaphore::new(SMALL_BODY_KIB)),
             large: Arc::new(Semaphore::new(MAX_BODY_KIB - SMALL_BODY_KIB)),
             answered: AtomicU64::new(0),
@@ -101,6 +108,18 @@ impl Service {
         let serving = self.serving.read().unwrap_or_else(PoisonError::into_inner).clone()?;
         let in_force = serving.release.release().in_force(self.measured.clock().now());
         in_force.ok().map(|()| serving)
+    }
+
+    /// Whether a session of this release may be answered at this moment.
+    ///
+    /// # Errors
+    /// [`Code::Unavailable`] where no release is in force, [`Code::Misdirected`] where it is another.
+    pub(crate) fn may_answer(&self, serving: &Arc<Serving>) -> Result<(), Code> {
+        self.serving().ok_or(Code::Unavailable)?;
+        if !self.is_current(serving) {
+            return Err(Code::Misdirected);
+        }
+        Ok(())
     }
 
     /// Whether this is what is served.
@@ -124,6 +143,9 @@ impl Service {
         };
         match ready {
             Ok((serving, rest)) => {
+                if let Some(current) = current {
+                    watch::succeed(&serving.watchers, &current.watchers);
+                }
                 *floor = serving.release.release().epoch;
                 let loading = Arc::clone(self).load_rest(Arc::downgrade(&serving), rest);
                 self.replace(Some(serving));
@@ -149,10 +171,19 @@ impl Service {
     async fn load_rest(self: Arc<Self>, serving: Weak<Serving>, rest: Vec<Unlocked>) {
         let (mut rest, mut pauses) = (VecDeque::from(rest), Pauses::default());
         while let Some(next) = rest.pop_front() {
+            let replaced = self.replaced.notified();
+            let mut replaced = std::pin::pin!(replaced);
+            // From here on it misses nothing.
+            replaced.as_mut().enable();
             if !serving.upgrade().is_some_and(|serving| self.is_current(&serving)) {
                 return;
             }
-            if let Err(error) = self.loader.load_one(&next).await {
+            // A host that gives a package drop by drop does not keep the keys of a release that is gone.
+            let loaded = tokio::select! {
+                loaded = self.loader.load_one(&next) => loaded,
+                () = replaced => return,
+            };
+            if let Err(error) = loaded {
                 self.refuse(&error).await;
                 rest.push_back(next);
                 tokio::time::sleep(pauses.longer()).await;
@@ -192,6 +223,7 @@ impl Service {
         self.offers.clear();
         self.sessions.clear();
         self.dedup.forget();
+        self.replaced.notify_waiters();
     }
 
     /// Messages answered since boot.

@@ -130,8 +130,7 @@ impl Loader {
         private.check(release.controls())?;
         let (models, unlocked) = self.models(release.release(), current).await?;
         fits::check(release.controls(), &private, &models).map_err(TakeoverError::Controls)?;
-        let before = current.map(|current| &current.watchers);
-        let watchers = watch::watchers(release.controls(), &private, &models, before);
+        let watchers = watch::watchers(release.controls(), &private, &models);
         let watchers = watchers.map_err(TakeoverError::Controls)?;
         let key = private.audit_key.as_ref();
         let reporting = Reporting::begin(release.controls(), key, &watchers, models.keys());

@@ -34,12 +34,11 @@ pub(crate) struct Watched {
     unlike: Vec<usize>,
 }
 
-/// Makes the watchers of a release; each goes on where the one before it stands.
+/// Makes the watchers of a release.
 pub(crate) fn watchers(
     controls: &Controls,
     private: &Private,
     models: &BTreeMap<PackageId, Arc<ServedModel>>,
-    before: Option<&Watchers>,
 ) -> Result<Watchers, &'static str> {
     let mut watchers = Watchers::new();
     for (name, monitored) in &private.monitors {
@@ -49,12 +48,19 @@ pub(crate) fn watchers(
             return Err("a model of several versions is watched");
         };
         let watcher = Watcher::new(monitored, watch, model)?;
-        if let Some(before) = before.and_then(|before| before.get(name)) {
-            watcher.monitor.succeed(&before.monitor);
-        }
         watchers.insert(name.clone(), Arc::new(watcher));
     }
     Ok(watchers)
+}
+
+/// Lets each watcher go on where the one before it stands. Done last, when the others are about to be replaced: what they see
+/// later is forgotten.
+pub(crate) fn succeed(watchers: &Watchers, before: &Watchers) {
+    for (name, watcher) in watchers {
+        if let Some(before) = before.get(name) {
+            watcher.monitor.succeed(&before.monitor);
+        }
+    }
 }
 
 impl Watcher {

@@ -39,9 +39,10 @@ DOCUMENT = '{"deployment": "example", "models": [{"name": "fraud", "version": "1
 
 
 def write_npz(path, arrays, method=zipfile.ZIP_DEFLATED):
-    """An .npz whose bytes depend on its arrays alone: numpy's own carries the time of day."""
+    """An .npz whose bytes depend on its arrays alone: numpy's own carries the time of day. Texts are UTF-8."""
     with zipfile.ZipFile(path, "w") as archive:
         for name, array in arrays.items():
+            array = np.strings.encode(array, "utf-8") if array.dtype.kind == "U" else array
             buffer = io.BytesIO()
             np.lib.format.write_array(buffer, np.asarray(array, order="C"), allow_pickle=False)
             entry = zipfile.ZipInfo(f"{name}.npy")

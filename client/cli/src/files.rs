@@ -73,7 +73,11 @@ pub(crate) fn create_private(path: &Path) -> Result<File> {
 /// Writes a file that must not exist yet and that its owner alone may read.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut file = create_private(path)?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(CliError::file(path))
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|error| {
+        // Half a file would stand in the way of the next attempt.
+        let _ = std::fs::remove_file(path);
+        CliError::File { path: path.to_owned(), kind: error.kind() }
+    })
 }
 
 /// A file that appears under its name only when it is whole.

@@ -115,6 +115,10 @@ const fn client(error: &ClientError) -> &'static str {
             "do not use this answer: something between this machine and the verified enclave changed it. Ask again; if it \
              comes back, tell the host's operator and the owner"
         }
+        ClientError::OtherSort => {
+            "the trust file demands another sort of answers than this key gets: a key that is suspected is answered more \
+             coarsely for a while, and so is everybody where models do not agree. Ask the owner"
+        }
         ClientError::NotAnAnswer => {
             "host and client are of different versions: `strongroom --version` tells this one's"
         }

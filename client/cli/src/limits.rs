@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use strongroom_proto::cbor::Bounds;
 use strongroom_seal::limits::MAX_CONTENT_BYTES;
 
 /// Bytes of a file that holds a key, an API key or credentials.
@@ -55,13 +54,6 @@ pub(crate) const MAX_PROVENANCE_FILE_BYTES: u64 = 1024 * 1024 * 1024 * 1024;
 
 /// Bytes of one array of a samples file.
 pub(crate) const MAX_SAMPLE_BYTES: u64 = 256 * 1024 * 1024;
-
-/// What a signed release may cost to decode when it is shown.
-pub(crate) const RELEASE_CBOR: Bounds = Bounds { max_bytes: 128 * 1024, max_depth: 6, max_items: 2048 };
-
-/// What public controls may cost to decode when they are shown.
-pub(crate) const CONTROLS_CBOR: Bounds =
-    Bounds { max_bytes: strongroom_proto::limits::MAX_CONTROLS_BYTES, max_depth: 8, max_items: 32_768 };
 
 /// How far before now a release comes into force, for clocks that disagree.
 pub(crate) const BACKDATE: Duration = Duration::from_secs(60);

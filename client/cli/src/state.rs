@@ -5,8 +5,8 @@
 //! that cannot be kept is a warning, not an error: the trust file's own floor still holds.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::PathBuf;
+use std::fs::{self, OpenOptions};
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use ring::digest::{Context, SHA256};
@@ -31,8 +31,8 @@ impl Memory {
         let path = folder().map(|folder| folder.join(file_name(&trust.demands().charter)));
         let known = match &path {
             Some(path) if path.exists() => {
-                let read = files::read(path, MAX_SMALL_FILE_BYTES).ok();
-                read.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_else(|| {
+                let bytes = files::read(path, MAX_SMALL_FILE_BYTES).ok();
+                bytes.and_then(|bytes| read(&bytes)).unwrap_or_else(|| {
                     output::warn(&format!(
                         "{} is unreadable: epochs seen earlier are not known",
                         path.display()
@@ -50,24 +50,39 @@ impl Memory {
         self.known.clone()
     }
 
-    /// Keeps what this run has seen.
+    /// Keeps what this run has seen, beside what others that run at the same time have kept: no epoch ever falls.
     pub(crate) fn keep(&self, seen: &BTreeMap<Name, u64>) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if *seen == *kept {
             return;
         }
         kept.clone_from(seen);
-        let written = self.path.as_ref().is_some_and(|path| {
-            let Ok(json) = serde_json::to_vec(seen) else { return false };
-            path.parent().is_some_and(|folder| fs::create_dir_all(folder).is_ok())
-                && files::write(path, &json).is_ok()
-        });
-        if !written {
+        if self.path.as_ref().and_then(|path| raise(path, seen)).is_none() {
             output::warn(
                 "the epochs seen cannot be kept: a later run would not notice a rollback to an older release",
             );
         }
     }
+}
+
+/// Raises what the file holds to what was seen, one process after the other.
+fn raise(path: &Path, seen: &BTreeMap<Name, u64>) -> Option<()> {
+    fs::create_dir_all(path.parent()?).ok()?;
+    // The lock is a file of its own, because the other is replaced. It ends with the process that holds it.
+    let lock =
+        OpenOptions::new().create(true).truncate(false).write(true).open(path.with_extension("lock")).ok()?;
+    lock.lock().ok()?;
+    let mut known =
+        files::read(path, MAX_SMALL_FILE_BYTES).ok().and_then(|bytes| read(&bytes)).unwrap_or_default();
+    for (deployment, epoch) in seen {
+        let known = known.entry(deployment.clone()).or_default();
+        *known = (*known).max(*epoch);
+    }
+    files::write(path, &serde_json::to_vec(&known).ok()?).ok()
+}
+
+fn read(bytes: &[u8]) -> Option<BTreeMap<Name, u64>> {
+    serde_json::from_slice(bytes).ok()
 }
 
 fn folder() -> Option<PathBuf> {
@@ -85,4 +100,19 @@ fn file_name(demand: &CharterDemand) -> String {
         }
     }
     format!("{}.json", hex::encode(context.finish()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_run_lowers_what_another_has_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("epochs").join("a.json");
+        let (a, b): (Name, Name) = ("a".parse().unwrap(), "b".parse().unwrap());
+        raise(&path, &BTreeMap::from([(a.clone(), 7)])).unwrap();
+        raise(&path, &BTreeMap::from([(a.clone(), 6), (b.clone(), 2)])).unwrap();
+        assert_eq!(read(&fs::read(&path).unwrap()), Some(BTreeMap::from([(a, 7), (b, 2)])));
+    }
 }

@@ -6,7 +6,7 @@
 //! 1. its time is not before the document that the enclave's clock goes by;
 //! 2. the answer is of the model that was asked for, or of one that the route leads to;
 //! 3. that model is claimed, demanded where the trust file pins models, and the one of the receipt;
-//! 4. the receipt states a treatment, not finer than every role's for what was asked;
+//! 4. the receipt states a treatment, not finer than every role's for what was asked, and of a sort that is demanded;
 //! 5. each output holds as many bytes as its type and shape say.
 
 use bytes::Bytes;
@@ -67,7 +67,10 @@ impl Against<'_> {
     fn treatment(&self, asked: &Name, receipt: &Receipt) -> Result<(), ClientError> {
         let released = receipt.treatment.map(|treatment| treatment.coarseness());
         match (finest(self.controls, asked), released) {
-            (Some(finest), Some(released)) if released >= finest => Ok(()),
+            (Some(finest), Some(released)) if released >= finest => {
+                // A key under suspicion is answered more coarsely than its role says.
+                if self.trust.allows_sort(released) { Ok(()) } else { Err(ClientError::OtherSort) }
+            }
             _ => Err(ReceiptError::NotVerified.into()),
         }
     }

@@ -57,7 +57,7 @@ pub struct InferAnswer {
     pub evidence: Bytes,
 }
 
-/// A question that keeps its id and its bytes over all attempts, so that the enclave serves it once.
+/// A question that keeps its id and its bytes over all attempts, so that the enclave serves it once in a boot, under one release.
 pub struct Call {
     asked: Asked,
     /// Gone with the answer, after which nothing is tried again.

@@ -54,6 +54,7 @@ mod tests {
             (Cure::None, host(500)),
             (Cure::None, ClientError::Evidence(EvidenceError::RolledBack)),
             (Cure::None, ClientError::OtherModel),
+            (Cure::None, ClientError::OtherSort),
             (Cure::None, ClientError::Refused(Refusal::Key)),
             (Cure::None, ClientError::Refused(Refusal::Operation)),
             (Cure::None, ClientError::Refused(Refusal::Frozen { retry_after_ms: Some(1) })),

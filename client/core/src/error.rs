@@ -39,6 +39,9 @@ pub enum ClientError {
     /// The answer is authentic, but of another model than was asked for and verified.
     #[error("the answer is of another model than the one that was verified")]
     OtherModel,
+    /// The answer is authentic, but of a sort (exact, rounded, label alone) that the trust file does not allow.
+    #[error("the answer is of a sort that the trust file does not allow")]
+    OtherSort,
     /// The answer is authentic, but the head of the audit log in it is not signed by the verified enclave.
     #[error("the head of the audit log is not signed by the verified enclave")]
     AuditHead,
@@ -113,6 +116,7 @@ impl ClientError {
             | Self::Channel(_)
             | Self::Receipt(_)
             | Self::OtherModel
+            | Self::OtherSort
             | Self::AuditHead => ErrorClass::Binding,
             Self::Refused(_) => ErrorClass::Refused,
             Self::Transport(error) => error.class(),

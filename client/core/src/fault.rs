@@ -106,6 +106,7 @@ mod tests {
             (429, ClientError::Refused(Refusal::Suspended { retry_after_ms: 1 })),
             (429, ClientError::Refused(Refusal::Frozen { retry_after_ms: None })),
             (502, ClientError::OtherModel),
+            (502, ClientError::OtherSort),
             (502, ClientError::Refused(Refusal::Failed)),
             (503, ClientError::Evidence(EvidenceError::RolledBack)),
             (503, ClientError::Refused(Refusal::InFlight)),

@@ -4,11 +4,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use strongroom_attestation::audit::Checkpoint;
 use strongroom_attestation::claims::{BootId, Claims};
-use strongroom_attestation::evidence::{CharterDemand, ControlsDemand, ModelDemand};
+use strongroom_attestation::evidence::{CharterDemand, ControlsDemand, ModelDemand, Requirement};
 use strongroom_attestation::receipt::{Budget, ReceiptError};
 use strongroom_attestation::release::{
-    Authentication, Controls, Counting, Limits, Operation, Payloads, Priority, ReleasedModel, RoleControls,
-    RouteControls, Treatment,
+    Authentication, Coarseness, Controls, Counting, Limits, Operation, Payloads, Priority, ReleasedModel,
+    RoleControls, RouteControls, Treatment,
 };
 use strongroom_attestation::{ImagePcrs, Pcr, TrustRoot};
 use strongroom_proto::name::PackageId;
@@ -124,8 +124,12 @@ fn controls() -> Controls {
 }
 
 fn trust(models: ModelDemand) -> TrustFile {
+    TrustFile::new(demands(models)).unwrap()
+}
+
+fn demands(models: ModelDemand) -> Demands {
     let pcr = Pcr::new([1; 48]);
-    let demands = Demands {
+    Demands {
         root: TrustRoot::aws_nitro_g1(),
         images: vec![ImagePcrs { pcr0: pcr, pcr1: pcr, pcr2: pcr }],
         charter: CharterDemand::Exactly(CharterDigest::of(b"c")),
@@ -133,8 +137,7 @@ fn trust(models: ModelDemand) -> TrustFile {
         models,
         controls: ControlsDemand::OwnerDecides,
         max_age: Duration::from_secs(300),
-    };
-    TrustFile::new(demands).unwrap()
+    }
 }
 
 /// What becomes of an answer of `id` with this receipt to who asked for this name and version.
@@ -187,6 +190,18 @@ fn step_4_no_answer_is_finer_than_the_controls_say() {
     assert_eq!(with(Some(Treatment::LABEL_ONLY)), None, "coarser is allowed");
     assert_eq!(with(Some(Treatment::EXACT)), refused);
     assert_eq!(with(None), refused);
+    let key = SigningKey::generate(Algorithm::Es256, &SystemRandom::new()).unwrap().0;
+    let demanding = |sort| {
+        let outputs = Requirement::Outputs([sort].into());
+        let demands = Demands { controls: ControlsDemand::Meeting([outputs].into()), ..demands(ANY) };
+        let (claims, controls, trust) = (claims(&key), controls(), TrustFile::new(demands).unwrap());
+        let against =
+            Against { claims: &claims, controls: &controls, trust: &trust, evidence: &Bytes::new() };
+        let receipt = Receipt { treatment: Some(Treatment::LABEL_ONLY), ..receipt(Some("fraud@1")) };
+        against.answer((&name("fraud"), None), answer("fraud@1"), (receipt, b"signed")).err()
+    };
+    assert_eq!(demanding(Coarseness::LabelOnly), None);
+    assert_eq!(demanding(Coarseness::Rounded), Some(ClientError::OtherSort), "coarser than is demanded");
     let unasked = accept(ANY, ("strict", None), "strict@1", receipt(Some("strict@1")));
     assert_eq!(unasked, refused, "no role may ask for it");
 }

@@ -53,7 +53,7 @@ use strongroom_attestation::evidence::{
     CharterDemand, ControlsDemand, ModelDemand, Requirement, Trust, TrustError,
 };
 use strongroom_attestation::published::PublishedError;
-use strongroom_attestation::release::Controls;
+use strongroom_attestation::release::{Coarseness, Controls};
 use strongroom_attestation::{ImagePcrs, RootError, RootKind, TrustRoot};
 use strongroom_proto::name::{Name, PackageId};
 use strongroom_seal::key::VerifyingKey;
@@ -203,6 +203,13 @@ impl TrustFile {
         let ModelDemand::Exactly(models) = &self.demands.models else { return true };
         let same = |id: &PackageId| id.name == *name && version.is_none_or(|version| id.version == *version);
         models.iter().any(|model| same(&model.id))
+    }
+
+    /// Whether an answer of this sort may be taken: one of those that are demanded, or any where none is.
+    #[must_use]
+    pub fn allows_sort(&self, sort: Coarseness) -> bool {
+        let ControlsDemand::Meeting(requirements) = &self.demands.controls else { return true };
+        requirements.iter().all(|one| !matches!(one, Requirement::Outputs(sorts) if !sorts.contains(&sort)))
     }
 
     /// Whether this name may be asked under these controls: a route, only if every model that it may lead to is

@@ -65,14 +65,14 @@ impl Detectors {
     }
 
     /// Takes in one row. A row that was asked before to the bit is no news, so no bet is made on it: a client that
-    /// asks about the same row every minute steals nothing.
+    /// asks about the same row every minute steals nothing. Nor does it make a key older: its organisation's detectors look on.
     pub(crate) fn row(&mut self, surprise: &Surprise, met: Met, rules: &Rules, now: UnixMillis) {
-        self.rows = self.rows.saturating_add(1);
         match met {
             Met::Before => return,
             Met::New => {}
             Met::Alarm => self.reaction.near_duplicates(rules, now),
         }
+        self.rows = self.rows.saturating_add(1);
         for stream in self.bets.stake(surprise, logarithm(rules.alarm)) {
             match stream {
                 Stream::TooFar => self.reaction.suspended = after(now, rules.suspension_ms),
@@ -165,6 +165,9 @@ mod tests {
         let mut detectors = Detectors::default();
         (0..1000).for_each(|_| detectors.row(&[-5.0; 4], Met::Before, &Rules::default(), NOW));
         assert_eq!(detectors.level(NOW), Level::Full);
+        assert!(detectors.is_young(&Rules::default()), "no key grows up on one row");
+        let rows = Rules::default().young_rows;
+        (0..rows).for_each(|_| detectors.row(&[0.0; 4], Met::New, &Rules::default(), NOW));
         assert!(!detectors.is_young(&Rules::default()));
     }
 

@@ -144,7 +144,7 @@ impl Monitor {
     fn judge(&self, row: Row<'_>, distance: f32) -> Judged {
         Judged {
             surprise: bets::surprise(&self.profile, row, distance),
-            mark: Mark::of(&self.projection, &self.profile, row.features),
+            mark: Mark::of(&self.projection, &self.profile, row),
         }
     }
 

@@ -13,6 +13,7 @@ use strongroom_attestation::release::Rules;
 use crate::limits::RING_ROWS;
 use crate::mix::mix;
 use crate::profile::Profile;
+use crate::rows::Row;
 
 /// Dimensions of the projection.
 pub(crate) const DIMENSIONS: usize = 32;
@@ -62,8 +63,9 @@ pub(crate) struct Mark {
 
 impl Mark {
     /// Takes down a row. Without a radius its place is nowhere.
-    pub(crate) fn of(projection: &Projection, profile: &Profile, features: &[f32]) -> Self {
-        let hash = crate::mix::hash(projection.seed, features);
+    pub(crate) fn of(projection: &Projection, profile: &Profile, row: Row<'_>) -> Self {
+        let features = row.features;
+        let hash = crate::mix::hash(crate::mix::hash(projection.seed, features), row.rests);
         if profile.near == 0.0 {
             return Self { place: [0; DIMENSIONS], hash };
         }

@@ -9,6 +9,8 @@ use crate::profile::{Decision, Profile, Space};
 pub struct Rows {
     width: usize,
     features: Vec<f32>,
+    /// What each feature is beyond an f32; empty where all of them are one.
+    rests: Vec<f32>,
     classes: Vec<usize>,
     margins: Vec<f32>,
 }
@@ -31,6 +33,8 @@ pub struct Place<'a> {
 pub struct Row<'a> {
     /// Features, as many as the profile has.
     pub features: &'a [f32],
+    /// What each is beyond an f32; empty where all of them are one. It tells rows apart, and counts nowhere else.
+    pub rests: &'a [f32],
     /// The class that the model chose, by position.
     pub class: usize,
     /// Highest score less the second; absent without scores.
@@ -44,7 +48,7 @@ impl Rows {
         let fits = width > 0
             && features.len() == width.checked_mul(classes.len())?
             && (margins.is_empty() || margins.len() == classes.len());
-        fits.then_some(Self { width, features, classes, margins })
+        fits.then_some(Self { width, features, rests: Vec::new(), classes, margins })
     }
 
     /// Finds the rows of a request in its inputs and in what the model answered, before any treatment.
@@ -68,7 +72,8 @@ impl Rows {
             Space::Input(name) => (inputs, name),
             Space::Output(name) => (outputs, name),
         };
-        let features = numbers(named(tensors, name)?)?;
+        let tensor = named(tensors, name)?;
+        let features = numbers(tensor)?;
         if place.features == 0 || features.is_empty() || !features.len().is_multiple_of(place.features) {
             return None;
         }
@@ -77,7 +82,8 @@ impl Rows {
             None => (vec![0; rows], Vec::new()),
             Some(decision) => decide(&numbers(named(outputs, &decision.scores)?)?, rows, place.classes)?,
         };
-        Self::new(place.features, features, classes, margins)
+        let rests = rests(tensor);
+        Self::new(place.features, features, classes, margins).map(|rows| Self { rests, ..rows })
     }
 
     /// Each row, in order.
@@ -85,6 +91,7 @@ impl Rows {
         let rows = self.features.chunks_exact(self.width).zip(&self.classes).enumerate();
         rows.map(|(at, (features, class))| Row {
             features,
+            rests: self.rests(at),
             class: *class,
             margin: self.margins.get(at).copied(),
         })
@@ -96,7 +103,12 @@ impl Rows {
         let start = position.checked_mul(self.width)?;
         let features = self.features.get(start..start.checked_add(self.width)?)?;
         let class = *self.classes.get(position)?;
-        Some(Row { features, class, margin: self.margins.get(position).copied() })
+        let (rests, margin) = (self.rests(position), self.margins.get(position).copied());
+        Some(Row { features, rests, class, margin })
+    }
+
+    fn rests(&self, position: usize) -> &[f32] {
+        self.rests.chunks_exact(self.width).nth(position).unwrap_or_default()
     }
 
     /// Features of each row.
@@ -160,7 +172,7 @@ fn winner(scores: &[f32]) -> (usize, f32) {
     (at, if margin.is_finite() { margin } else { 0.0 })
 }
 
-/// The elements of a tensor of numbers. What is not finite counts as 0: it is outside any range.
+/// The elements of a tensor of numbers. What is larger than any f32 counts as the largest, what is no number as 0.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
@@ -186,13 +198,49 @@ fn numbers(tensor: &Tensor<'_>) -> Option<Vec<f32>> {
 }
 
 fn each<const N: usize>(data: &[u8], read: impl Fn([u8; N]) -> f32) -> Vec<f32> {
-    let value = |bytes: &[u8; N]| Some(read(*bytes)).filter(|value| value.is_finite()).unwrap_or(0.0);
+    let value = |bytes: &[u8; N]| {
+        let value = read(*bytes);
+        if value.is_nan() { 0.0 } else { value.clamp(f32::MIN, f32::MAX) }
+    };
     data.as_chunks::<N>().0.iter().map(value).collect()
+}
+
+/// What an f32 cannot hold of each element, as an f32.
+#[expect(clippy::cast_possible_truncation, reason = "half of an FP64 each")]
+fn rests(tensor: &Tensor<'_>) -> Vec<f32> {
+    let rest = |bytes: [u8; 8]| {
+        let value = f64::from_le_bytes(bytes);
+        (value - f64::from((value as f32).clamp(f32::MIN, f32::MAX))) as f32
+    };
+    if tensor.dtype == DType::Fp64 { each(&tensor.data, rest) } else { Vec::new() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn doubles_that_an_f32_does_not_tell_apart_are_other_rows_and_large_ones_are_far_away() {
+        let rows = |values: [f64; 2]| {
+            let data: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+            let tensor =
+                Tensor { name: "x".into(), dtype: DType::Fp64, shape: vec![1, 2], data: data.into() };
+            let space = Space::Input("x".to_owned());
+            let place = Place { space: &space, features: 2, decision: None, classes: 1 };
+            Rows::locate(place, &[tensor], &[]).unwrap()
+        };
+        let hash = |rows: &Rows| {
+            let row = rows.row(0).unwrap();
+            crate::mix::hash(crate::mix::hash(1, row.features), row.rests)
+        };
+        let (one, other) = (rows([0.1, 3.0]), rows([0.1 + 1e-12, 3.0]));
+        assert_eq!(one.features, other.features);
+        assert_ne!(hash(&one), hash(&other));
+        assert_eq!(hash(&one), hash(&rows([0.1, 3.0])));
+        assert_eq!(rows([1e300, -1e300]).features, [f32::MAX, f32::MIN]);
+        let infinite = rows([f64::INFINITY, f64::NAN]);
+        assert!(infinite.features == [f32::MAX, 0.0] && infinite.rests.iter().all(|rest| rest.is_finite()));
+    }
 
     #[test]
     fn the_winner_leads_by_its_margin() {

@@ -89,7 +89,7 @@ impl Flips {
         change(&changes, rows.len(), outputs, profile)
     }
 
-    /// Answers the rows at `unlike`, by position, with another class, always the same one for a cell. Returns how
+    /// Answers the rows at `unlike`, rising positions, with another class, always the same one for a cell. Returns how
     /// many. Rows that [`Self::apply`] flips are left as that left them.
     #[must_use]
     pub fn misinform(
@@ -100,7 +100,7 @@ impl Flips {
         profile: &Profile,
     ) -> usize {
         let target = |(at, row): (usize, crate::rows::Row<'_>)| {
-            if !unlike.contains(&at) || self.target(row.features, row.class).is_some() {
+            if unlike.binary_search(&at).is_err() || self.target(row.features, row.class).is_some() {
                 return None;
             }
             let [_, second] = words(&self.unlike, &self.cell(row.features));

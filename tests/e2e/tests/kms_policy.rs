@@ -165,6 +165,8 @@ async fn exit_codes_follow_the_worst_finding() {
     assert!(judged.code == 0 && ids(&judged).contains(&"SR504".to_owned()), "{}", judged.stdout);
     // Nothing is judged that was not given, and nothing is given that would not be used.
     let path = desk.file("policy.json").display().to_string();
+    let two = [path.clone(), "--pcr0".to_owned(), "ab".repeat(48), "cd".repeat(48)];
+    assert_eq!(desk.lint(&two).await.code, 15, "two images behind one option, and the policy pins neither");
     for wrong in [vec![], vec![path, "--kms-connect=127.0.0.1:1".to_owned()]] {
         assert_eq!(desk.lint(&wrong).await.code, 2);
     }

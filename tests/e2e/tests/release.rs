@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use strongroom_e2e::{Stage, StageOptions, outcome, request};
-use strongroom_sim::world::{ModelSource, READY, ReleasePlan, bundled_model, wait_for};
+use strongroom_sim::world::{Binaries, ModelSource, READY, ReleasePlan, bundled_model, wait_for};
 
 use crate::controls::{key, key_entry, key_file};
 use crate::load::{Load, client, row};
@@ -40,9 +40,14 @@ async fn a_newer_release_is_swapped_in_and_ends_every_session() {
 #[tokio::test]
 async fn an_older_release_is_refused_and_the_newer_one_stays() {
     let stage = Stage::serving().await.unwrap();
-    let old = std::fs::read(stage.ground.layout.store().join("release.bundle")).unwrap();
+    let bundle = stage.ground.layout.store().join("release.bundle");
+    let old = std::fs::read(&bundle).unwrap();
+    let inspect = ["inspect".to_owned(), bundle.display().to_string()];
+    let shown = Binaries::beside_this_one().unwrap().strongroom(inspect, &[]).await.unwrap();
+    assert!(shown.code == 0 && shown.stdout.starts_with("release bundle\n"), "{}", shown.stderr);
+    assert!(shown.stdout.contains("epoch: 1\n") && shown.stdout.contains("interface"), "{}", shown.stdout);
     swap(&stage, 3).await;
-    std::fs::write(stage.ground.layout.store().join("release.bundle"), old).unwrap();
+    std::fs::write(&bundle, old).unwrap();
     let refused = async || stage.status().await.is_some_and(|status| !status.refusal.is_empty());
     assert!(wait_for(SWAP, refused).await, "the enclave did not judge the old release");
     let status = stage.status().await.unwrap();

@@ -46,7 +46,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let Explained { kind, verified, content } =
         explained.ok_or_else(|| CliError::Unknown(args.file.clone()))?;
     let mut human = format!("{kind}\n{verified}\n");
-    render(&mut human, &content, 0);
+    // A stranger's text tells a terminal nothing, whatever kind of file it stands in.
+    render(&mut human, &explain::printable_json(content.clone()), 0);
     let json = serde_json::json!({ "kind": kind, "verified": verified, "content": content });
     output::result(args.json, &json, human.trim_end())
 }

@@ -3,12 +3,13 @@
 //! Whoever reaches the listener asks with this API key and in the clear, so that only loopback is listened on unless
 //! another address is asked for by name. stdout carries one line, the address, once connections are accepted.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use strongroom_proxy::{REVERIFY_AFTER, Upstream};
-use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::asking::AskArgs;
@@ -16,6 +17,9 @@ use crate::error::{CliError, Result};
 use crate::keep::{KeepFolder, Keeper};
 use crate::output;
 use crate::settings::Settings;
+
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1024;
 
 /// Arguments of `proxy`.
 #[derive(clap::Args)]
@@ -46,15 +50,16 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     let keeps = folder.made()?;
     let keeper = Keeper::running_on(folder);
     let asking = args.ask.connect_for(keeps.then(|| keeper.keep()), Some(age))?;
-    let listener = TcpListener::bind(args.listen)
-        .await
-        .map_err(|error| CliError::usage(format!("cannot listen on {}: {}", args.listen, error.kind())))?;
-    let address = listener.local_addr().map_err(|error| CliError::Runtime(error.kind()))?;
+    let refused =
+        |error: io::Error| CliError::usage(format!("cannot listen on {}: {}", args.listen, error.kind()));
+    let socket = bound(args.listen).map_err(refused)?;
     let upstream = Arc::new(Upstream::new(asking.client));
     let memory = asking.memory;
     // What is wrong from the start is said at once and ends the command; what goes wrong later is waited for.
     asking_once(&upstream).await?;
     memory.keep(&upstream.client().epochs());
+    let listener = socket.listen(BACKLOG).map_err(refused)?;
+    let address = listener.local_addr().map_err(|error| CliError::Runtime(error.kind()))?;
     output::line(&format!("ready http://{address}"))?;
     let ready = {
         let upstream = Arc::clone(&upstream);
@@ -67,6 +72,15 @@ pub(crate) async fn run(args: Args) -> Result<()> {
         () = ready => {}
     }
     keeper.finish()
+}
+
+/// Takes the address without accepting connections: nobody's request waits in the kernel for an enclave that is not verified.
+fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // As `TcpListener::bind` does: an address of which connections still wind down can be taken again.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
 }
 
 /// The first session. An enclave that is not there yet is waited for.

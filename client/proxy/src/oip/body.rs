@@ -1,6 +1,7 @@
 //! Bodies of requests: bounded before they are read, while they are read and while they are unpacked.
 
 use std::io::Read;
+use std::mem;
 
 use axum::body::Body;
 use flate2::read::MultiGzDecoder;
@@ -113,7 +114,8 @@ async fn collect(
                 return Err(too_large(most));
             }
             if bytes.len() + data.len() > covered {
-                // What does not say how large it is may become as large as any.
+                // What does not say how large it is may become as large as any. Nobody waits for room while holding some.
+                drop(mem::take(&mut share));
                 share = room.take(need(most)).await?;
                 covered = most;
             }

@@ -61,7 +61,13 @@ impl Watched {
         let before = self.own.fetch_max(bytes, Ordering::Relaxed);
         let more = bytes.saturating_sub(before);
         let all = self.folded.fetch_add(more, Ordering::Relaxed).saturating_add(more);
-        if all > MAX_FOLDED_BYTES { Err(Excess::Size(operator.to_owned())) } else { Ok(()) }
+        if all > MAX_FOLDED_BYTES {
+            // What is refused is not made: other shapes of the same graph have their room.
+            self.folded.fetch_sub(more, Ordering::Relaxed);
+            self.own.store(before, Ordering::Relaxed);
+            return Err(Excess::Size(operator.to_owned()));
+        }
+        Ok(())
     }
 }
 

@@ -1,20 +1,31 @@
 //! Incident response: the runbook, played against a running enclave.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use strongroom_attestation::release::Coarseness;
-use strongroom_e2e::Stage;
+use strongroom_e2e::{Stage, StageOptions};
 use strongroom_link::Mux;
 use strongroom_proto::Code;
 use strongroom_proto::frame::Kind;
-use strongroom_seal::message::{Ask, Refusal};
-use strongroom_sim::world::{Output, READY, wait_for};
+use strongroom_seal::message::{Ask, Refusal, Request};
+use strongroom_seal::tensor::{DType, Tensor};
+use strongroom_sim::world::{ModelSource, Output, READY, bundled_model, wait_for};
+use tokio::task::JoinSet;
 
-use super::{Caller, FRAUD, key_entry, payments, sha256, stage};
+use super::{Caller, FRAUD, key_entry, payments, request, sha256, stage};
+use crate::memory::linear_model;
 
 /// Time from the moment a release reaches a loaded enclave until it is in force.
 const EFFECT: Duration = Duration::from_secs(1);
+
+/// Features and rows of what keeps a core busy for some tenths of a second.
+const WIDTH: usize = 4096;
+const ROWS: usize = 256;
+
+/// Requests that wait.
+const WAITING: usize = 24;
 
 fn policy() -> String {
     "audit_key = \"AUDIT\"\n".to_owned()
@@ -35,6 +46,23 @@ async fn measure(stage: &Stage, name: &str, arguments: &[&str]) -> Output {
     let boot = hex::encode(stage.client().unwrap().verify().await.unwrap().claims().boot.as_bytes());
     assert!(done.stdout.contains(&boot), "acknowledged by the boot {boot}: {}", done.stdout);
     done
+}
+
+/// A release that blocks a key, not delivered yet.
+async fn blocking(stage: &Stage, number: u8) -> Bytes {
+    let elsewhere = stage.ground.layout.owner("elsewhere");
+    std::fs::create_dir(&elsewhere).unwrap();
+    let block = [format!("--key-sha256={}", sha256(number))];
+    assert_eq!(stage.owner.incident("block", &elsewhere, &block).await.unwrap().code, 0);
+    Bytes::from(std::fs::read(elsewhere.join("release.bundle")).unwrap())
+}
+
+/// Hands a release to the enclave as the host does, until it is in force.
+async fn push(stage: &Stage, bundle: Bytes) {
+    let stream = stage.sockets.endpoint("enclave").connect(EFFECT).await.unwrap();
+    let reply =
+        Mux::new(stream).call(Kind::Release, bundle, 10 * EFFECT).await.unwrap().into_coded().unwrap();
+    assert_eq!(reply.0, Code::Ok);
 }
 
 async fn infer(stage: &Stage, number: u8) -> Result<Coarseness, Refusal> {
@@ -88,21 +116,48 @@ async fn the_runbook_plays() {
 async fn a_measure_takes_effect_within_a_second_of_reaching_the_enclave() {
     let stage = stage(policy()).await;
     let blocked = Caller::new(&stage, 1).await;
-    let elsewhere = stage.ground.layout.owner("elsewhere");
-    std::fs::create_dir(&elsewhere).unwrap();
-    let block = [format!("--key-sha256={}", sha256(1))];
-    assert_eq!(stage.owner.incident("block", &elsewhere, &block).await.unwrap().code, 0);
-    let bundle = Bytes::from(std::fs::read(elsewhere.join("release.bundle")).unwrap());
-    let stream = stage.sockets.endpoint("enclave").connect(EFFECT).await.unwrap();
+    let bundle = blocking(&stage, 1).await;
     let start = Instant::now();
-    let reply =
-        Mux::new(stream).call(Kind::Release, bundle, 10 * EFFECT).await.unwrap().into_coded().unwrap();
-    assert_eq!(reply.0, Code::Ok);
+    push(&stage, bundle).await;
     let (message, _) = blocked.session.seal(&Ask::Status.encode().unwrap()).unwrap();
     assert_eq!(blocked.client.send(&message).await.status, 421, "sessions end");
     let took = start.elapsed();
     println!("a release took effect {} ms after it reached the enclave", took.as_millis());
     assert!(took < EFFECT, "{took:?}");
+    assert_eq!(infer(&stage, 1).await, Err(Refusal::Key));
+}
+
+/// Of what a key has waiting when it is blocked, nothing is answered but what runs already.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_when_a_measure_comes_is_not_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let onnx = folder.path().join("wide.onnx");
+    std::fs::write(&onnx, linear_model(WIDTH)).unwrap();
+    let wide = ModelSource { id: "wide@1".parse().unwrap(), onnx, arguments: vec![] };
+    let models = Some(vec![bundled_model().unwrap(), wide]);
+    let options = StageOptions { policy: Some(policy()), models, ..StageOptions::default() };
+    let stage = Stage::set(options).await.unwrap();
+    stage.host.wait_until_serving(READY).await.unwrap();
+    let bundle = blocking(&stage, 1).await;
+    let Caller { client, session } = Caller::new(&stage, 1).await;
+    let (client, mut answers) = (Arc::new(client), JoinSet::new());
+    for _ in 0..WAITING {
+        let shape = vec![ROWS as u64, WIDTH as u64];
+        let data = vec![0; ROWS * WIDTH * 4].into();
+        let input = Tensor { name: "x".into(), dtype: DType::Fp32, shape, data };
+        let ask = Ask::Infer(Request { inputs: vec![input], ..request("wide", &[]) });
+        let (message, _) = session.seal(&ask.encode().unwrap()).unwrap();
+        let client = Arc::clone(&client);
+        answers.spawn(async move { client.send(&message).await.status });
+    }
+    let begun = async || stage.status().await.is_some_and(|status| status.answered > 1);
+    assert!(wait_for(READY, begun).await, "none of them was answered");
+    push(&stage, bundle).await;
+    let statuses = answers.join_all().await;
+    let answered = statuses.iter().filter(|status| **status == 200).count();
+    println!("{answered} of {WAITING} answered");
+    assert!(statuses.iter().all(|status| matches!(status, 200 | 421)), "{statuses:?}");
+    assert!(answered < WAITING, "all of them were answered");
     assert_eq!(infer(&stage, 1).await, Err(Refusal::Key));
 }
 

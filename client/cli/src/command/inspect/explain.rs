@@ -7,7 +7,9 @@ use serde_json::{Map, Value, json};
 use strongroom_attestation::charter::SignedCharter;
 use strongroom_attestation::evidence::{CharterDemand, ControlsDemand, ModelDemand};
 use strongroom_attestation::published::{PublishedImage, PublishedMeasurements};
-use strongroom_attestation::release::{Bundle, Controls, Release, ReleasedModel};
+use strongroom_attestation::release::{
+    Bundle, CONTROLS_CBOR, Controls, RELEASE_CBOR, Release, ReleasedModel,
+};
 use strongroom_attestation::{Document, ImagePcrs, RootKind};
 use strongroom_client::TrustFile;
 use strongroom_proto::cbor;
@@ -19,7 +21,7 @@ use strongroom_seal::signed::dangerous_unverified_payload;
 
 use super::{Explained, image_file};
 use crate::command::release::sealed_header;
-use crate::limits::{CONTROLS_CBOR, MAX_DOCUMENT_BYTES, RELEASE_CBOR};
+use crate::limits::MAX_DOCUMENT_BYTES;
 use crate::policy::words;
 use crate::provenance;
 use crate::words::requirement;

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use strongroom_attestation::audit::Checkpoint;
 use strongroom_attestation::claims::Claims;
 use strongroom_attestation::receipt::Receipt;
+use strongroom_attestation::release::RELEASE_CBOR;
 use strongroom_proto::cbor;
 use strongroom_proto::hello::{Evidence, read_offers};
 use strongroom_seal::label;
@@ -12,7 +13,7 @@ use strongroom_seal::signed::dangerous_unverified_payload;
 use super::Explained;
 use super::explain::{attestation, charter, model, release};
 use crate::command::receipt::fields::Fields;
-use crate::limits::{MAX_DOCUMENT_BYTES, RELEASE_CBOR};
+use crate::limits::MAX_DOCUMENT_BYTES;
 use crate::words::{boot_words, utc};
 
 const RECEIPT: &str = "UNVERIFIED: anyone can write these statements; `strongroom receipt verify` verifies them with the evidence";

@@ -33,11 +33,11 @@ pub(super) struct Args {
     /// Demand that exactly this charter is pinned
     #[arg(long, value_name = "FILE")]
     charter: Option<PathBuf>,
-    /// Demand that exactly these images are pinned; may be repeated
-    #[arg(long, value_name = "FILE")]
+    /// Demand that exactly these images are pinned. The policy's FILE stands before them
+    #[arg(long, value_name = "FILE", num_args = 1..)]
     image: Vec<PathBuf>,
     /// The same, by PCR0
-    #[arg(long, value_name = "HEX")]
+    #[arg(long, value_name = "HEX", num_args = 1..)]
     pcr0: Vec<Pcr>,
     #[command(flatten)]
     reach: Reach,
