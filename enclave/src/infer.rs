@@ -21,7 +21,7 @@ use crate::limits::{QUICK_RUN, QUICK_WAIT};
 use crate::service::Service;
 use crate::serving::Serving;
 use crate::sessions::Live;
-use crate::turns::Run;
+use crate::turns::{Run, Turn};
 
 /// What a session asks, decrypted. Shared with the thread that answers it.
 #[derive(Clone)]
@@ -87,8 +87,11 @@ impl Service {
         let run = |expected| Run { key: caller.key(), priority: caller.priority(), expected };
         if let Some(expected) = expected.filter(|expected| *expected <= QUICK_RUN) {
             let crowded = incoming.crowded;
-            let _turn = if crowded { Some(self.quick_turns.take_among(run(expected)).await?) } else { None };
-            if let Some(_place) = self.quick_place().await {
+            let mut turn =
+                if crowded { Some(self.quick_turns.take_among(run(expected)).await?) } else { None };
+            let place = self.quick_place().await;
+            turn.iter_mut().for_each(Turn::run_begins);
+            if place.is_some() {
                 self.may_answer(&incoming.live.serving)?;
                 return self.once(inference, asked, now);
             }

@@ -57,9 +57,9 @@ pub(crate) struct Service {
     /// Of those that are quick, where many ask at once.
     pub(crate) quick_turns: Arc<Turns>,
     pub(crate) runners: Runners,
-    /// KiB of small message bodies held at once, and of large ones.
     /// Runs at once on the threads that read messages.
     pub(crate) quick_places: Semaphore,
+    /// KiB of small message bodies held at once, and of large ones.
     small: Arc<Semaphore>,
     large: Arc<Semaphore>,
     /// Told whenever another release is served, or none.
@@ -181,12 +181,15 @@ impl Service {
             // A host that gives a package drop by drop does not keep the keys of a release that is gone.
             let loaded = tokio::select! {
                 loaded = self.loader.load_one(&next) => loaded,
-                () = replaced => return,
+                () = replaced.as_mut() => return,
             };
             if let Err(error) = loaded {
                 self.refuse(&error).await;
                 rest.push_back(next);
-                tokio::time::sleep(pauses.longer()).await;
+                tokio::select! {
+                    () = tokio::time::sleep(pauses.longer()) => {}
+                    () = replaced => return,
+                }
             } else if rest.is_empty() {
                 self.refusal.lock().unwrap_or_else(PoisonError::into_inner).clear();
             }

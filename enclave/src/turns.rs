@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use strongroom_attestation::release::Priority;
 use strongroom_proto::Code;
@@ -58,8 +58,24 @@ pub(crate) struct Run<'a> {
     pub(crate) expected: Duration,
 }
 
-/// The right to keep one core busy. Dropped, it goes to whoever is next.
-pub(crate) struct Turn(Arc<Turns>);
+/// The right to keep one core busy. Dropped, it goes to whoever is next, and what the run took instead of what was expected is
+/// settled with its key: what is expected of a run, other runs of clients have taught.
+pub(crate) struct Turn {
+    turns: Arc<Turns>,
+    key: ApiKeyDigest,
+    priority: Priority,
+    expected: Duration,
+    /// When it ends in virtual time, as expected.
+    end: u64,
+    begun: Instant,
+}
+
+/// What becomes of who comes.
+enum Entered {
+    /// A core is free; the run ends at this virtual time.
+    Runs(u64),
+    Waits(Ticket, oneshot::Receiver<()>),
+}
 
 /// A place in the queue, given back when nobody waits there any more.
 struct Place<'a> {
@@ -96,15 +112,19 @@ impl Turns {
     }
 
     async fn take_within(self: &Arc<Self>, limit: Duration, run: Run<'_>) -> Result<Turn, Code> {
-        let Some((ticket, given)) = self.state().enter(run)? else { return Ok(Turn(Arc::clone(self))) };
-        self.wait(limit, ticket, given).await
+        // The lock is not held while waiting.
+        let entered = self.state().enter(run)?;
+        match entered {
+            Entered::Runs(end) => Ok(Turn::begin(self, run, end)),
+            Entered::Waits(ticket, given) => self.wait(limit, run, ticket, given).await,
+        }
     }
 
     /// As [`Self::take`], but everybody who is ready gets into the queue before anybody gets a turn. For runs that are so
     /// short that those who come meanwhile would never be seen waiting.
     pub(crate) async fn take_among(self: &Arc<Self>, run: Run<'_>) -> Result<Turn, Code> {
         let (ticket, given) = self.state().queue(run)?;
-        let waited = self.wait(MAX_TURN_WAIT, ticket, given);
+        let waited = self.wait(MAX_TURN_WAIT, run, ticket, given);
         tokio::task::yield_now().await;
         self.state().hand_out();
         waited.await
@@ -113,6 +133,7 @@ impl Turns {
     async fn wait(
         self: &Arc<Self>,
         limit: Duration,
+        run: Run<'_>,
         ticket: Ticket,
         given: oneshot::Receiver<()>,
     ) -> Result<Turn, Code> {
@@ -120,7 +141,7 @@ impl Turns {
         match tokio::time::timeout(limit, given).await {
             Ok(Ok(())) => {
                 place.served = true;
-                Ok(Turn(Arc::clone(self)))
+                Ok(Turn::begin(self, run, ticket.end))
             }
             _ => Err(Code::Busy),
         }
@@ -133,15 +154,15 @@ impl Turns {
 
 impl State {
     /// Takes a free turn, or a place in the queue.
-    fn enter(&mut self, run: Run<'_>) -> Result<Option<(Ticket, oneshot::Receiver<()>)>, Code> {
+    fn enter(&mut self, run: Run<'_>) -> Result<Entered, Code> {
         if self.free == 0 {
-            return self.queue(run).map(Some);
+            return self.queue(run).map(|(ticket, given)| Entered::Waits(ticket, given));
         }
         let (begin, end) = self.stamp(run);
         self.ends.insert(*run.key, end);
         self.free -= 1;
         self.now = self.now.max(begin);
-        Ok(None)
+        Ok(Entered::Runs(end))
     }
 
     /// Takes a place in the queue.
@@ -212,8 +233,23 @@ impl State {
             self.ends.retain(|_, end| *end > self.now);
         }
         let begin = self.ends.get(run.key).map_or(self.now, |end| self.now.max(*end));
-        let micros = u64::try_from(run.expected.as_micros()).unwrap_or(u64::MAX).max(1);
-        (begin, begin.saturating_add(micros.saturating_mul(slowness(run.priority))))
+        (begin, begin.saturating_add(length(run.expected, run.priority)))
+    }
+
+    /// Moves the end of a key's runs by what one of them took longer, or less long, than was expected.
+    fn settle(&mut self, turn: &Turn) {
+        let took = length(turn.begun.elapsed(), turn.priority);
+        // One that lies in the past may be forgotten meanwhile.
+        let end = self.ends.entry(turn.key).or_insert(turn.end);
+        let settled = end.saturating_add(took).saturating_sub(length(turn.expected, turn.priority));
+        *end = settled.max(self.now);
+    }
+
+    /// Takes back what a run that was never begun has cost its key.
+    fn forgive(&mut self, left: &Waiting, end: u64) {
+        if let Some(last) = self.ends.get_mut(&left.key) {
+            *last = last.saturating_sub(end - left.begin).max(self.now);
+        }
     }
 
     fn pass_on(&mut self) {
@@ -227,6 +263,12 @@ impl State {
     }
 }
 
+/// How long a run is in virtual time.
+fn length(run: Duration, priority: Priority) -> u64 {
+    let micros = u64::try_from(run.as_micros()).unwrap_or(u64::MAX).max(1);
+    micros.saturating_mul(slowness(priority))
+}
+
 /// Virtual time that a unit of work takes.
 const fn slowness(priority: Priority) -> u64 {
     match priority {
@@ -236,9 +278,23 @@ const fn slowness(priority: Priority) -> u64 {
     }
 }
 
+impl Turn {
+    fn begin(turns: &Arc<Turns>, run: Run<'_>, end: u64) -> Self {
+        let Run { key, priority, expected } = run;
+        Self { turns: Arc::clone(turns), key: *key, priority, expected, end, begun: Instant::now() }
+    }
+
+    /// Counts from now on: what was waited for since is not the key's doing.
+    pub(crate) fn run_begins(&mut self) {
+        self.begun = Instant::now();
+    }
+}
+
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.0.state().pass_on();
+        let mut state = self.turns.state();
+        state.settle(self);
+        state.pass_on();
     }
 }
 
@@ -249,7 +305,10 @@ impl Drop for Place<'_> {
         }
         let mut state = self.turns.state();
         match state.waiting.remove(&self.ticket) {
-            Some(left) => state.one_less(&left),
+            Some(left) => {
+                state.one_less(&left);
+                state.forgive(&left, self.ticket.end);
+            }
             None => state.pass_on(),
         }
     }

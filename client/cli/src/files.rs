@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use ring::rand::{SecureRandom as _, SystemRandom};
 use zeroize::Zeroizing;
 
 use crate::error::{CliError, Result};
@@ -91,7 +92,10 @@ impl Staged {
     /// Starts to write the file that will be called `path`.
     pub(crate) fn create(path: &Path) -> Result<Self> {
         let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.partial", std::process::id()));
+        // What a killed process has left, perhaps of this very number, stands in nobody's way.
+        let mut unlike_others = [0; 8];
+        SystemRandom::new().fill(&mut unlike_others).map_err(|_| CliError::Random)?;
+        name.push(format!(".{}.partial", hex::encode(unlike_others)));
         let partial = path.with_file_name(name);
         let file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(&partial);
         let file = file.map_err(CliError::file(&partial))?;

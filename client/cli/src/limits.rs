@@ -55,6 +55,10 @@ pub(crate) const MAX_PROVENANCE_FILE_BYTES: u64 = 1024 * 1024 * 1024 * 1024;
 /// Bytes of one array of a samples file.
 pub(crate) const MAX_SAMPLE_BYTES: u64 = 256 * 1024 * 1024;
 
+/// Attempts to lock what is remembered, and the pause after each: writing it takes milliseconds.
+pub(crate) const LOCK_ATTEMPTS: u32 = 50;
+pub(crate) const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
 /// How far before now a release comes into force, for clocks that disagree.
 pub(crate) const BACKDATE: Duration = Duration::from_secs(60);
 

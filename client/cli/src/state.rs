@@ -5,7 +5,8 @@
 //! that cannot be kept is a warning, not an error: the trust file's own floor still holds.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -14,7 +15,7 @@ use strongroom_attestation::evidence::CharterDemand;
 use strongroom_client::TrustFile;
 use strongroom_proto::name::Name;
 
-use crate::limits::MAX_SMALL_FILE_BYTES;
+use crate::limits::{LOCK_ATTEMPTS, LOCK_PAUSE, MAX_SMALL_FILE_BYTES};
 use crate::{files, output};
 
 /// The memory that belongs to one trust file.
@@ -68,10 +69,7 @@ impl Memory {
 /// Raises what the file holds to what was seen, one process after the other.
 fn raise(path: &Path, seen: &BTreeMap<Name, u64>) -> Option<()> {
     fs::create_dir_all(path.parent()?).ok()?;
-    // The lock is a file of its own, because the other is replaced. It ends with the process that holds it.
-    let lock =
-        OpenOptions::new().create(true).truncate(false).write(true).open(path.with_extension("lock")).ok()?;
-    lock.lock().ok()?;
+    let _lock = lock(&path.with_extension("lock"))?;
     let mut known =
         files::read(path, MAX_SMALL_FILE_BYTES).ok().and_then(|bytes| read(&bytes)).unwrap_or_default();
     for (deployment, epoch) in seen {
@@ -79,6 +77,19 @@ fn raise(path: &Path, seen: &BTreeMap<Name, u64>) -> Option<()> {
         *known = (*known).max(*epoch);
     }
     files::write(path, &serde_json::to_vec(&known).ok()?).ok()
+}
+
+/// Locks a file of its own, because the other is replaced; it is free again when the process ends. `None` where somebody holds it
+/// for longer than writing takes. A file system without locks has none to wait for.
+fn lock(path: &Path) -> Option<File> {
+    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path).ok()?;
+    for _ in 0..LOCK_ATTEMPTS {
+        match file.try_lock() {
+            Ok(()) | Err(TryLockError::Error(_)) => return Some(file),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+        }
+    }
+    None
 }
 
 fn read(bytes: &[u8]) -> Option<BTreeMap<Name, u64>> {
@@ -113,6 +124,8 @@ mod tests {
         let (a, b): (Name, Name) = ("a".parse().unwrap(), "b".parse().unwrap());
         raise(&path, &BTreeMap::from([(a.clone(), 7)])).unwrap();
         raise(&path, &BTreeMap::from([(a.clone(), 6), (b.clone(), 2)])).unwrap();
-        assert_eq!(read(&fs::read(&path).unwrap()), Some(BTreeMap::from([(a, 7), (b, 2)])));
+        assert_eq!(read(&fs::read(&path).unwrap()), Some(BTreeMap::from([(a.clone(), 7), (b, 2)])));
+        let _held = lock(&path.with_extension("lock")).unwrap();
+        assert_eq!(raise(&path, &BTreeMap::from([(a, 8)])), None, "who holds it for long is not waited for");
     }
 }

@@ -26,6 +26,9 @@ pub(crate) const MAX_EMBEDDINGS_BODY_BYTES: usize = 8 * 1024 * 1024;
 /// Rows of one request for embeddings, which may take several inferences.
 pub(crate) const MAX_EMBEDDINGS_ROWS: usize = 2048;
 
+/// Tokens of one inference for embeddings with their padding, unless it has one row: 24 MiB of tensors.
+pub(crate) const MAX_BATCH_TOKENS: usize = 1024 * 1024;
+
 /// Bytes of all small requests that are held at once, as they came or as what they hold takes, whichever is more.
 pub(crate) const SMALL_ROOM_BYTES: usize = 64 * 1024 * 1024;
 

@@ -51,6 +51,12 @@ class Arrays(unittest.TestCase):
         for name, sent in SAMPLES.items():
             np.testing.assert_array_equal(answer[f"out_{name}"], sent, name)
 
+    def test_lists_are_not_made_to_fit(self) -> None:
+        for name, wrong in (("INT64", 1.7), ("INT64", "3"), ("UINT8", 300), ("BOOL", 2), ("FP32", True), ("FP32", "1")):
+            with self.subTest(name=name, wrong=wrong), self.assertRaises(strongroom.UsageError) as caught:
+                fixture.client().infer("types", {**inputs(), f"in_{name}": [[wrong, wrong]]})
+            self.assertIn(f"in_{name}", str(caught.exception))
+
     def test_layout_and_byte_order_do_not_matter(self) -> None:
         turned = {name: np.asfortranarray(np.repeat(array, 3, axis=0)[::-1]) for name, array in inputs().items()}
         turned["in_INT32"] = turned["in_INT32"].astype(">i4")

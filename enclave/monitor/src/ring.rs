@@ -65,7 +65,10 @@ impl Mark {
     /// Takes down a row. Without a radius its place is nowhere.
     pub(crate) fn of(projection: &Projection, profile: &Profile, row: Row<'_>) -> Self {
         let features = row.features;
-        let hash = crate::mix::hash(crate::mix::hash(projection.seed, features), row.rests);
+        let hash = row
+            .bits
+            .iter()
+            .fold(crate::mix::hash(projection.seed, features), |state, bits| mix(state ^ bits));
         if profile.near == 0.0 {
             return Self { place: [0; DIMENSIONS], hash };
         }

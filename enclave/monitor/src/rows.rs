@@ -9,8 +9,8 @@ use crate::profile::{Decision, Profile, Space};
 pub struct Rows {
     width: usize,
     features: Vec<f32>,
-    /// What each feature is beyond an f32; empty where all of them are one.
-    rests: Vec<f32>,
+    /// Each feature to the bit; empty where an f32 holds it.
+    bits: Vec<u64>,
     classes: Vec<usize>,
     margins: Vec<f32>,
 }
@@ -33,8 +33,8 @@ pub struct Place<'a> {
 pub struct Row<'a> {
     /// Features, as many as the profile has.
     pub features: &'a [f32],
-    /// What each is beyond an f32; empty where all of them are one. It tells rows apart, and counts nowhere else.
-    pub rests: &'a [f32],
+    /// Each to the bit; empty where an f32 holds it. They tell rows apart, and count nowhere else.
+    pub bits: &'a [u64],
     /// The class that the model chose, by position.
     pub class: usize,
     /// Highest score less the second; absent without scores.
@@ -48,7 +48,7 @@ impl Rows {
         let fits = width > 0
             && features.len() == width.checked_mul(classes.len())?
             && (margins.is_empty() || margins.len() == classes.len());
-        fits.then_some(Self { width, features, rests: Vec::new(), classes, margins })
+        fits.then_some(Self { width, features, bits: Vec::new(), classes, margins })
     }
 
     /// Finds the rows of a request in its inputs and in what the model answered, before any treatment.
@@ -82,8 +82,8 @@ impl Rows {
             None => (vec![0; rows], Vec::new()),
             Some(decision) => decide(&numbers(named(outputs, &decision.scores)?)?, rows, place.classes)?,
         };
-        let rests = rests(tensor);
-        Self::new(place.features, features, classes, margins).map(|rows| Self { rests, ..rows })
+        let bits = bits(tensor);
+        Self::new(place.features, features, classes, margins).map(|rows| Self { bits, ..rows })
     }
 
     /// Each row, in order.
@@ -91,7 +91,7 @@ impl Rows {
         let rows = self.features.chunks_exact(self.width).zip(&self.classes).enumerate();
         rows.map(|(at, (features, class))| Row {
             features,
-            rests: self.rests(at),
+            bits: self.bits(at),
             class: *class,
             margin: self.margins.get(at).copied(),
         })
@@ -103,12 +103,12 @@ impl Rows {
         let start = position.checked_mul(self.width)?;
         let features = self.features.get(start..start.checked_add(self.width)?)?;
         let class = *self.classes.get(position)?;
-        let (rests, margin) = (self.rests(position), self.margins.get(position).copied());
-        Some(Row { features, rests, class, margin })
+        let (bits, margin) = (self.bits(position), self.margins.get(position).copied());
+        Some(Row { features, bits, class, margin })
     }
 
-    fn rests(&self, position: usize) -> &[f32] {
-        self.rests.chunks_exact(self.width).nth(position).unwrap_or_default()
+    fn bits(&self, position: usize) -> &[u64] {
+        self.bits.chunks_exact(self.width).nth(position).unwrap_or_default()
     }
 
     /// Features of each row.
@@ -205,41 +205,56 @@ fn each<const N: usize>(data: &[u8], read: impl Fn([u8; N]) -> f32) -> Vec<f32> 
     data.as_chunks::<N>().0.iter().map(value).collect()
 }
 
-/// What an f32 cannot hold of each element, as an f32.
-#[expect(clippy::cast_possible_truncation, reason = "half of an FP64 each")]
-fn rests(tensor: &Tensor<'_>) -> Vec<f32> {
-    let rest = |bytes: [u8; 8]| {
-        let value = f64::from_le_bytes(bytes);
-        (value - f64::from((value as f32).clamp(f32::MIN, f32::MAX))) as f32
-    };
-    if tensor.dtype == DType::Fp64 { each(&tensor.data, rest) } else { Vec::new() }
+/// The elements to the bit, where an f32 cannot hold them.
+fn bits(tensor: &Tensor<'_>) -> Vec<u64> {
+    let data = tensor.data.as_ref();
+    match tensor.dtype {
+        // The two zeros are one value.
+        DType::Fp64 => whole(data, |bytes| (f64::from_le_bytes(bytes) + 0.0).to_bits()),
+        DType::Uint64 | DType::Int64 => whole(data, u64::from_le_bytes),
+        DType::Uint32 | DType::Int32 => whole(data, |bytes| u32::from_le_bytes(bytes).into()),
+        _ => Vec::new(),
+    }
+}
+
+fn whole<const N: usize>(data: &[u8], read: impl Fn([u8; N]) -> u64) -> Vec<u64> {
+    data.as_chunks::<N>().0.iter().map(|bytes| read(*bytes)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn located(dtype: DType, data: Vec<u8>) -> Rows {
+        let space = Space::Input("x".to_owned());
+        let place = Place { space: &space, features: 2, decision: None, classes: 1 };
+        let tensor = Tensor { name: "x".into(), dtype, shape: vec![1, 2], data: data.into() };
+        Rows::locate(place, &[tensor], &[]).unwrap()
+    }
+
     #[test]
-    fn doubles_that_an_f32_does_not_tell_apart_are_other_rows_and_large_ones_are_far_away() {
-        let rows = |values: [f64; 2]| {
-            let data: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-            let tensor =
-                Tensor { name: "x".into(), dtype: DType::Fp64, shape: vec![1, 2], data: data.into() };
-            let space = Space::Input("x".to_owned());
-            let place = Place { space: &space, features: 2, decision: None, classes: 1 };
-            Rows::locate(place, &[tensor], &[]).unwrap()
-        };
-        let hash = |rows: &Rows| {
-            let row = rows.row(0).unwrap();
-            crate::mix::hash(crate::mix::hash(1, row.features), row.rests)
-        };
-        let (one, other) = (rows([0.1, 3.0]), rows([0.1 + 1e-12, 3.0]));
-        assert_eq!(one.features, other.features);
-        assert_ne!(hash(&one), hash(&other));
-        assert_eq!(hash(&one), hash(&rows([0.1, 3.0])));
-        assert_eq!(rows([1e300, -1e300]).features, [f32::MAX, f32::MIN]);
-        let infinite = rows([f64::INFINITY, f64::NAN]);
-        assert!(infinite.features == [f32::MAX, 0.0] && infinite.rests.iter().all(|rest| rest.is_finite()));
+    fn values_that_an_f32_does_not_tell_apart_are_other_rows() {
+        let doubles = |value: f64| located(DType::Fp64, [value, 3.0].map(f64::to_le_bytes).concat());
+        let integers = |value: i64| located(DType::Int64, [value, 3].map(i64::to_le_bytes).concat());
+        let short = |value: i32| located(DType::Int32, [value, 3].map(i32::to_le_bytes).concat());
+        for (one, other) in [
+            (doubles(0.1), doubles(0.1_f64.next_up())),
+            (doubles(1e300), doubles(2e300)),
+            (integers(1_700_000_000), integers(1_700_000_001)),
+            (short(1_700_000_000), short(1_700_000_001)),
+        ] {
+            assert!(one.features == other.features && one.bits != other.bits);
+            assert_eq!(one.row(0).unwrap().bits, one.bits);
+        }
+        assert_eq!(doubles(0.0).bits, doubles(-0.0).bits);
+        assert_eq!(located(DType::Fp32, [0.1_f32, 3.0].map(f32::to_le_bytes).concat()).bits, []);
+    }
+
+    #[test]
+    fn what_is_larger_than_an_f32_is_far_away_and_not_in_the_middle() {
+        let doubles = |values: [f64; 2]| located(DType::Fp64, values.map(f64::to_le_bytes).concat()).features;
+        assert_eq!(doubles([1e300, -1e300]), [f32::MAX, f32::MIN]);
+        assert_eq!(doubles([f64::INFINITY, f64::NAN]), [f32::MAX, 0.0]);
     }
 
     #[test]

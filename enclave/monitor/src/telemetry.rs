@@ -155,7 +155,7 @@ impl Telemetry {
         }
     }
 
-    /// Counts that a key climbed to a level. At most once a request.
+    /// Counts the level at which a request was answered or refused. Once a request.
     pub fn record_reaction(&self, model: &Name, level: Level) {
         if let Some(watched) = self.models.get(model) {
             watched.tally().reaction(level);

@@ -42,6 +42,34 @@ async fn a_key_that_asks_for_much_waits_behind_itself() {
     assert_eq!(order(&asked).await, [0, 4, 5, 1, 6, 2, 3]);
 }
 
+/// Two runs of a key that are taken to be quick and are not: its third waits behind the other key's.
+#[tokio::test]
+async fn a_run_costs_its_key_what_it_took_whatever_was_expected() {
+    let turns = Arc::new(Turns::new(2, PLACES));
+    let (own, other, first, next) = (key(1), key(2), key(3), key(4));
+    let quick = |key| Run { expected: Duration::from_micros(1), ..run(key, Priority::Normal) };
+    let held = turns.take(quick(&first)).await.ok().unwrap();
+    let long = turns.take(quick(&own)).await.ok().unwrap();
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    drop(long);
+    let last = turns.take(quick(&next)).await.ok().unwrap();
+    let (_, again) = turns.state().stamp(quick(&own));
+    let (_, others) = turns.state().stamp(run(&other, Priority::Normal));
+    assert!(
+        again > others,
+        "{again} against {others}: the run of 30 ms counts more than one of 10 ms to come"
+    );
+    let few = Arc::new(Turns::new(2, 1));
+    let (held_of_few, long) =
+        (few.take(quick(&first)).await.ok().unwrap(), few.take(quick(&own)).await.ok().unwrap());
+    few.state().ends.clear();
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    drop(long);
+    assert!(few.state().ends.contains_key(&own), "a key that was forgotten while it ran");
+    drop((held, last, held_of_few));
+    assert!(turns.state().ends.is_empty(), "nobody runs, and nobody owes anything");
+}
+
 #[tokio::test]
 async fn priority_is_a_share_and_nobody_waits_for_ever() {
     let mut asked = vec![(1, Priority::Low)];
@@ -63,6 +91,8 @@ async fn who_waits_too_long_is_told_and_loses_no_turn() {
     let waited = turns.take_within(Duration::from_millis(20), run(&key(2), Priority::Normal)).await;
     assert_eq!(waited.err(), Some(Code::Busy));
     assert!(turns.state().waiting.is_empty());
+    let (begin, now) = (turns.state().stamp(run(&key(2), Priority::Normal)).0, turns.state().now);
+    assert_eq!(begin, now, "it owes nothing for a run that was none");
     drop(first);
     assert_eq!(turns.state().free, 1);
 }
@@ -73,7 +103,7 @@ async fn who_would_wait_too_long_is_told_at_once_and_others_are_not() {
     let key_of_all = key(1);
     let long = Run { expected: Duration::from_secs(8), ..run(&key_of_all, Priority::Normal) };
     for _ in 0..2 {
-        assert!(matches!(turns.state().enter(long), Ok(None)), "a core is free");
+        assert!(matches!(turns.state().enter(long), Ok(Entered::Runs(_))), "a core is free");
     }
     let waiting: Vec<_> = (0..5).map(|_| turns.state().queue(long).ok().unwrap()).collect();
     assert_eq!(turns.state().wait_before(waiting[4].0), Duration::from_secs(16));

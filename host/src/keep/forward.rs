@@ -8,8 +8,9 @@ mod lines;
 mod tests;
 
 use std::convert::Infallible;
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
@@ -110,7 +111,7 @@ impl Writer {
 
     fn write(&self, lines: &[u8]) -> io::Result<()> {
         match &self.to {
-            ForwardTo::File(path) => open_at_end(path)?.write_all(lines),
+            ForwardTo::File(path) => append(path, lines),
             ForwardTo::Stdout => {
                 let mut out = io::stdout().lock();
                 out.write_all(lines)?;
@@ -130,4 +131,42 @@ impl Writer {
         }
         self.is_troubled = trouble.is_some();
     }
+}
+
+/// Adds whole lines to a file, behind whole lines: half of one, as a full disk or a sudden end leaves it, would make what
+/// follows unreadable.
+fn append(path: &Path, lines: &[u8]) -> io::Result<()> {
+    let mut file = open_at_end(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return file.write_all(lines);
+    }
+    let length = whole_lines(path, metadata.len())?;
+    if length < metadata.len() {
+        file.set_len(length)?;
+    }
+    file.write_all(lines).inspect_err(|_| {
+        // What cannot be cut off now is next time.
+        let _ = file.set_len(length);
+    })
+}
+
+/// How many of the first bytes of a file are whole lines.
+fn whole_lines(path: &Path, mut length: u64) -> io::Result<u64> {
+    if length == 0 {
+        return Ok(0);
+    }
+    let mut file = File::open(path)?;
+    let mut piece = [0; 4096];
+    while length > 0 {
+        let size = length.min(piece.len() as u64);
+        let piece = piece.get_mut(..usize::try_from(size).unwrap_or_default()).unwrap_or_default();
+        file.seek(SeekFrom::Start(length - size))?;
+        file.read_exact(piece)?;
+        length -= size;
+        if let Some(at) = piece.iter().rposition(|byte| *byte == b'\n') {
+            return Ok(length + at as u64 + 1);
+        }
+    }
+    Ok(0)
 }

@@ -13,7 +13,7 @@ use strongroom_seal::tensor::{DType, Tensor, push_string};
 
 use super::plan::{Plan, Takes};
 use super::request::{Input, Request};
-use super::tokens::{Batch, batches};
+use super::tokens::{Batch, Batches, batches};
 use super::{Answer, answer, pooling, request};
 use crate::failure::{Failure, Fault};
 use crate::limits::MAX_EMBEDDINGS_BODY_BYTES;
@@ -38,7 +38,8 @@ async fn embedded(upstream: &Upstream, request: &Request) -> Result<Response, Fa
     }
     let (batches, tokens) = prepared(&request.input, &plan)?;
     let (mut vectors, mut receipts) = (Vec::new(), Vec::new());
-    for Batch { inputs, lengths, padded } in batches {
+    for batch in batches {
+        let Batch { inputs, lengths, padded } = batch?;
         let InferAnswer { outputs, receipt_document, .. } =
             upstream.infer(question(&request.model, inputs, &plan)).await?;
         let output = outputs.iter().find(|output| output.name == plan.output);
@@ -65,14 +66,14 @@ fn question(model: &Name, inputs: Vec<Tensor<'static>>, plan: &Plan) -> Question
 }
 
 /// The batches, and how many tokens they hold without padding.
-fn prepared(input: &Input, plan: &Plan) -> Result<(Vec<Batch>, usize), Failure> {
+fn prepared<'a>(input: &'a Input, plan: &'a Plan) -> Result<(Batches<'a>, usize), Failure> {
     match (input, &plan.takes) {
         (Input::Tokens(rows), takes) => {
             Ok((batches(rows, takes, plan.rows)?, rows.iter().map(Vec::len).sum()))
         }
         (Input::Texts(texts), Takes::Texts { name, rank }) => {
             let batches = texts.chunks(plan.rows).map(|texts| text_batch(texts, name, *rank));
-            Ok((batches.collect::<Result<_, _>>()?, 0))
+            Ok((Box::new(batches), 0))
         }
         (Input::Texts(_), Takes::Tokens { .. }) => Err(Failure::request(
             "input: the model takes token ids, not texts; send lists of the ids that its tokenizer gives",
@@ -104,8 +105,9 @@ mod tests {
     #[test]
     fn texts_go_to_models_that_take_texts_alone() {
         let texts = Input::Texts(vec!["a".into(), "bc".into(), String::new()]);
-        let (batches, tokens) =
-            prepared(&texts, &plan(Takes::Texts { name: "t".into(), rank: 2 })).ok().unwrap();
+        let takes_texts = plan(Takes::Texts { name: "t".into(), rank: 2 });
+        let (batches, tokens) = prepared(&texts, &takes_texts).ok().unwrap();
+        let batches: Vec<Batch> = batches.map(|batch| batch.ok().unwrap()).collect();
         assert_eq!((batches.len(), tokens), (2, 0));
         assert!(batches.iter().flat_map(|batch| &batch.inputs).all(|input| input.check().is_ok()));
         assert_eq!(batches[0].inputs[0].shape, [2, 1]);

@@ -1,8 +1,8 @@
 //! Whether and how a model embeds, found out of its interface.
 //!
 //! Token ids go into the input `input_ids`, or into the only integer one; `attention_mask` and `token_type_ids` are filled
-//! where the model has them. Texts go into a model whose only input is BYTES. The vectors come from `sentence_embedding`,
-//! or from the only FP32 output of rank 2; failing that from `last_hidden_state`, or the only one of rank 3.
+//! where the model has them. Texts go into a model whose only input is BYTES. The vectors come from `sentence_embedding` of
+//! rank 2, or `last_hidden_state` of rank 3; failing both from the only FP32 output of rank 2, or the only one of rank 3.
 
 use strongroom_seal::model::{Dim, Interface, TensorSpec};
 use strongroom_seal::tensor::DType;
@@ -20,7 +20,7 @@ pub(super) enum Takes {
         mask: Option<(String, DType)>,
         /// Those of the input that tells segments apart, of which there is one.
         types: Option<(String, DType)>,
-        /// Fewest tokens of a row, and how many every row has where the model says so.
+        /// Fewest tokens of a row, and most where the model says so.
         tokens: (usize, Option<usize>),
     },
     /// Texts, and the rank of the input for them, which is 1 or 2.
@@ -92,8 +92,9 @@ fn takes(interface: &Interface) -> Option<(Takes, usize)> {
             (fixed, Some(fixed))
         }
         Dim::Symbol(symbol) => {
-            let least = interface.symbols.get(symbol).map_or(1, |range| range.min);
-            (usize::try_from(least).ok()?, None)
+            let range = interface.symbols.get(symbol);
+            let least = range.map_or(1, |range| range.min);
+            (usize::try_from(least).ok()?, range.and_then(|range| usize::try_from(range.max).ok()))
         }
     };
     let spec = |input: &TensorSpec| (input.name.clone(), input.dtype);
@@ -112,15 +113,20 @@ fn most(interface: &Interface, batch: Option<&Dim>) -> usize {
 }
 
 fn gives(interface: &Interface) -> Option<(&TensorSpec, Gives)> {
-    let of_rank = |name: &str, rank: usize| {
-        let fits = |output: &&TensorSpec| output.dtype == DType::Fp32 && output.shape.len() == rank;
-        let named = interface.outputs.iter().find(|output| output.name == name && fits(output));
-        let mut all = interface.outputs.iter().filter(fits);
-        let only = all.next().filter(|_| all.next().is_none());
-        named.or(only)
+    let of = |rank: usize| {
+        let fits = move |output: &&TensorSpec| output.dtype == DType::Fp32 && output.shape.len() == rank;
+        interface.outputs.iter().filter(fits)
     };
-    let vectors = of_rank("sentence_embedding", 2).map(|name| (name, Gives::Vectors));
-    vectors.or_else(|| of_rank("last_hidden_state", 3).map(|name| (name, Gives::Tokens)))
+    let named = |name: &str, rank| of(rank).find(|output| output.name == name);
+    let only = |rank| {
+        let mut all = of(rank);
+        all.next().filter(|_| all.next().is_none())
+    };
+    let vectors = |output| (output, Gives::Vectors);
+    let tokens = |output| (output, Gives::Tokens);
+    let by_name = named("sentence_embedding", 2).map(vectors);
+    let by_name = by_name.or_else(|| named("last_hidden_state", 3).map(tokens));
+    by_name.or_else(|| only(2).map(vectors)).or_else(|| only(3).map(tokens))
 }
 
 #[cfg(test)]
@@ -148,11 +154,13 @@ mod tests {
         let found = plan(inputs.clone(), vectors).unwrap();
         assert_eq!((found.gives, found.width, found.rows), (Gives::Vectors, Some(384), 8));
         assert!(
-            matches!(&found.takes, Takes::Tokens { ids, mask: Some(_), types: Some(_), tokens: (2, None) }
+            matches!(&found.takes, Takes::Tokens { ids, mask: Some(_), types: Some(_), tokens: (2, Some(128)) }
             if ids.0 == "input_ids")
         );
         let hidden = vec![spec("last_hidden_state", DType::Fp32, &["b", "s", "384"])];
-        assert_eq!(plan(inputs.clone(), hidden).unwrap().gives, Gives::Tokens);
+        assert_eq!(plan(inputs.clone(), hidden.clone()).unwrap().gives, Gives::Tokens);
+        let pooled = [hidden, vec![spec("pooler_output", DType::Fp32, &["b", "384"])]].concat();
+        assert_eq!(plan(inputs.clone(), pooled).unwrap().output, "last_hidden_state", "names come first");
         let mut more = inputs;
         more.push(spec("position_ids", DType::Int64, &["b", "s"]));
         assert!(plan(more, vec![spec("y", DType::Fp32, &["b", "3"])]).is_none());

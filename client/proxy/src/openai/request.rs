@@ -20,9 +20,9 @@ pub(super) enum Input {
 /// How a vector is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encoding {
-    /// Little-endian FP32 in Base64, which no number is rounded in. The default here.
+    /// Little-endian FP32 in Base64, which no number is rounded in.
     Base64,
-    /// A list of numbers.
+    /// A list of numbers. The default, as it is OpenAI's.
     Float,
 }
 
@@ -64,7 +64,7 @@ pub(super) fn read(body: &[u8]) -> Result<Request, Failure> {
 
 fn encoding(value: &Value) -> Result<Encoding, Failure> {
     match value {
-        Value::Null => Ok(Encoding::Base64),
+        Value::Null => Ok(Encoding::Float),
         Value::Text(text) if text == "base64" => Ok(Encoding::Base64),
         Value::Text(text) if text == "float" => Ok(Encoding::Float),
         _ => Err(Failure::request("encoding_format: is neither \"float\" nor \"base64\"")),
@@ -164,14 +164,14 @@ mod tests {
     }
 
     #[test]
-    fn base64_is_the_default_and_other_fields_are_checked() {
+    fn numbers_are_the_default_and_other_fields_are_checked() {
         let of = |rest: &str| read(format!(r#"{{"input": "a"{rest}}}"#).as_bytes());
         let named = |rest: &str| of(&format!(r#", "model": "m"{rest}"#));
-        assert_eq!(named("").map(|request| request.encoding), Ok(Encoding::Base64));
-        let float = named(r#", "encoding_format": "float", "dimensions": 384"#);
+        assert_eq!(named("").map(|request| request.encoding), Ok(Encoding::Float));
+        let base64 = named(r#", "encoding_format": "base64", "dimensions": 384"#);
         assert_eq!(
-            float.map(|request| (request.encoding, request.dimensions)),
-            Ok((Encoding::Float, Some(384)))
+            base64.map(|request| (request.encoding, request.dimensions)),
+            Ok((Encoding::Base64, Some(384)))
         );
         for rest in [r#", "encoding_format": "hex""#, r#", "dimensions": 0"#, r#", "dimensions": "3""#] {
             assert!(named(rest).is_err(), "{rest}");

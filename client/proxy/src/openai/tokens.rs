@@ -4,6 +4,7 @@ use strongroom_seal::tensor::{DType, Tensor};
 
 use super::plan::Takes;
 use crate::failure::Failure;
+use crate::limits::MAX_BATCH_TOKENS;
 
 /// Rows that go into one inference together, padded to one length.
 pub(super) struct Batch {
@@ -14,22 +15,45 @@ pub(super) struct Batch {
     pub(super) padded: usize,
 }
 
+/// Batches, each made when it is asked for: together they may be much more than the rows, because all of a batch are as long as
+/// the longest.
+pub(super) type Batches<'a> = Box<dyn Iterator<Item = Result<Batch, Failure>> + Send + 'a>;
+
 /// Fills batches in the order of the rows.
 ///
 /// Without a mask the model cannot tell padding from tokens, so that only rows of one length share a batch.
-pub(super) fn batches(rows: &[Vec<i64>], takes: &Takes, most: usize) -> Result<Vec<Batch>, Failure> {
-    let Takes::Tokens { mask, tokens: (least, fixed), .. } = takes else { return Err(texts_wanted()) };
+pub(super) fn batches<'a>(
+    rows: &'a [Vec<i64>],
+    takes: &'a Takes,
+    most: usize,
+) -> Result<Batches<'a>, Failure> {
+    let Takes::Tokens { mask, tokens: (least, longest), .. } = takes else { return Err(texts_wanted()) };
     for (index, row) in rows.iter().enumerate() {
-        if fixed.is_some_and(|fixed| row.len() > fixed) {
+        if longest.is_some_and(|longest| row.len() > longest) {
             return Err(Failure::request(format!("input[{index}]: has more tokens than the model takes")));
         }
         if mask.is_none() && row.len() < *least {
             return Err(Failure::request(format!("input[{index}]: has fewer tokens than the model takes")));
         }
     }
-    let together = |first: &Vec<i64>, next: &Vec<i64>| mask.is_some() || first.len() == next.len();
-    let groups = rows.chunk_by(together).flat_map(|group| group.chunks(most));
-    Ok(groups.map(|group| batch(group, takes, *least)).collect())
+    let groups = groups(rows, most, mask.is_some());
+    Ok(Box::new(groups.map(|group| Ok(batch(group, takes, *least)))))
+}
+
+/// Rows that go together: at most so many, of one length unless they may be padded, and within a bound when they are.
+fn groups(mut rest: &[Vec<i64>], most: usize, padded: bool) -> impl Iterator<Item = &[Vec<i64>]> + Send {
+    std::iter::from_fn(move || {
+        let (first, mut longest) = (rest.first()?.len(), 0);
+        let fits = |(at, row): &(usize, &Vec<i64>)| {
+            longest = longest.max(row.len());
+            let tokens = longest.saturating_mul(at + 1);
+            *at == 0 || (*at < most && (padded || row.len() == first) && tokens <= MAX_BATCH_TOKENS)
+        };
+        let count = rest.iter().enumerate().take_while(fits).count();
+        let (group, left) = rest.split_at_checked(count)?;
+        rest = left;
+        Some(group)
+    })
 }
 
 fn texts_wanted() -> Failure {
@@ -80,6 +104,24 @@ mod tests {
         }
     }
 
+    fn all(batches: Result<Batches<'_>, Failure>) -> Vec<Batch> {
+        batches.ok().unwrap().map(|batch| batch.ok().unwrap()).collect()
+    }
+
+    fn lengths(batches: Vec<Batch>) -> Vec<Vec<usize>> {
+        batches.into_iter().map(|batch| batch.lengths).collect()
+    }
+
+    /// One long row among short ones would make each of them as long.
+    #[test]
+    fn a_batch_has_a_bound_however_it_is_padded() {
+        let long = vec![1; MAX_BATCH_TOKENS / 2];
+        let rows = [vec![1], long, vec![1], vec![1], vec![1]];
+        let takes = takes(true, (1, None));
+        let batches = lengths(all(batches(&rows, &takes, 2048)));
+        assert_eq!(batches.iter().map(Vec::len).collect::<Vec<_>>(), [2, 3]);
+    }
+
     fn numbers(tensor: &Tensor<'_>) -> Vec<u8> {
         let width = tensor.dtype.element_bytes().unwrap();
         tensor.data.chunks(width).map(|bytes| bytes[0]).collect()
@@ -88,7 +130,8 @@ mod tests {
     #[test]
     fn rows_are_padded_to_the_longest_and_masked() {
         let rows = [vec![5, 6, 7], vec![8], vec![9]];
-        let batches = batches(&rows, &takes(true, (1, None)), 2).ok().unwrap();
+        let takes = takes(true, (1, None));
+        let batches = all(batches(&rows, &takes, 2));
         let [first, second] = batches.as_slice() else { panic!("two batches") };
         assert_eq!((numbers(&first.inputs[0]), first.padded), (vec![5, 6, 7, 8, 0, 0], 3));
         assert_eq!(numbers(&first.inputs[1]), [1, 1, 1, 1, 0, 0]);
@@ -99,14 +142,12 @@ mod tests {
     #[test]
     fn without_a_mask_nothing_is_padded() {
         let rows = [vec![1, 2], vec![3, 4], vec![5]];
-        let lengths =
-            |batches: Vec<Batch>| batches.into_iter().map(|batch| batch.lengths).collect::<Vec<_>>();
-        let free = batches(&rows, &takes(false, (1, None)), 8).ok().unwrap();
-        assert_eq!(lengths(free), [vec![2, 2], vec![1]]);
+        let free = takes(false, (1, None));
+        assert_eq!(lengths(all(batches(&rows, &free, 8))), [vec![2, 2], vec![1]]);
+        assert_eq!(lengths(all(batches(&rows, &free, 1))), [vec![2], vec![2], vec![1]]);
         assert!(batches(&rows, &takes(false, (2, Some(2))), 8).is_err(), "the last row is too short");
         assert!(batches(&rows, &takes(true, (1, Some(1))), 8).is_err(), "the first row is too long");
-        let fixed = batches(&rows, &takes(true, (4, Some(4))), 8).ok().unwrap();
-        assert_eq!(fixed[0].padded, 4);
+        assert_eq!(all(batches(&rows, &takes(true, (4, Some(4))), 8))[0].padded, 4);
         assert!(batches(&rows, &Takes::Texts { name: "x".into(), rank: 1 }, 8).is_err());
     }
 }

@@ -81,9 +81,24 @@ def _encode(name: str, value: Any, datatype: Optional[str]) -> Handed:
 def _array(value: Any, datatype: Optional[str]) -> np.ndarray[Any, Any]:
     if hasattr(value, "__array__") or datatype is None:
         return np.asarray(value)
-    if datatype != "BYTES":
-        return np.asarray(value, dtype=dtype_of(datatype))
-    return np.asarray(value, dtype=object)
+    if datatype == "BYTES":
+        return np.asarray(value, dtype=object)
+    return _typed(value, dtype_of(datatype))
+
+
+def _typed(value: Any, wanted: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """An array of what has no type, whose elements are of the wanted kind: NumPy makes 1 of 1.7, 3 of "3" and True of 2."""
+    elements = np.asarray(value, dtype=object)
+    kinds = {"b": (bool, np.bool_), "i": (int, np.integer), "u": (int, np.integer)}
+    kind = kinds.get(wanted.kind, (int, float, np.integer, np.floating, wanted.type))
+    for element in elements.flat:
+        if not isinstance(element, kind) or (wanted.kind != "b" and isinstance(element, bool)):
+            raise TypeError("an element is of another kind")
+    array = np.asarray(value, dtype=wanted)
+    # Before NumPy 2, 300 becomes 44 in a byte.
+    if wanted.kind in "iu" and not np.array_equal(array.astype(object), elements):
+        raise OverflowError("an element is out of range")
+    return array
 
 
 def _join(name: str, array: np.ndarray[Any, Any]) -> bytes:

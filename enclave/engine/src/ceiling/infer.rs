@@ -163,3 +163,26 @@ impl InferenceOp for Watched {
 
     as_op!();
 }
+
+#[cfg(test)]
+mod tests {
+    use tract_onnx::tract_hir::ops::array::AddDims;
+
+    use super::*;
+
+    #[test]
+    fn what_is_refused_takes_no_room_of_other_shapes() {
+        let watched = |folded: &Arc<AtomicU64>| Watched {
+            inner: expand(AddDims::new(vec![0])),
+            folded: Arc::clone(folded),
+            own: Arc::default(),
+        };
+        let folded = Arc::default();
+        let (one, other) = (watched(&folded), watched(&folded));
+        assert!(one.fold("one", MAX_FOLDED_BYTES + 1).is_err());
+        assert!(one.fold("one", MAX_FOLDED_BYTES / 2).is_ok(), "a smaller shape");
+        assert!(other.fold("other", MAX_FOLDED_BYTES / 2).is_ok());
+        assert!(other.fold("other", MAX_FOLDED_BYTES / 2).is_ok(), "the same once more");
+        assert!(other.fold("other", MAX_FOLDED_BYTES).is_err(), "together with the first");
+    }
+}

@@ -13,7 +13,7 @@ fn row(number: u64) -> Vec<f32> {
 }
 
 fn plain(features: &[f32]) -> Row<'_> {
-    Row { features, rests: &[], class: 0, margin: None }
+    Row { features, bits: &[], class: 0, margin: None }
 }
 
 fn shifted(row: &[f32], by: f32) -> Vec<f32> {

@@ -199,7 +199,8 @@ impl ModelReport {
         self.requests.map(|all| (number(part) / number(all)).min(1.0))
     }
 
-    /// Microseconds within which this share of requests ended, rounded up to a power of two.
+    /// Microseconds within which this share of requests ended, rounded up to a power of two; none where some of them took
+    /// longer than the last bucket tells.
     #[must_use]
     pub fn latency_micros(&self, share: f64) -> Option<u64> {
         let all = total(self.latency.iter().flatten().copied());
@@ -208,7 +209,7 @@ impl ModelReport {
             so_far += number(count.unwrap_or(0));
             so_far > 0.0 && so_far >= share * number(all)
         });
-        bucket.map(|bucket| 1 << bucket)
+        bucket.filter(|bucket| bucket + 1 < self.latency.len()).map(|bucket| 1 << bucket)
     }
 
     fn summary(&self) -> ModelSummary {

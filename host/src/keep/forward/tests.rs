@@ -15,7 +15,7 @@ fn kept(segment: u32, number: i64) -> Kept {
     }
 }
 
-fn kinds(path: &std::path::Path) -> Vec<String> {
+fn kinds(path: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(path).unwrap();
     let kind =
         |line| serde_json::from_str::<serde_json::Value>(line).unwrap()["kind"].as_str().unwrap().to_owned();
@@ -77,4 +77,22 @@ fn a_reader_that_stalls_holds_nobody_up() {
 fn a_dash_is_stdout() {
     assert_eq!("-".parse(), Ok(ForwardTo::Stdout));
     assert_eq!("./-".parse(), Ok(ForwardTo::File("./-".into())));
+}
+
+#[test]
+fn half_a_line_is_cut_off_before_more_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let after = |held: &str, added: &str| {
+        std::fs::write(&path, held).unwrap();
+        append(&path, added.as_bytes()).unwrap();
+        std::fs::read_to_string(&path).unwrap()
+    };
+    assert_eq!(after("", "a\n"), "a\n");
+    assert_eq!(after("a\n", "b\n"), "a\nb\n");
+    assert_eq!(after("a\nhal", "b\n"), "a\nb\n");
+    assert_eq!(after("hal", "b\n"), "b\n");
+    let long = format!("a\n{}", "x".repeat(10_000));
+    assert_eq!(after(&long, "b\n"), "a\nb\n");
+    assert!(append(folder.path(), b"b\n").is_err());
 }
