@@ -47,8 +47,7 @@ fn place(location: Option<&Location<'_>>) -> String {
 
 fn serve() -> Result<(), String> {
     let platform = platform(init::start()?)?;
-    // One more than runs of models that may keep one busy.
-    let threads = std::thread::available_parallelism().map_or(1, usize::from) + 1;
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
     runtime.map_err(|_| "no threads".to_owned())?.block_on(async {
         tokio::spawn(init::reap());
