@@ -17,7 +17,7 @@ use strongroom_proto::message::{ENCAPSULATED_KEY_BYTES, Message};
 use strongroom_seal::digest::RequestDigest;
 use strongroom_seal::message::{Ask, AuditReport, EnclaveStatus, Outcome, Refusal, split_opening};
 use strongroom_seal::model::AnswerBound;
-use strongroom_seal::secret::ApiKey;
+use strongroom_seal::secret::{ApiKey, SECRET_BYTES, wipe_stack};
 use zeroize::Zeroizing;
 
 use crate::departure::Departure;
@@ -74,11 +74,11 @@ impl Service {
         drop(offer);
         let (channel, body, slot) = opened.map_err(|_| Code::Malformed)?;
         let (key, request) = split_opening(body.bytes()).ok_or(Code::Malformed)?;
-        let key = ApiKey::take(&mut Zeroizing::new(*key));
-        let (content, begin) = (RequestDigest::of(request), body.bytes().len() - request.len());
         // A refused key gets a session as well, which answers nothing else: whether a key was accepted is
         // between the enclave and the client.
-        let caller = serving.grants.authenticate(&key, self.measured.clock().now()).ok();
+        let caller = self.caller(&serving, key);
+        wipe_stack();
+        let (content, begin) = (RequestDigest::of(request), body.bytes().len() - request.len());
         let live = Arc::new(Live { channel, caller, serving });
         self.sessions.add(Arc::clone(&live), Instant::now(), |live| self.is_current(&live.serving));
         let done = if live.caller.is_some() && request.is_empty() {
@@ -111,6 +111,13 @@ impl Service {
         let incoming = Incoming { live: asking, body, begin: 0, content, bytes, crowded };
         let done = self.serve(incoming).await?;
         self.sealed(&live, slot, content, done, came).await
+    }
+
+    /// Whose key it is. Kept out of its caller, so that what it leaves of the key lies below it on the stack, where it is wiped.
+    #[inline(never)]
+    fn caller(&self, serving: &Serving, key: &[u8; SECRET_BYTES]) -> Option<Caller> {
+        let key = ApiKey::take(&mut Zeroizing::new(*key));
+        serving.grants.authenticate(&key, self.measured.clock().now()).ok()
     }
 
     /// Records and seals an answer, and lets it go when it is its time.
