@@ -74,7 +74,7 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     keeper.finish()
 }
 
-/// Takes the address without accepting connections: nobody's request waits in the kernel for an enclave that is not verified.
+/// Takes the address without accepting connections: no request waits in the kernel for an enclave that is still to be judged.
 fn bound(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     // As `TcpListener::bind` does: an address of which connections still wind down can be taken again.
