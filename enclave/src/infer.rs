@@ -11,16 +11,17 @@ use strongroom_seal::digest::RequestDigest;
 use strongroom_seal::message::{Ask, Outcome, Refusal, Request};
 use strongroom_seal::model::AnswerBound;
 use strongroom_seal::record::Body;
+use tokio::sync::SemaphorePermit;
 
 use crate::access::Asked;
 use crate::answer::{self, Asking};
 use crate::dedup::{Claim, Identity};
 use crate::done::Done;
-use crate::limits::QUICK_RUN;
+use crate::limits::{QUICK_RUN, QUICK_WAIT};
 use crate::service::Service;
 use crate::serving::Serving;
 use crate::sessions::Live;
-use crate::turns::Run;
+use crate::turns::{Run, Turn};
 
 /// What a session asks, decrypted. Shared with the thread that answers it.
 #[derive(Clone)]
@@ -86,9 +87,14 @@ impl Service {
         let run = |expected| Run { key: caller.key(), priority: caller.priority(), expected };
         if let Some(expected) = expected.filter(|expected| *expected <= QUICK_RUN) {
             let crowded = incoming.crowded;
-            let _turn = if crowded { Some(self.quick_turns.take_among(run(expected)).await?) } else { None };
-            self.may_answer(&incoming.live.serving)?;
-            return self.once(inference, asked, now);
+            let mut turn =
+                if crowded { Some(self.quick_turns.take_among(run(expected)).await?) } else { None };
+            let place = self.quick_place().await;
+            turn.iter_mut().for_each(Turn::run_begins);
+            if place.is_some() {
+                self.may_answer(&incoming.live.serving)?;
+                return self.once(inference, asked, now);
+            }
         }
         drop(asked);
         // Nothing is charged before there is a core, so that who waits in vain has lost nothing.
@@ -101,6 +107,15 @@ impl Service {
             done
         };
         self.runners.run(work).await
+    }
+
+    /// A place to run where the request was read. There are as many as cores, and one worker more, so that messages are read
+    /// however long those runs take. None comes free soon where what was known to be quick is not: a client can teach that.
+    async fn quick_place(&self) -> Option<SemaphorePermit<'_>> {
+        if let Ok(place) = self.quick_places.try_acquire() {
+            return Some(place);
+        }
+        tokio::time::timeout(QUICK_WAIT, self.quick_places.acquire()).await.ok()?.ok()
     }
 
     /// What a turn was taken for, on a thread of its own. Permission is asked for again, for time has passed: the release

@@ -44,6 +44,9 @@ pub const MAX_LOAD_WAIT: Duration = Duration::from_secs(5);
 /// A run that is likely to take no longer needs no turn and no thread of its own.
 pub const QUICK_RUN: Duration = Duration::from_micros(400);
 
+/// How long a run that is likely to be quick waits for a place among such runs, before it takes a turn like any other.
+pub const QUICK_WAIT: Duration = Duration::from_millis(5);
+
 /// Bytes of the largest message that is opened or sealed where it was read: larger ones would keep others waiting.
 pub const QUICK_BYTES: usize = 256 * 1024;
 

@@ -47,7 +47,8 @@ fn place(location: Option<&Location<'_>>) -> String {
 
 fn serve() -> Result<(), String> {
     let platform = platform(init::start()?)?;
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    // One more than runs of models that may keep one busy.
+    let threads = std::thread::available_parallelism().map_or(1, usize::from) + 1;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
     runtime.map_err(|_| "no threads".to_owned())?.block_on(async {
         tokio::spawn(init::reap());

@@ -57,6 +57,8 @@ pub(crate) struct Service {
     /// Of those that are quick, where many ask at once.
     pub(crate) quick_turns: Arc<Turns>,
     pub(crate) runners: Runners,
+    /// Runs at once on the threads that read messages.
+    pub(crate) quick_places: Semaphore,
     /// KiB of small message bodies held at once, and of large ones.
     small: Arc<Semaphore>,
     large: Arc<Semaphore>,
@@ -92,6 +94,7 @@ impl Service {
             turns: Arc::new(Turns::new(cores, MAX_WAITING_MESSAGES)),
             quick_turns: Arc::new(Turns::new(cores, MAX_WAITING_QUICK)),
             runners: Runners::start(cores)?,
+            quick_places: Semaphore::new(cores),
             replaced: Notify::new(),
             small: Arc::new(Semaphore::new(SMALL_BODY_KIB)),
             large: Arc::new(Semaphore::new(MAX_BODY_KIB - SMALL_BODY_KIB)),

@@ -283,6 +283,11 @@ impl Turn {
         let Run { key, priority, expected } = run;
         Self { turns: Arc::clone(turns), key: *key, priority, expected, end, begun: Instant::now() }
     }
+
+    /// Counts from now on: what was waited for since is not the key's doing.
+    pub(crate) fn run_begins(&mut self) {
+        self.begun = Instant::now();
+    }
 }
 
 impl Drop for Turn {

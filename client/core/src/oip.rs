@@ -168,12 +168,15 @@ pub enum Fault {
 }
 
 impl Fault {
-    fn at(self, field: impl Into<String>) -> OipError {
+    /// The error that this is in a field.
+    #[must_use]
+    pub fn at(self, field: impl Into<String>) -> OipError {
         OipError::Field { field: field.into(), fault: self }
     }
 }
 
 /// Types that a JSON tensor can have.
-fn has_json_form(dtype: DType) -> bool {
+#[must_use]
+pub const fn has_json_form(dtype: DType) -> bool {
     !matches!(dtype, DType::Fp16 | DType::Bf16)
 }

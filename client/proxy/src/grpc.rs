@@ -1,6 +1,6 @@
 //! Open Inference Protocol v2 over gRPC, on the port of REST.
 //!
-//! A request whose tensors came raw is answered raw, any other by typed lists. Nothing is decided here: what is asked
+//! A request whose tensors came raw is answered raw, any other by typed lists if all outputs have one. Nothing is decided here: what is asked
 //! goes through [`Upstream`], what fails through [`Failure`].
 
 mod answer;
@@ -82,7 +82,7 @@ impl Service {
         share.keep(question.inputs.iter().map(|input| input.data.len()).sum());
         let mut answer = self.0.infer(question).await?;
         let receipt = std::mem::take(&mut answer.receipt_document);
-        Ok((answer::write(answer, id, form)?, receipt))
+        Ok((answer::write(answer, id, form), receipt))
     }
 
     async fn streamed(&self, asked: ModelInferRequest, share: &mut Share) -> ModelStreamInferResponse {

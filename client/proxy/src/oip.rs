@@ -10,7 +10,7 @@ pub(crate) mod answer;
 pub(crate) mod body;
 mod metadata;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,6 +23,7 @@ use axum::routing::{get, post};
 use http::HeaderMap;
 use http::request::Parts;
 use serde_json::json;
+use strongroom_client::Described;
 use strongroom_client::oip::{self, Asked};
 use strongroom_proto::name::Name;
 
@@ -127,6 +128,9 @@ async fn infer(
     // The body is gone once its tensors are read, before they are sealed.
     let Asked { body, risk, binary } = body::apart(bytes, move || asked(&headers, &body)).await?;
     share.keep(body.inputs.iter().map(|input| input.data.len()).sum());
+    if let Ok(Described { interface: Some(interface), .. }) = upstream.model(&model, version.as_ref()).await {
+        answer::writable(&interface, &body.outputs, &binary)?;
+    }
     let question = Question { model, version, inputs: body.inputs, outputs: body.outputs, risk };
     let answer = upstream.infer(question).await?;
     let bytes = answer.outputs.iter().map(|output| output.data.len()).sum();

@@ -62,7 +62,7 @@ pub(crate) enum Operation {
     SubFrom,
     Mul,
     Div,
-    /// What is not a number stays so.
+    /// As tract does: a first cell that is not a number stays so, a second one gives way to the first.
     Max,
     Min,
 }

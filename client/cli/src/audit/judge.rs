@@ -101,6 +101,10 @@ fn begin(source: &Source, findings: &mut Findings) -> Result<BTreeMap<LogId, Log
             "records or checkpoints of a log whose opening is not here",
         );
     }
+    if let [first, more @ ..] = source.torn().as_slice() {
+        let what = format!("line {first} and {} more are torn, and count for nothing", more.len());
+        findings.note("torn", None, what);
+    }
     if rows.is_empty() && findings.0.is_empty() {
         findings.tampered("empty", None, "the copy holds no log at all");
     }

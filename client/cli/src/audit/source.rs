@@ -105,6 +105,15 @@ impl Source {
         Lines::read(BufReader::new(file)).map(Self::Lines)
     }
 
+    /// Numbers of the lines that are torn, and count for nothing.
+    pub(crate) fn torn(&self) -> Vec<usize> {
+        match self {
+            Self::Sqlite(_) => Vec::new(),
+            Self::Lines(lines) => lines.torn().to_vec(),
+            Self::Several(copies) => copies.iter().flat_map(Self::torn).collect(),
+        }
+    }
+
     /// Every row that begins a log. One log may stand there twice.
     pub(crate) fn logs(&self) -> Result<Vec<LogRow>, SourceError> {
         match self {

@@ -437,10 +437,31 @@ fn the_sqlite_file_of_a_host_reads_as_its_lines_do() {
     assert!(matches!(Source::open(&path), Err(SourceError::Version(2))));
 }
 
+/// A host that stops while it writes leaves half a line, and writes the whole of it later.
+#[test]
+fn a_torn_line_hides_nothing() {
+    let owner = owner();
+    let values = boot(1, 10, &owner, None).lines();
+    let whole: Vec<String> = values.iter().map(Value::to_string).collect();
+    let half = |at: usize| whole[at].split_at(whole[at].len() / 2).0.to_owned();
+    let findings = |lines: &[String]| {
+        let source = Source::Lines(Lines::read(lines.join("\n").as_bytes()).unwrap());
+        let accept = |_: &_, _: &_| -> Result<String, Refused> { Ok("m".to_owned()) };
+        judge(&source, &with_key(&owner), &accept).unwrap().findings
+    };
+    let torn = findings(&[&whole[..3], &[half(3)], &whole[3..]].concat());
+    let (notes, rest): (Vec<_>, Vec<_>) = torn.into_iter().partition(|finding| finding.id == "torn");
+    assert_eq!((notes.len(), notes[0].level, rest), (1, Level::Note, found(&values, &with_key(&owner))));
+    // With the next line behind it on its own, and never written again.
+    let lost = findings(&[&whole[..3], &[half(3) + &whole[4]], &whole[5..]].concat());
+    assert!(lost.iter().any(|finding| finding.id == "gap" && finding.level != Level::Note));
+}
+
 #[test]
 fn what_is_no_copy_is_named_by_its_line() {
     let line = |text: &str| Lines::read(text.as_bytes()).err().map(|error| error.to_string());
     assert_eq!(line("\n\n"), None);
+    assert_eq!(line("{\"kind\""), Some("line 1: not a line of a log".to_owned()), "nothing else is here");
     assert_eq!(line("\n{}"), Some("line 2: not a line of a log".to_owned()));
     let boot = r#"{"kind":"checkpoint","boot":"zz","segment":0,"records":1,"document":""}"#;
     assert_eq!(line(boot), Some("line 1: a boot is 32 hexadecimal digits".to_owned()));

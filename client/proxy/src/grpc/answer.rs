@@ -13,25 +13,19 @@ use super::generated::model_metadata_response::TensorMetadata;
 use super::generated::repository_index_response::ModelIndex;
 use super::generated::{ModelInferResponse, ModelMetadataResponse, RepositoryIndexResponse};
 use super::request::Form;
-use crate::failure::Failure;
 
-/// An answer in the form of its request.
-pub(super) fn write(answer: InferAnswer, id: String, form: Form) -> Result<ModelInferResponse, Failure> {
+/// An answer in the form of its request; raw where one of its outputs has no list, for all of them have one form.
+pub(super) fn write(answer: InferAnswer, id: String, form: Form) -> ModelInferResponse {
+    let listed = answer.outputs.iter().all(|output| contents::has_list(output.dtype));
     let mut response = ModelInferResponse {
         model_name: answer.model.to_string(),
         model_version: answer.version.to_string(),
         id,
         ..ModelInferResponse::default()
     };
-    for (index, output) in answer.outputs.into_iter().enumerate() {
-        let Tensor { name, dtype, shape, data } = output;
-        let contents = match form {
-            Form::Raw => None,
-            Form::Typed => Some(contents::write(dtype, &data).ok_or_else(|| {
-                let remedy = "send the inputs in raw_input_contents, then outputs come raw";
-                Failure::request(format!("outputs[{index}]: {dtype} has no typed list; {remedy}"))
-            })?),
-        };
+    for Tensor { name, dtype, shape, data } in answer.outputs {
+        let contents = if listed && form == Form::Typed { contents::write(dtype, &data) } else { None };
+        let raw = contents.is_none();
         response.outputs.push(InferOutputTensor {
             name: name.into_owned(),
             datatype: dtype.name().to_owned(),
@@ -39,11 +33,11 @@ pub(super) fn write(answer: InferAnswer, id: String, form: Form) -> Result<Model
             parameters: HashMap::new(),
             contents,
         });
-        if form == Form::Raw {
+        if raw {
             response.raw_output_contents.push(Bytes::from(data.into_owned()));
         }
     }
-    Ok(response)
+    response
 }
 
 /// What a model takes and gives.

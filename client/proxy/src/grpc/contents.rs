@@ -66,6 +66,11 @@ pub(super) fn write(dtype: DType, data: &[u8]) -> Option<InferTensorContents> {
     Some(c)
 }
 
+/// Whether tensors of this datatype can travel in a list.
+pub(super) const fn has_list(dtype: DType) -> bool {
+    list(dtype).is_some()
+}
+
 /// Which of the lists holds this datatype, in the order of [`lengths`].
 const fn list(dtype: DType) -> Option<usize> {
     Some(match dtype {

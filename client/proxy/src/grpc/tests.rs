@@ -2,12 +2,13 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use strongroom_seal::tensor::{DType, Tensor, push_string};
 
-use super::contents;
+use super::{answer, contents};
 use super::generated::infer_parameter::ParameterChoice;
 use super::generated::model_infer_request::{InferInputTensor, InferRequestedOutputTensor};
 use super::generated::{InferParameter, InferTensorContents, ModelInferRequest};
 use super::request::{Form, read};
 use crate::failure::{Failure, Fault};
+use crate::oip::tests::answered;
 
 /// What must never come back in an error.
 const CANARY: &str = "canary-7b1f";
@@ -108,6 +109,24 @@ fn a_failure_has_its_code_and_when_to_try_again() {
     assert_eq!(status.code(), tonic::Code::ResourceExhausted);
     assert_eq!(status.metadata().get("retry-after").unwrap(), "1");
     assert_eq!(tonic::Status::from(Failure::unknown_model()).code(), tonic::Code::NotFound);
+}
+
+/// All outputs of an answer have one form.
+#[test]
+fn an_output_without_a_list_makes_its_answer_raw() {
+    let tensor = |name: &'static str, dtype, data: &'static [u8]| Tensor {
+        name: name.into(),
+        dtype,
+        shape: vec![1],
+        data: data.into(),
+    };
+    let (byte, half) = (tensor("a", DType::Uint8, &[7]), tensor("b", DType::Fp16, &[8, 9]));
+    let typed = answer::write(answered(vec![byte.clone()]), String::new(), Form::Typed);
+    assert_eq!(typed.outputs[0].contents.as_ref().unwrap().uint_contents, [7]);
+    assert!(typed.raw_output_contents.is_empty());
+    let mixed = answer::write(answered(vec![byte, half]), String::new(), Form::Typed);
+    assert!(mixed.outputs.iter().all(|output| output.contents.is_none()));
+    assert_eq!(mixed.raw_output_contents, [&[7][..], &[8, 9]]);
 }
 
 fn with_list() -> impl Strategy<Value = DType> {

@@ -16,6 +16,7 @@ use http_body::{Frame, SizeHint};
 use serde::Serialize;
 use strongroom_client::InferAnswer;
 use strongroom_client::oip::{self, Fault as FieldFault, OipError, ResponseBody, Wanted};
+use strongroom_seal::model::{Interface, TensorSpec};
 
 use crate::failure::{Failure, Fault};
 
@@ -57,6 +58,21 @@ pub(crate) fn json(value: &impl Serialize) -> Response {
     match serde_json::to_vec(value) {
         Ok(json) => ([(CONTENT_TYPE, JSON)], json).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// Refuses what would be answered, charged, and then not written: outputs whose datatype has no form in JSON, wanted in JSON.
+pub(crate) fn writable(interface: &Interface, named: &[String], wanted: &Wanted) -> Result<(), Failure> {
+    let lost = |output: &TensorSpec| !oip::has_json_form(output.dtype) && !wanted.binary(&output.name);
+    let lost_by_name = |name: &String| interface.outputs.iter().any(|output| output.name == *name && lost(output));
+    let found = if named.is_empty() {
+        interface.outputs.iter().position(lost)
+    } else {
+        named.iter().position(lost_by_name)
+    };
+    match found {
+        Some(index) => Err(unwritable(&FieldFault::NoJsonForm.at(format!("outputs[{index}].datatype")))),
+        None => Ok(()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The routes as a client finds them while no enclave can be reached, and the two ends of an inference.
 
 use crate::failure::Fault;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,6 +16,7 @@ use strongroom_attestation::{ImagePcrs, Pcr, TrustRoot, UnixMillis};
 use strongroom_client::oip::Wanted;
 use strongroom_client::{Client, Demands, InferAnswer, Options, TrustFile};
 use strongroom_seal::digest::{CharterDigest, ControlsDigest, OutcomeDigest, ReleaseDigest, RequestDigest};
+use strongroom_seal::model::{Dim, Interface, TensorSpec};
 use strongroom_seal::secret::{ApiKey, SECRET_BYTES};
 use strongroom_seal::tensor::{DType, Tensor};
 use tower::ServiceExt;
@@ -193,7 +195,7 @@ fn the_header_says_where_the_json_ends() {
     }
 }
 
-fn answered(outputs: Vec<Tensor<'static>>) -> InferAnswer {
+pub(crate) fn answered(outputs: Vec<Tensor<'static>>) -> InferAnswer {
     let receipt = Receipt {
         request: RequestDigest::of(b"q"),
         outcome: OutcomeDigest::of(b"a"),
@@ -249,6 +251,17 @@ async fn outputs_without_a_json_form_are_refused_with_a_way_out() {
     let failure = answer::inferred(None, answered(vec![half("a")]), &wanted("{}")).err().unwrap();
     assert_eq!(failure.fault, Fault::Request);
     assert!(failure.message.starts_with("outputs[0].datatype") && failure.message.contains("binary_data"));
+    // Before they are asked for, too: what is answered is charged.
+    let output = |name: &str, dtype| TensorSpec { name: name.into(), dtype, shape: vec![Dim::Fixed(1)] };
+    let outputs = vec![output("a", DType::Fp32), output("b", DType::Bf16)];
+    let interface = Interface { inputs: Vec::new(), outputs, symbols: BTreeMap::new() };
+    let judged = |named: &[&str], parameters: &str| {
+        let named: Vec<String> = named.iter().map(|name| (*name).to_owned()).collect();
+        answer::writable(&interface, &named, &wanted(parameters)).map_err(|failure| failure.message)
+    };
+    assert!(judged(&[], "{}").unwrap_err().starts_with("outputs[1].datatype"));
+    assert!(judged(&["b", "a"], "{}").unwrap_err().starts_with("outputs[0].datatype"));
+    assert_eq!((judged(&["a"], "{}"), judged(&[], r#"{"binary_data_output":true}"#)), (Ok(()), Ok(())));
     let plain = Tensor { dtype: DType::Uint8, shape: vec![2], ..half("a") };
     let response = answer::inferred(None, answered(vec![plain]), &wanted("{}")).unwrap();
     assert_eq!(response.headers()[CONTENT_TYPE], "application/json");

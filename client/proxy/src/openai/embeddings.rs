@@ -11,12 +11,12 @@ use strongroom_client::InferAnswer;
 use strongroom_proto::name::Name;
 use strongroom_seal::tensor::{DType, Tensor, push_string};
 
-use super::plan::{Plan, Takes};
+use super::plan::{Plan, Rows, Takes};
 use super::request::{Input, Request};
-use super::tokens::{Batch, Batches, batches};
+use super::tokens::{Batch, Batches, batches, filled};
 use super::{Answer, answer, pooling, request};
 use crate::failure::{Failure, Fault};
-use crate::limits::MAX_EMBEDDINGS_BODY_BYTES;
+use crate::limits::{MAX_BODY_BYTES, MAX_EMBEDDINGS_BODY_BYTES};
 use crate::oip::{answer as http_answer, body, in_tree};
 use crate::room;
 use crate::upstream::{Question, Upstream};
@@ -39,12 +39,12 @@ async fn embedded(upstream: &Upstream, request: &Request) -> Result<Response, Fa
     let (batches, tokens) = prepared(&request.input, &plan)?;
     let (mut vectors, mut receipts) = (Vec::new(), Vec::new());
     for batch in batches {
-        let Batch { inputs, lengths, padded } = batch?;
+        let Batch { inputs, asked, lengths, padded } = batch?;
         let InferAnswer { outputs, receipt_document, .. } =
             upstream.infer(question(&request.model, inputs, &plan)).await?;
         let output = outputs.iter().find(|output| output.name == plan.output);
         let output = output.ok_or_else(|| Failure::new(Fault::Answer, "the answer lacks the vectors"))?;
-        vectors.extend(pooling::vectors(output, plan.gives, &lengths, padded)?);
+        vectors.extend(pooling::vectors(output, plan.gives, &lengths, padded)?.into_iter().take(asked));
         receipts.push(receipt_document);
     }
     let mut response = answer::embeddings(&request.model, &vectors, request.encoding, tokens);
@@ -72,7 +72,8 @@ fn prepared<'a>(input: &'a Input, plan: &'a Plan) -> Result<(Batches<'a>, usize)
             Ok((batches(rows, takes, plan.rows)?, rows.iter().map(Vec::len).sum()))
         }
         (Input::Texts(texts), Takes::Texts { name, rank }) => {
-            let batches = texts.chunks(plan.rows).map(|texts| text_batch(texts, name, *rank));
+            let Rows { least, most } = plan.rows;
+            let batches = texts.chunks(most).map(move |texts| text_batch(texts, least, name, *rank));
             Ok((Box::new(batches), 0))
         }
         (Input::Texts(_), Takes::Tokens { .. }) => Err(Failure::request(
@@ -81,16 +82,19 @@ fn prepared<'a>(input: &'a Input, plan: &'a Plan) -> Result<(Batches<'a>, usize)
     }
 }
 
-fn text_batch(texts: &[String], name: &str, rank: usize) -> Result<Batch, Failure> {
-    let mut data = Vec::new();
-    for text in texts {
+fn text_batch(texts: &[String], least: usize, name: &str, rank: usize) -> Result<Batch, Failure> {
+    let (mut data, asked, rows) = (Vec::new(), texts.len(), texts.len().max(least));
+    for text in filled(texts, least) {
+        if data.len() > MAX_BODY_BYTES {
+            return Err(Failure::request("input: holds a text that is too long to fill the model's batch with"));
+        }
         push_string(&mut data, text.as_bytes())
             .map_err(|_| Failure::request("input: holds a text that is too long"))?;
     }
-    let mut shape = vec![texts.len() as u64, 1];
+    let mut shape = vec![rows as u64, 1];
     shape.truncate(rank);
     let input = Tensor { name: name.to_owned().into(), dtype: DType::Bytes, shape, data: data.into() };
-    Ok(Batch { inputs: vec![input], lengths: vec![1; texts.len()], padded: 1 })
+    Ok(Batch { inputs: vec![input], asked, lengths: vec![1; rows], padded: 1 })
 }
 
 #[cfg(test)]
@@ -99,7 +103,7 @@ mod tests {
     use super::*;
 
     fn plan(takes: Takes) -> Plan {
-        Plan { takes, output: "y".into(), gives: Gives::Vectors, width: None, rows: 2 }
+        Plan { takes, output: "y".into(), gives: Gives::Vectors, width: None, rows: Rows { least: 2, most: 2 } }
     }
 
     #[test]
@@ -110,7 +114,8 @@ mod tests {
         let batches: Vec<Batch> = batches.map(|batch| batch.ok().unwrap()).collect();
         assert_eq!((batches.len(), tokens), (2, 0));
         assert!(batches.iter().flat_map(|batch| &batch.inputs).all(|input| input.check().is_ok()));
-        assert_eq!(batches[0].inputs[0].shape, [2, 1]);
+        assert!(batches.iter().all(|batch| batch.inputs[0].shape == [2, 1]));
+        assert_eq!((batches[0].asked, batches[1].asked, batches[1].lengths.len()), (2, 1, 2), "filled up");
         let ids = ("input_ids".to_owned(), DType::Int64);
         let tokens = plan(Takes::Tokens { ids, mask: None, types: None, tokens: (1, None) });
         let refused = prepared(&texts, &tokens).err().unwrap();

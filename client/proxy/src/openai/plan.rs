@@ -44,8 +44,15 @@ pub(super) struct Plan {
     pub(super) gives: Gives,
     /// Length of the vectors, where the model says so.
     pub(super) width: Option<u64>,
-    /// Most rows of one inference.
-    pub(super) rows: usize,
+    pub(super) rows: Rows,
+}
+
+/// How many rows one inference may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rows {
+    /// One, unless the model takes fixed batches.
+    pub(super) least: usize,
+    pub(super) most: usize,
 }
 
 impl Plan {
@@ -67,14 +74,14 @@ impl Plan {
     }
 }
 
-fn takes(interface: &Interface) -> Option<(Takes, usize)> {
+fn takes(interface: &Interface) -> Option<(Takes, Rows)> {
     let inputs = &interface.inputs;
     if let [only] = inputs.as_slice()
         && only.dtype == DType::Bytes
     {
         let fits = only.shape.len() == 1 || (only.shape.len() == 2 && only.row_width() == Some(1));
         let takes = Takes::Texts { name: only.name.clone(), rank: only.shape.len() };
-        return fits.then(|| (takes, most(interface, only.shape.first())));
+        return fits.then(|| (takes, rows(interface, only.shape.first())));
     }
     let named = |name: &str| inputs.iter().find(|input| input.name == name);
     let ids = named("input_ids").or(if let [only] = inputs.as_slice() { Some(only) } else { None })?;
@@ -99,17 +106,20 @@ fn takes(interface: &Interface) -> Option<(Takes, usize)> {
     };
     let spec = |input: &TensorSpec| (input.name.clone(), input.dtype);
     let takes = Takes::Tokens { ids: spec(ids), mask: mask.map(spec), types: types.map(spec), tokens };
-    Some((takes, most(interface, Some(batch))))
+    Some((takes, rows(interface, Some(batch))))
 }
 
-/// Most rows that this dimension lets one inference have.
-fn most(interface: &Interface, batch: Option<&Dim>) -> usize {
-    let rows = match batch {
-        Some(Dim::Fixed(fixed)) => *fixed,
-        Some(Dim::Symbol(symbol)) => interface.symbols.get(symbol).map_or(1, |range| range.max),
-        None => 1,
+/// The rows that this dimension lets one inference have.
+fn rows(interface: &Interface, batch: Option<&Dim>) -> Rows {
+    let (least, most) = match batch {
+        Some(Dim::Fixed(fixed)) => (*fixed, *fixed),
+        Some(Dim::Symbol(symbol)) => {
+            interface.symbols.get(symbol).map_or((1, 1), |range| (range.min, range.max))
+        }
+        None => (1, 1),
     };
-    usize::try_from(rows).unwrap_or(usize::MAX).max(1)
+    let [least, most] = [least, most].map(|rows| usize::try_from(rows).unwrap_or(usize::MAX).max(1));
+    Rows { least, most }
 }
 
 fn gives(interface: &Interface) -> Option<(&TensorSpec, Gives)> {
@@ -152,7 +162,8 @@ mod tests {
         let inputs = inputs.map(|name| spec(name, DType::Int64, &["b", "s"])).to_vec();
         let vectors = vec![spec("sentence_embedding", DType::Fp32, &["b", "384"])];
         let found = plan(inputs.clone(), vectors).unwrap();
-        assert_eq!((found.gives, found.width, found.rows), (Gives::Vectors, Some(384), 8));
+        let rows = Rows { least: 1, most: 8 };
+        assert_eq!((found.gives, found.width, found.rows), (Gives::Vectors, Some(384), rows));
         assert!(
             matches!(&found.takes, Takes::Tokens { ids, mask: Some(_), types: Some(_), tokens: (2, Some(128)) }
             if ids.0 == "input_ids")
@@ -171,7 +182,9 @@ mod tests {
         let vector = || vec![spec("y", DType::Fp32, &["b", "3"])];
         let found = plan(vec![spec("x", DType::Int32, &["1", "16"])], vector()).unwrap();
         assert!(matches!(found.takes, Takes::Tokens { tokens: (16, Some(16)), mask: None, .. }));
-        assert_eq!(found.rows, 1);
+        assert_eq!(found.rows, Rows { least: 1, most: 1 });
+        let found = plan(vec![spec("x", DType::Int32, &["4", "16"])], vector()).unwrap();
+        assert_eq!(found.rows, Rows { least: 4, most: 4 });
         let found = plan(vec![spec("x", DType::Bytes, &["b", "1"])], vector()).unwrap();
         assert_eq!(found.takes, Takes::Texts { name: "x".into(), rank: 2 });
         assert!(plan(vec![spec("x", DType::Fp32, &["b", "30"])], vector()).is_none());

@@ -48,7 +48,8 @@ struct Arguments {
 fn main() -> ExitCode {
     // As in the measured binary: a panic's message may hold values of a request.
     std::panic::set_hook(Box::new(|_| report("a panic was contained")));
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from) + 1;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
     let served = platform(Arguments::parse()).and_then(|platform| {
         let runtime = runtime.map_err(|error| error.to_string())?;
         runtime.block_on(run(platform)).map_err(|error| error.to_string())

@@ -13,7 +13,11 @@ use crate::limits::MAX_AUDIT_LINE_BYTES;
 
 /// All lines, in memory.
 #[derive(Default)]
-pub(crate) struct Lines(BTreeMap<LogId, Log>);
+pub(crate) struct Lines {
+    logs: BTreeMap<LogId, Log>,
+    /// Numbers of the lines that are no whole object, as a host leaves them that stops while it writes one.
+    torn: Vec<usize>,
+}
 
 #[derive(Default)]
 struct Log {
@@ -30,8 +34,10 @@ enum Line {
     Checkpoint { boot: String, segment: u32, document: String },
 }
 
+const NO_LINE: &str = "not a line of a log";
+
 impl Lines {
-    /// Reads every line. An empty one is nothing.
+    /// Reads every line. An empty one is nothing, and neither is a torn one: what it would have said is missing, and shows as that.
     pub(crate) fn read(mut from: impl BufRead) -> Result<Self, SourceError> {
         let mut lines = Self::default();
         let mut text = Vec::new();
@@ -42,61 +48,77 @@ impl Lines {
             if read == 0 {
                 break;
             }
-            lines.line(&text).map_err(|what| SourceError::Line { line, what })?;
+            if !lines.line(&text).map_err(|what| SourceError::Line { line, what })? {
+                lines.torn.push(line);
+            }
         }
-        lines.0.values_mut().for_each(|log| log.records.sort_by_key(|(number, _)| *number));
+        if let (Some(line), true) = (lines.torn.first(), lines.logs.is_empty()) {
+            return Err(SourceError::Line { line: *line, what: NO_LINE });
+        }
+        lines.logs.values_mut().for_each(|log| log.records.sort_by_key(|(number, _)| *number));
         Ok(lines)
     }
 
-    fn line(&mut self, text: &[u8]) -> Result<(), &'static str> {
+    /// Takes a line; `false` where it is torn.
+    fn line(&mut self, text: &[u8]) -> Result<bool, &'static str> {
         if text.len() as u64 > MAX_AUDIT_LINE_BYTES {
             return Err("longer than any line of a log");
         }
         if text.trim_ascii().is_empty() {
-            return Ok(());
+            return Ok(true);
         }
-        match serde_json::from_slice(text).map_err(|_| "not a line of a log")? {
+        let line = match serde_json::from_slice::<Line>(text) {
+            Ok(line) => line,
+            Err(error) if error.is_data() => return Err(NO_LINE),
+            Err(_) => return Ok(false),
+        };
+        match line {
             Line::Log { boot, segment, opening, document } => {
                 let row = LogRow {
                     id: id(&boot, segment)?,
                     opening: bytes(&opening)?,
                     document: bytes(&document)?,
                 };
-                let rows = &mut self.0.entry(row.id).or_default().rows;
+                let rows = &mut self.logs.entry(row.id).or_default().rows;
                 // A host repeats it with every batch.
                 if !rows.contains(&row) {
                     rows.push(row);
                 }
             }
             Line::Record { boot, segment, number, sealed } => {
-                self.0.entry(id(&boot, segment)?).or_default().records.push((number, bytes(&sealed)?));
+                self.logs.entry(id(&boot, segment)?).or_default().records.push((number, bytes(&sealed)?));
             }
             Line::Checkpoint { boot, segment, document } => {
-                self.0.entry(id(&boot, segment)?).or_default().checkpoints.push(bytes(&document)?);
+                self.logs.entry(id(&boot, segment)?).or_default().checkpoints.push(bytes(&document)?);
             }
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// Numbers of the torn lines.
+    pub(super) fn torn(&self) -> &[usize] {
+        &self.torn
     }
 
     pub(super) fn logs(&self) -> Vec<LogRow> {
-        self.0.values().flat_map(|log| log.rows.iter().cloned()).collect()
+        self.logs.values().flat_map(|log| log.rows.iter().cloned()).collect()
     }
 
     pub(super) fn orphans(&self) -> Vec<LogId> {
-        self.0.iter().filter(|(_, log)| log.rows.is_empty()).map(|(id, _)| *id).collect()
+        self.logs.iter().filter(|(_, log)| log.rows.is_empty()).map(|(id, _)| *id).collect()
     }
 
     pub(super) fn records(&self, log: LogId, each: &mut Each<'_>) {
-        let records = self.0.get(&log).map_or(&[] as &[_], |log| &log.records);
+        let records = self.logs.get(&log).map_or(&[] as &[_], |log| &log.records);
         records.iter().for_each(|(number, sealed)| each(*number, sealed));
     }
 
     pub(super) fn has_records(&self, log: LogId) -> bool {
-        self.0.get(&log).is_some_and(|log| !log.records.is_empty())
+        self.logs.get(&log).is_some_and(|log| !log.records.is_empty())
     }
 
     pub(super) fn checkpoints(&self, log: LogId) -> Vec<Vec<u8>> {
-        self.0.get(&log).map(|log| log.checkpoints.clone()).unwrap_or_default()
+        self.logs.get(&log).map(|log| log.checkpoints.clone()).unwrap_or_default()
     }
 }
 

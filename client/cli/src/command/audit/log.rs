@@ -24,7 +24,11 @@ pub(super) struct LogArgs {
 impl LogArgs {
     pub(super) fn open(&self) -> Result<Source> {
         let open = |path: &PathBuf| {
-            Source::open(path).map_err(|error| CliError::AuditSource { path: path.clone(), error })
+            let copy = Source::open(path).map_err(|error| CliError::AuditSource { path: path.clone(), error })?;
+            for line in copy.torn() {
+                output::warn(&format!("{}: line {line} is torn, and counts for nothing", path.display()));
+            }
+            Ok(copy)
         };
         let mut copies = self.log.iter().map(open).collect::<Result<Vec<_>>>()?;
         match copies.pop() {
