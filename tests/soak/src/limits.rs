@@ -33,6 +33,10 @@ pub const IDLE_SESSIONS: usize = 10_000;
 /// Rows that the metered key may ask, in all.
 pub const ALLOWANCE: u64 = 300;
 
+/// Promised: rows that a boot forgets at most when it is killed. The enclave hands its state over once a second, and the key
+/// pauses for [`METERED_PAUSE`] before each row.
+pub const FORGOTTEN_ROWS: u64 = 10;
+
 /// Releases that are made before the run, and come into force one after the other.
 pub const RELEASES: u64 = 5;
 
@@ -60,7 +64,10 @@ pub const GAP: (Duration, Duration) = (Duration::from_millis(50), Duration::from
 /// Shortest and longest time for which a party or the network is stopped.
 pub const OUTAGE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(4));
 
-/// Shortest and longest time for which KMS is down, so that attempts can be counted.
+/// Promised: connections to KMS while it is down at boot, for at most the longest [`KMS_OUTAGE`].
+pub const KMS_ATTEMPTS: u64 = 12;
+
+/// Shortest and longest time for which KMS is down.
 pub const KMS_OUTAGE: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(6));
 
 /// Time for the last records to reach the host's disk.

@@ -136,6 +136,10 @@ impl World {
         Ok(())
     }
 
+    pub(crate) const fn kms_address(&self) -> SocketAddr {
+        self.ground.kms_address
+    }
+
     pub(crate) async fn kill_kms(&mut self) {
         self.kms.kill().await;
     }

@@ -2,11 +2,11 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use strongroom_seal::tensor::{DType, Tensor, push_string};
 
-use super::{answer, contents};
 use super::generated::infer_parameter::ParameterChoice;
 use super::generated::model_infer_request::{InferInputTensor, InferRequestedOutputTensor};
 use super::generated::{InferParameter, InferTensorContents, ModelInferRequest};
 use super::request::{Form, read};
+use super::{answer, contents};
 use crate::failure::{Failure, Fault};
 use crate::oip::tests::answered;
 

@@ -64,7 +64,8 @@ pub(crate) fn json(value: &impl Serialize) -> Response {
 /// Refuses what would be answered, charged, and then not written: outputs whose datatype has no form in JSON, wanted in JSON.
 pub(crate) fn writable(interface: &Interface, named: &[String], wanted: &Wanted) -> Result<(), Failure> {
     let lost = |output: &TensorSpec| !oip::has_json_form(output.dtype) && !wanted.binary(&output.name);
-    let lost_by_name = |name: &String| interface.outputs.iter().any(|output| output.name == *name && lost(output));
+    let lost_by_name =
+        |name: &String| interface.outputs.iter().any(|output| output.name == *name && lost(output));
     let found = if named.is_empty() {
         interface.outputs.iter().position(lost)
     } else {

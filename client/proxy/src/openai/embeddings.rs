@@ -86,7 +86,9 @@ fn text_batch(texts: &[String], least: usize, name: &str, rank: usize) -> Result
     let (mut data, asked, rows) = (Vec::new(), texts.len(), texts.len().max(least));
     for text in filled(texts, least) {
         if data.len() > MAX_BODY_BYTES {
-            return Err(Failure::request("input: holds a text that is too long to fill the model's batch with"));
+            return Err(Failure::request(
+                "input: holds a text that is too long to fill the model's batch with",
+            ));
         }
         push_string(&mut data, text.as_bytes())
             .map_err(|_| Failure::request("input: holds a text that is too long"))?;
@@ -103,7 +105,13 @@ mod tests {
     use super::*;
 
     fn plan(takes: Takes) -> Plan {
-        Plan { takes, output: "y".into(), gives: Gives::Vectors, width: None, rows: Rows { least: 2, most: 2 } }
+        Plan {
+            takes,
+            output: "y".into(),
+            gives: Gives::Vectors,
+            width: None,
+            rows: Rows { least: 2, most: 2 },
+        }
     }
 
     #[test]

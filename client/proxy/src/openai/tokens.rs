@@ -38,7 +38,9 @@ pub(super) fn batches<'a>(
             return Err(Failure::request(format!("input[{index}]: has fewer tokens than the model takes")));
         }
         if least_rows > 1 && row.len().max(*least).saturating_mul(least_rows) > MAX_BATCH_TOKENS {
-            return Err(Failure::request(format!("input[{index}]: is too long to fill the model's batch with")));
+            return Err(Failure::request(format!(
+                "input[{index}]: is too long to fill the model's batch with"
+            )));
         }
     }
     let groups = groups(rows, most, mask.is_some());

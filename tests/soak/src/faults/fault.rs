@@ -1,9 +1,15 @@
 //! What can happen to a service, and when it is over.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
 use super::record::Record;
-use crate::limits::{BOOT_SHARE, IDLE_SHARE, KMS_OUTAGE, OUTAGE};
+use crate::limits::{BOOT_SHARE, IDLE_SHARE, KMS_ATTEMPTS, KMS_OUTAGE, OUTAGE};
 use crate::load::{Load, LogId};
 use crate::process::{cpu_seconds, go_on, stop};
 use crate::world::World;
@@ -181,6 +187,7 @@ async fn kms_down_at_boot(
 ) -> Result<Ended, SoakError> {
     let outage = dice.between(KMS_OUTAGE.0, KMS_OUTAGE.1);
     world.kill_kms().await;
+    let door = Door::closed(world.kms_address()).await?;
     world.restart_enclave().await?;
     tokio::time::sleep(BOOT_SHARE).await;
     let ids = [("enclave", world.enclave.id()), ("host", world.host.id())];
@@ -200,8 +207,40 @@ async fn kms_down_at_boot(
             record.broken(format!("KMS down at boot: the {party} used {share:.2} of a core"));
         }
     }
+    let knocks = door.open().await;
+    record.knocked(knocks);
+    if !(1..=KMS_ATTEMPTS).contains(&knocks) {
+        record.broken(format!("KMS down at boot: it was asked {knocks} times"));
+    }
     world.start_kms().await?;
     Ok(Ended::now(2))
+}
+
+/// Stands where KMS was, closes what connects, and counts it.
+struct Door {
+    knocks: Arc<AtomicU64>,
+    task: JoinHandle<()>,
+}
+
+impl Door {
+    async fn closed(address: SocketAddr) -> Result<Self, SoakError> {
+        let listener = TcpListener::bind(address).await.map_err(SoakError::io("port of KMS"))?;
+        let knocks = Arc::new(AtomicU64::new(0));
+        let own = Arc::clone(&knocks);
+        let task = tokio::spawn(async move {
+            while listener.accept().await.is_ok() {
+                own.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        Ok(Self { knocks, task })
+    }
+
+    /// The port is free again; returns how many connected.
+    async fn open(self) -> u64 {
+        self.task.abort();
+        let _ = self.task.await;
+        self.knocks.load(Ordering::Relaxed)
+    }
 }
 
 /// What is served goes on, and the new release comes into force when KMS is back.

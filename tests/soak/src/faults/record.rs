@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::fault::Fault;
 use crate::command::tell;
-use crate::limits::ALLOWANCE;
+use crate::limits::{ALLOWANCE, FORGOTTEN_ROWS, KMS_ATTEMPTS};
 use crate::load::{Load, Tally};
 
 /// Everything that a run is judged by.
@@ -18,6 +18,8 @@ pub(super) struct Record {
     recoveries: BTreeMap<Fault, Vec<Duration>>,
     /// Largest share of a core that a party used while it waited for KMS.
     idled: BTreeMap<&'static str, f64>,
+    /// Most connections to a KMS that was down.
+    knocks: u64,
     clients: Vec<(String, Tally)>,
     boots: u64,
     rows: (u64, u64),
@@ -48,6 +50,7 @@ impl Record {
             kills: 0,
             recoveries: BTreeMap::new(),
             idled: BTreeMap::new(),
+            knocks: 0,
             clients: Vec::new(),
             boots: 0,
             rows: (0, 0),
@@ -86,6 +89,10 @@ impl Record {
         *most = most.max(share);
     }
 
+    pub(super) fn knocked(&mut self, knocks: u64) {
+        self.knocks = self.knocks.max(knocks);
+    }
+
     /// Takes what clients got, and holds the metered key to its bound.
     pub(super) fn clients(&mut self, load: &Load, boots: u64) {
         (self.clients, self.boots, self.rows) = (load.board.tallies(), boots, load.metered.rows());
@@ -101,7 +108,7 @@ impl Record {
             }
         }
         let (most, all) = self.rows;
-        if most > ALLOWANCE || all > ALLOWANCE.saturating_mul(boots) {
+        if most > ALLOWANCE || all > ALLOWANCE + FORGOTTEN_ROWS.saturating_mul(boots) {
             self.broken(format!("the metered key got {most} rows in one boot and {all} in {boots}"));
         }
     }
@@ -154,12 +161,19 @@ impl Record {
              {ends_early} logs end before the last records of a killed enclave\n\
              metered key: {rows} rows in {} boots, at most {most} in one; allowed {ALLOWANCE} a boot, {} in all",
             self.boots,
-            ALLOWANCE.saturating_mul(self.boots)
+            ALLOWANCE + FORGOTTEN_ROWS.saturating_mul(self.boots)
         );
         for (party, share) in &self.idled {
             let _ = writeln!(
                 text,
                 "KMS down at boot: the {party} used at most {share:.3} of a core; never ready"
+            );
+        }
+        if self.knocks > 0 {
+            let _ = writeln!(
+                text,
+                "KMS down at boot: it was asked at most {} times, allowed {KMS_ATTEMPTS}",
+                self.knocks
             );
         }
         for (party, kib) in &self.memory {

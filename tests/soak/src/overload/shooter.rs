@@ -30,7 +30,7 @@ const CONNECTIONS: usize = 16;
 /// Rows that are asked in turns.
 const ROWS: u32 = 4;
 
-/// Time of an open loop before anything is counted: the queue is empty at first.
+/// Time of an open loop before answers are counted: the queue is empty at first.
 const WARM: Duration = Duration::from_secs(3);
 
 /// Time for what is under way at the end.
@@ -86,9 +86,8 @@ impl Shooter {
             tasks.spawn(async move {
                 while start.elapsed() < lasting {
                     let (fate, took) = shooter.shoot().await;
-                    if start.elapsed() < lasting {
-                        board.lock().unwrap_or_else(PoisonError::into_inner).note(fate, took);
-                    }
+                    let within = start.elapsed() < lasting;
+                    board.lock().unwrap_or_else(PoisonError::into_inner).note(fate, took, within);
                 }
             });
         }
@@ -122,10 +121,8 @@ impl Shooter {
             let (shooter, board) = (Arc::clone(self), Arc::clone(board));
             let shot = async move {
                 let (fate, took) = shooter.shoot().await;
-                // Who is answered within the time counts, and who was refused in it.
-                if (WARM..WARM + lasting).contains(&start.elapsed()) {
-                    board.lock().unwrap_or_else(PoisonError::into_inner).note(fate, took);
-                }
+                let within = (WARM..WARM + lasting).contains(&start.elapsed());
+                board.lock().unwrap_or_else(PoisonError::into_inner).note(fate, took, within);
             };
             tasks.spawn_on(shot, handle);
             while tasks.try_join_next().is_some() {}

@@ -46,9 +46,11 @@ impl Tally {
         })
     }
 
-    pub(super) fn note(&mut self, fate: Fate, took: Duration) {
+    /// Right answers count where they came within the time that is measured, anything else whenever it came.
+    pub(super) fn note(&mut self, fate: Fate, took: Duration, within: bool) {
         match fate {
-            Fate::Right => self.answered.add(took),
+            Fate::Right if within => self.answered.add(took),
+            Fate::Right => {}
             Fate::Wrong => self.wrong += 1,
             Fate::Refused { retry_after } => {
                 self.refused.add(took);

@@ -24,7 +24,8 @@ pub(super) struct LogArgs {
 impl LogArgs {
     pub(super) fn open(&self) -> Result<Source> {
         let open = |path: &PathBuf| {
-            let copy = Source::open(path).map_err(|error| CliError::AuditSource { path: path.clone(), error })?;
+            let copy =
+                Source::open(path).map_err(|error| CliError::AuditSource { path: path.clone(), error })?;
             for line in copy.torn() {
                 output::warn(&format!("{}: line {line} is torn, and counts for nothing", path.display()));
             }
