@@ -215,7 +215,9 @@ impl Judgement<'_> {
             ModelDemand::Exactly(demanded) => {
                 let held = demanded.iter().all(|model| claims.models.contains(model));
                 let held = if held { Ok(()) } else { Err(EvidenceError::OtherModel) };
-                self.note(MODELS, held, |()| format!("{} demanded, all of them loaded", demanded.len()))?;
+                self.note(MODELS, held, |()| {
+                    format!("{} demanded, all of them in the release", demanded.len())
+                })?;
             }
         }
         self.controls(claims, controls)

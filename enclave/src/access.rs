@@ -93,19 +93,17 @@ impl<'a> Asked<'a> {
         self.members.first().map(|member| member.model)
     }
 
-    /// Waits until every model that looks at the request is loaded, and says whether it had to.
+    /// Waits until every model that looks at the request is loaded.
     ///
     /// # Errors
     /// [`Code::Busy`] after [`MAX_LOAD_WAIT`]. Nothing is charged then.
-    pub(crate) async fn loaded(&self) -> Result<bool, Code> {
-        let mut waited = false;
+    pub(crate) async fn loaded(&self) -> Result<(), Code> {
         for engine in self.members.iter().map(|member| &member.model.engine) {
             if !engine.initialized() {
                 timeout(MAX_LOAD_WAIT, engine.wait()).await.map_err(|_| Code::Busy)?;
-                waited = true;
             }
         }
-        Ok(waited)
+        Ok(())
     }
 
     /// Steps 2 and 3.
@@ -150,7 +148,10 @@ impl<'a> Asked<'a> {
             controls: member.controls,
             answer: &member.model.answer,
         };
-        priced.charge(&self.treatment, symbols)
+        let charge = priced.charge(&self.treatment, symbols);
+        // Which of the two treatments it gets, only the models tell.
+        let stricter = self.ensemble.as_ref().map(|ensemble| priced.charge(&ensemble.stricter, symbols));
+        Charge { bits: stricter.map_or(charge.bits, |stricter| charge.bits.max(stricter.bits)), ..charge }
     }
 }
 

@@ -19,7 +19,7 @@ use strongroom_seal::digest::AuditCommitment;
 use strongroom_seal::message::AuditReport;
 use tokio::sync::Notify;
 
-use crate::boot::{BootError, Measured, own_document};
+use crate::boot::{BootError, Measured};
 use crate::host::Host;
 use crate::limits::{AUDIT_PERIOD, AUDIT_RETRY, MAX_PENDING_RECORDS};
 
@@ -91,7 +91,7 @@ impl AuditLog {
         let encoded = opening.encode()?;
         let digest = AuditOpening::digest(&encoded).as_bytes().to_vec();
         let request = DocumentRequest::new().with_user_data(digest).map_err(BootError::from)?;
-        let (document, _) = own_document(nsm, &request)?;
+        let (document, _) = measured.document(nsm, &request)?;
         let writer = AuditWriter::begin(&opening, &encoded, record_key);
         let state = State {
             writer,

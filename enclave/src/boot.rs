@@ -92,14 +92,22 @@ impl Measured {
     pub(crate) fn receipt_key(&self) -> &SigningKey {
         &self.receipt_key
     }
+
+    /// A document of this enclave's NSM, whatever for: the clock goes by its time from now on.
+    pub(crate) fn document(
+        &self,
+        nsm: &dyn Nsm,
+        request: &DocumentRequest,
+    ) -> Result<(Vec<u8>, Statement), BootError> {
+        let (document, statement) = own_document(nsm, request)?;
+        self.clock.anchor(&statement);
+        Ok((document, statement))
+    }
 }
 
 /// A document of this enclave's own NSM: its bytes for others, and what it states. Unverified, because the NSM
 /// is trusted by the enclave that runs on it.
-pub(crate) fn own_document(
-    nsm: &dyn Nsm,
-    request: &DocumentRequest,
-) -> Result<(Vec<u8>, Statement), BootError> {
+fn own_document(nsm: &dyn Nsm, request: &DocumentRequest) -> Result<(Vec<u8>, Statement), BootError> {
     let bytes = nsm.attest(request)?;
     let statement = Statement::peek_unverified(&bytes).map_err(|_| BootError::Document)?;
     Ok((bytes, statement))

@@ -19,6 +19,7 @@ use crate::answer::{Ran, Treated};
 use crate::clock::Reading;
 use crate::dedup::Remembered;
 use crate::load::ServedModel;
+use crate::memory::Share;
 use crate::service::Service;
 use crate::serving::Serving;
 use crate::sessions::Live;
@@ -35,6 +36,8 @@ pub(crate) struct Done {
     operation: Option<Operation>,
     /// How large the answer is to be.
     bound: AnswerBound,
+    /// The memory for it, where it was taken before.
+    pub(crate) share: Option<Share>,
 }
 
 impl Done {
@@ -54,6 +57,7 @@ impl Done {
             verdict,
             operation: None,
             bound,
+            share: None,
         })
     }
 
@@ -88,6 +92,7 @@ impl Done {
             verdict: Verdict::Repeated,
             operation: None,
             bound,
+            share: None,
         }
     }
 
@@ -109,6 +114,11 @@ impl Done {
     /// The same, known to be about this operation.
     pub(crate) fn of(self, operation: Operation) -> Self {
         Self { operation: Some(operation), ..self }
+    }
+
+    /// The same, with the memory for its answer.
+    pub(crate) fn with(self, share: Share) -> Self {
+        Self { share: Some(share), ..self }
     }
 
     /// How large the record of the answer to a request of this size is.

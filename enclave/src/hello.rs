@@ -18,7 +18,7 @@ use strongroom_proto::limits::MAX_OFFERS_PER_DOCUMENT;
 use strongroom_seal::digest::{ClaimsDigest, OffersDigest};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::boot::{BootError, Measured, own_document};
+use crate::boot::{BootError, Measured};
 use crate::limits::{BATCH_WINDOW, MAX_WAITING_HELLOS};
 use crate::offers::{Batch, Offer};
 use crate::service::Service;
@@ -102,8 +102,7 @@ fn make(
     let request = DocumentRequest::new()
         .with_nonce(OffersDigest::of(&list).as_bytes().to_vec())?
         .with_user_data(ClaimsDigest::of(&claims).as_bytes().to_vec())?;
-    let (document, statement) = own_document(nsm, &request)?;
-    measured.clock().anchor(&statement);
+    let (document, statement) = measured.document(nsm, &request)?;
     let digest = statement.digest().map_err(|_| BootError::Document)?;
     let evidence = Evidence {
         document,

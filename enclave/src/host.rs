@@ -54,7 +54,12 @@ impl Host {
 
     pub(crate) async fn credentials(&self) -> Result<Credentials, HostError> {
         let body = self.ask(Kind::Credentials, Bytes::new()).await?;
-        Credentials::decode(&body).map_err(|_| HostError::Malformed)
+        let given = Credentials::decode(&body).map_err(|_| HostError::Malformed)?;
+        // They become headers of HTTP.
+        let visible = |text: &String| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+        let fit =
+            [&given.access_key_id, &given.secret_access_key, &given.session_token].into_iter().all(visible);
+        if fit { Ok(given) } else { Err(HostError::Malformed) }
     }
 
     /// Exactly `length` bytes of a package, fewer only at its end.

@@ -17,7 +17,8 @@ use crate::access::Asked;
 use crate::answer::{self, Asking};
 use crate::dedup::{Claim, Identity};
 use crate::done::Done;
-use crate::limits::{QUICK_RUN, QUICK_WAIT};
+use crate::limits::{MAX_ANSWER_WAIT, QUICK_RUN, QUICK_WAIT};
+use crate::memory::Share;
 use crate::service::Service;
 use crate::serving::Serving;
 use crate::sessions::Live;
@@ -79,9 +80,7 @@ impl Service {
             Ok(asked) => asked,
             Err(refusal) => return inference.not_asked(refusal),
         };
-        if asked.loaded().await? {
-            self.may_answer(&incoming.live.serving)?;
-        }
+        asked.loaded().await?;
         let pace = inference.serving().paces.get(&request.model);
         let expected = pace.and_then(|pace| pace.of(incoming.bytes));
         let run = |expected| Run { key: caller.key(), priority: caller.priority(), expected };
@@ -92,21 +91,26 @@ impl Service {
             let place = self.quick_place().await;
             turn.iter_mut().for_each(Turn::run_begins);
             if place.is_some() {
-                self.may_answer(&incoming.live.serving)?;
-                return self.once(inference, asked, now);
+                let share = self.share(&inference).await?;
+                return self.permitted(inference).map(|done| done.with(share));
             }
         }
-        drop(asked);
         // Nothing is charged before there is a core, so that who waits in vain has lost nothing.
         let turn = self.turns.take(run(expected.unwrap_or(QUICK_RUN))).await?;
+        let share = self.share(&inference).await?;
         let (service, incoming) = (Arc::clone(self), incoming.clone());
         // The turn goes along: it ends with the run, whether anybody still waits for that or not.
         let work = move || {
             let done = service.run(&incoming, bound);
             drop(turn);
-            done
+            done.map(|done| done.with(share))
         };
         self.runners.run(work).await
+    }
+
+    /// Memory for the answer, before anything is charged.
+    async fn share(&self, inference: &Inference<'_>) -> Result<Share, Code> {
+        self.answers.share(inference.bound.record_bytes(inference.incoming.bytes), MAX_ANSWER_WAIT).await
     }
 
     /// A place to run where the request was read. There are as many as cores, and one worker more, so that messages are read
@@ -118,13 +122,17 @@ impl Service {
         tokio::time::timeout(QUICK_WAIT, self.quick_places.acquire()).await.ok()?.ok()
     }
 
-    /// What a turn was taken for, on a thread of its own. Permission is asked for again, for time has passed: the release
-    /// may have been replaced, by one that blocks this very key.
+    /// What a turn was taken for, on a thread of its own.
     fn run(&self, incoming: &Incoming, bound: AnswerBound) -> Result<Done, Code> {
-        self.may_answer(&incoming.live.serving)?;
         let caller = incoming.live.caller.as_ref().ok_or(Code::Malformed)?;
         let Ok(Ask::Infer(request)) = Ask::decode(incoming.request()) else { return Err(Code::Malformed) };
-        let inference = Inference { incoming, caller, request: &request, bound };
+        self.permitted(Inference { incoming, caller, request: &request, bound })
+    }
+
+    /// Asks for permission again and runs the models, for time has passed: the key may have expired, or the release been
+    /// replaced by one that blocks it.
+    fn permitted(&self, inference: Inference<'_>) -> Result<Done, Code> {
+        self.may_answer(&inference.incoming.live.serving)?;
         let now = self.measured.clock().now();
         match inference.asked(now) {
             Ok(asked) => self.once(inference, asked, now),

@@ -15,7 +15,7 @@ use strongroom_seal::secret::{DataKey, wipe_stack};
 use zeroize::Zeroizing;
 
 use crate::Platform;
-use crate::boot::{BootError, Measured, own_document};
+use crate::boot::{BootError, Measured};
 use crate::host::{Host, HostError};
 use crate::limits::HOST_CONNECT;
 
@@ -45,11 +45,11 @@ pub(crate) struct Keys {
     credentials: HostCredentials,
     nsm: Arc<dyn Nsm>,
     host: Host,
-    charter_keys: Vec<String>,
+    measured: Arc<Measured>,
 }
 
 impl Keys {
-    pub(crate) fn new(platform: &Platform, measured: &Measured, host: Host) -> Result<Self, KeyError> {
+    pub(crate) fn new(platform: &Platform, measured: Arc<Measured>, host: Host) -> Result<Self, KeyError> {
         let charter = measured.charter().charter();
         let clock = measured.clock().for_kms();
         let credentials = HostCredentials::new(clock.clone());
@@ -61,8 +61,7 @@ impl Keys {
             clock,
             credentials: credentials.clone(),
         })?;
-        let charter_keys = charter.kms_keys.clone();
-        Ok(Self { kms, credentials, nsm: Arc::clone(&platform.nsm), host, charter_keys })
+        Ok(Self { kms, credentials, nsm: Arc::clone(&platform.nsm), host, measured })
     }
 
     /// The data key of a package that was accepted.
@@ -71,7 +70,8 @@ impl Keys {
     /// The RSA key is made for this one operation. What KMS returns is confidential, not authentic: the
     /// package's signed manifest is what makes the plaintext the owner's.
     pub(crate) async fn data_key<M: Manifest>(&self, package: &Accepted<M>) -> Result<DataKey, KeyError> {
-        if !self.charter_keys.iter().any(|key| key == package.key_arn()) {
+        let charter_keys = &self.measured.charter().charter().kms_keys;
+        if !charter_keys.iter().any(|key| key == package.key_arn()) {
             return Err(KeyError::ForeignKey);
         }
         let key: KeyArn = package.key_arn().parse().map_err(|_| KeyError::ForeignKey)?;
@@ -94,7 +94,7 @@ impl Keys {
             .with_public_key(recipient.spki_der().to_vec())
             .and_then(|request| request.with_user_data(label::KMS.text().as_bytes().to_vec()))
             .map_err(BootError::from)?;
-        Ok(own_document(self.nsm.as_ref(), &request)?.0)
+        Ok(self.measured.document(self.nsm.as_ref(), &request)?.0)
     }
 
     async fn refresh_credentials(&self) -> Result<(), KeyError> {

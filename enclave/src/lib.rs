@@ -20,6 +20,7 @@ mod infer;
 mod keys;
 pub mod limits;
 mod load;
+mod memory;
 mod message;
 mod offers;
 mod pace;

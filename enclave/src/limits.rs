@@ -112,3 +112,12 @@ pub const MAX_BODY_KIB: usize = 512 * 1024;
 
 /// KiB of them that large bodies leave to small ones, so that messages nobody finishes keep none of those waiting.
 pub const SMALL_BODY_KIB: usize = 64 * 1024;
+
+/// KiB of sealed answers that the host has not taken yet.
+pub const MAX_ANSWER_KIB: usize = 512 * 1024;
+
+/// KiB of them that large answers leave to small ones.
+pub const SMALL_ANSWER_KIB: usize = 64 * 1024;
+
+/// Time that an answer waits for room among them; it is known before anything is charged.
+pub const MAX_ANSWER_WAIT: Duration = Duration::from_secs(5);

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use strongroom_attestation::channel::{AnswerSlot, Sealed, ServerSession};
 use strongroom_attestation::release::Operation;
 use strongroom_controls::Caller;
@@ -23,7 +24,7 @@ use zeroize::Zeroizing;
 use crate::departure::Departure;
 use crate::done::Done;
 use crate::infer::{Incoming, Inference};
-use crate::limits::QUICK_BYTES;
+use crate::limits::{MAX_ANSWER_WAIT, QUICK_BYTES};
 use crate::offers::Offer;
 use crate::service::Service;
 use crate::serving::Serving;
@@ -34,7 +35,7 @@ impl Service {
     ///
     /// # Errors
     /// A [`Code`] where there is no session to seal an answer for.
-    pub(crate) async fn message(self: &Arc<Self>, message: Vec<u8>, crowded: bool) -> Result<Vec<u8>, Code> {
+    pub(crate) async fn message(self: &Arc<Self>, message: Vec<u8>, crowded: bool) -> Result<Bytes, Code> {
         let came = Instant::now();
         match Message::parse(&message).ok_or(Code::Malformed)? {
             Message::Opening { .. } if message.len() > MAX_OPENING_BYTES => Err(Code::TooLarge),
@@ -66,7 +67,7 @@ impl Service {
         encapsulated: &[u8; ENCAPSULATED_KEY_BYTES],
         sealed: Sealed,
         came: Instant,
-    ) -> Result<Vec<u8>, Code> {
+    ) -> Result<Bytes, Code> {
         let serving = Arc::clone(&offer.batch.serving);
         self.check(&serving, &sealed)?;
         let opened = ServerSession::open(&offer.batch.key, offer.handshake, encapsulated, sealed);
@@ -97,7 +98,7 @@ impl Service {
         number: u64,
         sealed: Sealed,
         (came, crowded): (Instant, bool),
-    ) -> Result<Vec<u8>, Code> {
+    ) -> Result<Bytes, Code> {
         let live = self.sessions.get(session, came).ok_or(Code::Misdirected)?;
         self.check(&live.serving, &sealed)?;
         let (body, slot, content) = off_the_loop(sealed.record_bytes() <= QUICK_BYTES, || {
@@ -120,21 +121,26 @@ impl Service {
         serving.grants.authenticate(&key, self.measured.clock().now()).ok()
     }
 
-    /// Records and seals an answer, and lets it go when it is its time.
+    /// Records and seals an answer, and lets it go when it is its time. The memory that it takes is its own until the host
+    /// has it: what ran a model took its share before.
     async fn sealed(
         &self,
         live: &Live,
         slot: AnswerSlot,
         content: RequestDigest,
-        done: Done,
+        mut done: Done,
         came: Instant,
-    ) -> Result<Vec<u8>, Code> {
+    ) -> Result<Bytes, Code> {
+        let record_bytes = done.record_bytes(slot.request_bytes());
+        let share = match done.share.take() {
+            Some(share) => share,
+            None => self.answers.share(record_bytes, MAX_ANSWER_WAIT).await?,
+        };
         let departure = Departure::new(came, live.serving.release.controls().answer_quantum());
         departure.to_seal().await;
-        let quick = done.record_bytes(slot.request_bytes()) <= QUICK_BYTES;
-        let sealed = off_the_loop(quick, || self.seal(live, slot, content, done));
+        let sealed = off_the_loop(record_bytes <= QUICK_BYTES, || self.seal(live, slot, content, done));
         departure.to_leave().await;
-        sealed
+        sealed.map(|record| share.filled(record))
     }
 
     /// What is checked before anything is decrypted: the release is the one in force, the size allowed.

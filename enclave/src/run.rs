@@ -53,7 +53,7 @@ pub async fn run(platform: Platform) -> Result<(), RunError> {
     let measured = Arc::new(measured);
     host.log(Event::Measured(measured.charter().digest())).await;
     host.log(Event::Clock(platform.clock_source)).await;
-    let keys = Keys::new(&platform, &measured, host.clone())?;
+    let keys = Keys::new(&platform, Arc::clone(&measured), host.clone())?;
     let loader = Loader { measured, host: host.clone(), keys };
     let (hellos, queue) = Hellos::queue();
     let nsm = Arc::clone(&platform.nsm);
@@ -72,7 +72,9 @@ pub async fn run(platform: Platform) -> Result<(), RunError> {
 async fn first_release(service: Arc<Service>, host: Host, mut release: Vec<u8>) {
     let mut pauses = Pauses::default();
     loop {
-        service.take_over(&release).await;
+        let taken = async { Ok(service.take_over(&release).await) };
+        // One that panics is asked for again like any other that fails.
+        let _ = service.contained(taken).await;
         if service.serving().is_some() {
             return;
         }

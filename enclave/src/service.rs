@@ -10,7 +10,6 @@ use bytes::Bytes;
 use ring::rand::SecureRandom;
 use strongroom_attestation::Nsm;
 use strongroom_attestation::audit::AuditEvent;
-use strongroom_link::limits::LARGE_BODY_BYTES;
 use strongroom_link::{Answer, Handler};
 use strongroom_proto::Code;
 use strongroom_proto::frame::Kind;
@@ -24,8 +23,12 @@ use crate::continuity::Continuity;
 use crate::dedup::Dedup;
 use crate::event::Event;
 use crate::hello::Hellos;
-use crate::limits::{CROWD, MAX_BODY_KIB, MAX_WAITING_MESSAGES, MAX_WAITING_QUICK, SMALL_BODY_KIB};
+use crate::limits::{
+    CROWD, MAX_ANSWER_KIB, MAX_BODY_KIB, MAX_WAITING_MESSAGES, MAX_WAITING_QUICK, SMALL_ANSWER_KIB,
+    SMALL_BODY_KIB,
+};
 use crate::load::{Loader, Unlocked};
+use crate::memory::Memory;
 use crate::offers::Offers;
 use crate::panics::Panics;
 use crate::pauses::Pauses;
@@ -59,9 +62,10 @@ pub(crate) struct Service {
     pub(crate) runners: Runners,
     /// Runs at once on the threads that read messages.
     pub(crate) quick_places: Semaphore,
-    /// KiB of small message bodies held at once, and of large ones.
-    small: Arc<Semaphore>,
-    large: Arc<Semaphore>,
+    /// Of message bodies.
+    bodies: Memory,
+    /// Of sealed answers.
+    pub(crate) answers: Memory,
     /// Told whenever another release is served, or none.
     replaced: Notify,
     answered: AtomicU64,
@@ -96,8 +100,8 @@ impl Service {
             runners: Runners::start(cores)?,
             quick_places: Semaphore::new(cores),
             replaced: Notify::new(),
-            small: Arc::new(Semaphore::new(SMALL_BODY_KIB)),
-            large: Arc::new(Semaphore::new(MAX_BODY_KIB - SMALL_BODY_KIB)),
+            bodies: Memory::new(MAX_BODY_KIB, SMALL_BODY_KIB),
+            answers: Memory::new(MAX_ANSWER_KIB, SMALL_ANSWER_KIB),
             answered: AtomicU64::new(0),
             panics: Panics::default(),
         })
@@ -254,17 +258,30 @@ impl Service {
         self.hellos.evidence(nonce).await
     }
 
-    /// Handles a message. A panic costs that one message, and no answer has anything of it.
-    async fn contained(self: &Arc<Self>, message: Bytes, crowded: bool) -> Result<Bytes, Code> {
-        match self.panics.message(self.message(message.into(), crowded)).await {
-            Some(answer) => {
-                self.answered.fetch_add(1, Ordering::Relaxed);
-                answer.map(Bytes::from)
-            }
+    /// Does what the host asks for. A panic costs that alone, and no answer has anything of it.
+    pub(crate) async fn contained<T>(&self, work: impl Future<Output = Result<T, Code>>) -> Result<T, Code> {
+        match self.panics.message(work).await {
+            Some(done) => done,
             None => {
                 self.loader.host.log(Event::Panicked).await;
                 Err(Code::Unavailable)
             }
+        }
+    }
+
+    async fn asked(self: &Arc<Self>, kind: Kind, body: Bytes, beside: usize) -> Result<Bytes, Code> {
+        match kind {
+            Kind::Hello => self.hello(&body).await,
+            Kind::Message => {
+                let answer = self.message(body.into(), beside > CROWD).await;
+                self.answered.fetch_add(1, Ordering::Relaxed);
+                answer
+            }
+            Kind::Release => match self.take_over(&body).await {
+                Code::Ok => Ok(Bytes::new()),
+                code => Err(code),
+            },
+            _ => self.status().encode().map(Bytes::from).map_err(|_| Code::Unavailable),
         }
     }
 }
@@ -295,23 +312,11 @@ impl Handler for Connection {
     }
 
     fn memory(&self, body_bytes: usize) -> Option<Arc<Semaphore>> {
-        let Service { small, large, .. } = &*self.0;
-        Some(Arc::clone(if body_bytes <= LARGE_BODY_BYTES { small } else { large }))
+        Some(Arc::clone(self.0.bodies.pool(body_bytes)))
     }
 
     async fn handle(&self, kind: Kind, body: Bytes, beside: usize) -> Option<Answer> {
-        let service = &self.0;
-        let answered = match kind {
-            Kind::Hello => service.hello(&body).await,
-            Kind::Message => service.contained(body, beside > CROWD).await,
-            Kind::Release => match service.take_over(&body).await {
-                Code::Ok => Ok(Bytes::new()),
-                code => Err(code),
-            },
-            Kind::Status => service.status().encode().map(Bytes::from).map_err(|_| Code::Unavailable),
-            _ => return None,
-        };
-        Some(match answered {
+        Some(match self.0.contained(self.0.asked(kind, body, beside)).await {
             Ok(payload) => reply(Code::Ok, payload),
             Err(code) => reply(code, Bytes::new()),
         })

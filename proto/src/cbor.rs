@@ -1,7 +1,7 @@
 //! The one place where CBOR (RFC 8949) is decoded and encoded.
 //!
 //! Every decode first walks the bytes with [`scan`], which bounds size, depth and item count and
-//! rejects trailing bytes, duplicate map keys and reserved encodings. Only then does the archived
+//! rejects trailing bytes, duplicate map keys, tags and reserved encodings. Only then does the archived
 //! but widely used `serde_cbor` see them (`docs/adr/0002-serde-cbor.md`). Nothing else in the
 //! workspace may call `serde_cbor` on bytes from outside.
 
@@ -20,7 +20,7 @@ pub use scan::scan;
 pub struct Bounds {
     /// Length of the whole input in bytes.
     pub max_bytes: usize,
-    /// Nesting of arrays, maps and tags; a lone integer has depth 1.
+    /// Nesting of arrays and maps; a lone integer has depth 1.
     pub max_depth: u8,
     /// Data items in total, keys and values counted each.
     pub max_items: usize,
@@ -47,7 +47,7 @@ pub enum CborError {
     /// A map names one key twice.
     #[error("duplicate map key")]
     DuplicateKey,
-    /// An encoding that RFC 8949 reserves or forbids.
+    /// An encoding that RFC 8949 reserves or forbids, or a tag.
     #[error("malformed item")]
     Malformed,
     /// Well-formed CBOR of another shape than the expected type.
@@ -64,7 +64,10 @@ pub enum CborError {
 /// Any [`CborError`] of the scan, or [`CborError::Shape`] when the item is not a `T`.
 pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8], bounds: Bounds) -> Result<T, CborError> {
     scan(bytes, bounds)?;
-    serde_cbor::from_slice(bytes).map_err(|_| CborError::Shape)
+    // Names of fields and variants are text, and nothing else stands for one.
+    let mut reader =
+        serde_cbor::Deserializer::from_slice(bytes).disable_packed_format().disable_legacy_enums();
+    T::deserialize(&mut reader).map_err(|_| CborError::Shape)
 }
 
 /// Encodes deterministically: definite lengths, shortest integers, map keys in length-first order

@@ -61,6 +61,7 @@ impl fmt::Display for Name {
 
 /// Which package of the store: a model and its version, written `NAME@VERSION`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PackageId {
     /// The model.
     pub name: Name,

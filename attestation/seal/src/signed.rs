@@ -120,7 +120,12 @@ fn parse(label: Label, document: &[u8], bounds: Bounds) -> Result<CoseSign1, Sig
     cbor::scan(document, bounds).map_err(|_| SignedError::Malformed)?;
     let sign1 = CoseSign1::from_slice(document).map_err(|_| SignedError::Malformed)?;
     let header = &sign1.protected.header;
-    if !sign1.unprotected.is_empty() || !header.crit.is_empty() || !header.rest.is_empty() {
+    let more = !header.crit.is_empty()
+        || !header.rest.is_empty()
+        || !header.iv.is_empty()
+        || !header.partial_iv.is_empty()
+        || !header.counter_signatures.is_empty();
+    if !sign1.unprotected.is_empty() || more {
         return Err(SignedError::Malformed);
     }
     match &header.content_type {
@@ -158,6 +163,31 @@ mod tests {
         assert_eq!((opened.payload(), opened.signer()), (b"payload".as_slice(), key.public().id()));
         assert_eq!(open(label::RELEASE, &[key.public().clone()]).unwrap_err(), SignedError::Purpose);
         assert_eq!(open(label::CHARTER, &[other.public().clone()]).unwrap_err(), SignedError::Signer);
+    }
+
+    #[test]
+    fn a_header_holds_nothing_else() {
+        let key = key();
+        let signed = |header: HeaderBuilder| {
+            let header =
+                header.content_type(label::CHARTER.text().to_owned()).algorithm(CoseAlgorithm::ES384);
+            let sign = |bytes: &[u8]| key.sign(bytes, &SystemRandom::new()).unwrap();
+            let document = CoseSign1Builder::new().protected(header.build()).payload(b"p".to_vec());
+            let document = document.create_signature(&[], sign).build().to_vec().unwrap();
+            open(label::CHARTER, &document, &[key.public().clone()], DOCUMENT_CBOR).map(|_| ())
+        };
+        let header = HeaderBuilder::new;
+        assert_eq!(signed(header()), Ok(()));
+        let counter = coset::CoseSignatureBuilder::new().build();
+        for more in [
+            header().iv(vec![1]),
+            header().partial_iv(vec![1]),
+            header().add_counter_signature(counter),
+            header().add_critical(coset::iana::HeaderParameter::Kid),
+            header().value(99, 1.into()),
+        ] {
+            assert_eq!(signed(more), Err(SignedError::Malformed));
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use strongroom_proto::message::ENCAPSULATED_KEY_BYTES;
 use strongroom_seal::digest::EvidenceDigest;
 use strongroom_seal::label;
 use strongroom_seal::record::RecordKey;
+use strongroom_seal::secret::wipe_stack;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::ChannelError;
@@ -41,7 +42,8 @@ pub(super) struct DirectionKeys {
 /// The private key behind one batch of offers. Dropping it zeroes it, and with it ends every
 /// possibility to open what was sealed to it.
 pub struct OfferKey {
-    private: <XWing as Kem>::PrivateKey,
+    /// Where it stays when the pair moves: a move leaves a copy behind.
+    private: Box<<XWing as Kem>::PrivateKey>,
     public: Vec<u8>,
 }
 
@@ -53,13 +55,16 @@ impl OfferKey {
     pub fn generate(random: &dyn SecureRandom) -> Result<Self, ChannelError> {
         let mut seed = Zeroizing::new([0; 32]);
         random.fill(seed.as_mut()).map_err(|_| ChannelError::Random)?;
-        Ok(Self::from_seed(&seed))
+        let key = Self::from_seed(&seed);
+        wipe_stack();
+        Ok(key)
     }
 
-    /// The key pair that 32 random bytes stand for.
+    /// The key pair that 32 random bytes stand for. Kept out of its caller, so that what it leaves lies below it on the stack.
+    #[inline(never)]
     pub(crate) fn from_seed(seed: &[u8; 32]) -> Self {
         let (private, public) = XWing::derive_keypair(seed);
-        Self { private, public: public.to_bytes().to_vec() }
+        Self { private: Box::new(private), public: public.to_bytes().to_vec() }
     }
 
     /// The public half, for the claims.
@@ -87,7 +92,7 @@ impl OfferKey {
             <XWing as Kem>::EncappedKey::from_bytes(encapsulated).map_err(|_| ChannelError::Key)?;
         let context = hpke::setup_receiver::<ExportOnlyAead, HkdfSha384, XWing>(
             &OpModeR::Base,
-            &self.private,
+            self.private.as_ref(),
             &encapsulated,
             info,
         )

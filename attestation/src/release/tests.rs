@@ -273,6 +273,13 @@ fn the_stricter_treatment_is_no_finer_than_what_roles_get() {
     let rounded = |decimals| Treatment { decimals: Some(decimals), ..Treatment::EXACT };
     let noisy = Treatment { noise: Some(0.1), ..Treatment::EXACT };
     let top = |k| Treatment { detail: Detail::TopK(k), ..Treatment::EXACT };
+    let clamped = |most: f64| Treatment { clamp: Some(Clamp { min: -most, max: most }), ..Treatment::EXACT };
+    let warm = |temperature| Treatment { temperature: Some(temperature), ..rounded(1) };
+    assert!(
+        !warm(2.0).is_no_finer_than(&warm(3.0)) && !warm(3.0).is_no_finer_than(&warm(2.0)),
+        "other digits show"
+    );
+    assert!(warm(1.0).is_no_finer_than(&rounded(1)));
     for (strict, fine) in [
         (rounded(1), rounded(2)),
         (rounded(2), Treatment::EXACT),
@@ -280,6 +287,8 @@ fn the_stricter_treatment_is_no_finer_than_what_roles_get() {
         (top(1), top(2)),
         (Treatment::LABEL_ONLY, rounded(0)),
         (Treatment::LABEL_ONLY, noisy),
+        (clamped(2.0), clamped(5.0)),
+        (clamped(5.0), Treatment::EXACT),
     ] {
         assert!(strict.is_no_finer_than(&fine) && !fine.is_no_finer_than(&strict), "{strict:?} {fine:?}");
         assert!(strict.is_no_finer_than(&strict));

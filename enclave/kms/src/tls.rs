@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use tokio_rustls::rustls::client::Resumption;
-use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::crypto::aws_lc_rs::kx_group::{SECP256R1, SECP384R1, X25519, X25519MLKEM768};
+use tokio_rustls::rustls::crypto::{SupportedKxGroup, aws_lc_rs};
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::version::TLS13;
@@ -11,6 +12,10 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::clock::Clock;
 use crate::error::KmsError;
+
+/// Key exchanges that are offered, the best first, with a key share. A recording of the tunnel is of no use to a quantum computer
+/// where KMS takes the hybrid one, as AWS documents (AWS KMS Developer Guide, "Using hybrid post-quantum TLS with AWS KMS").
+const GROUPS: [&dyn SupportedKxGroup; 4] = [X25519MLKEM768, X25519, SECP256R1, SECP384R1];
 
 /// The certificate authorities that may vouch for KMS. There is no default: an enclave takes them from a
 /// measured file of its image.
@@ -43,8 +48,9 @@ impl TlsRoots {
     /// The client side of TLS under these roots. Sessions are not resumed: every request has a connection of
     /// its own, and no ticket outlives it.
     pub(crate) fn client_config(&self, clock: &Clock) -> Result<Arc<ClientConfig>, KmsError> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let mut config = ClientConfig::builder_with_details(provider, Arc::new(clock.clone()))
+        let mut provider = aws_lc_rs::default_provider();
+        provider.kx_groups = GROUPS.to_vec();
+        let mut config = ClientConfig::builder_with_details(Arc::new(provider), Arc::new(clock.clone()))
             .with_protocol_versions(&[&TLS13])
             .map_err(|_| KmsError::Roots)?
             .with_root_certificates(Arc::clone(&self.0))

@@ -65,8 +65,7 @@ where
         ended = connection.read_all(&mut reader, &mut tasks) => ended,
         failure = failure.recv() => failure.unwrap_or(LinkError::Lost),
     };
-    // Work that was begun keeps its place and its memory until it is done, or a peer that reconnects
-    // would have more than its share.
+    // Work that was begun keeps its memory until it is done, or a peer that reconnects would have more than its share.
     tasks.detach_all();
     ended
 }

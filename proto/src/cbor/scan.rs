@@ -42,7 +42,6 @@ impl<'a> Walk<'a> {
             (2 | 3, Argument::Indefinite) => self.chunks(major),
             (4, argument) => self.array(argument, depth),
             (5, argument) => self.map(argument, depth),
-            (6, Argument::Definite(_)) => self.item(depth),
             (7, Argument::Definite(_)) => Ok(()),
             _ => Err(CborError::Malformed),
         }

@@ -28,6 +28,16 @@ fn definite_and_indefinite_forms_are_both_read() {
     }
 }
 
+/// Libraries write names as numbers to save bytes; then two keys that differ name one field.
+#[test]
+fn names_are_text() {
+    assert!(decode::<Point>(&unhex("a2617861616279 7907".replace(' ', "").as_str()), BOUNDS).is_ok());
+    assert_eq!(
+        decode::<Point>(&unhex("a200070161 61".replace(' ', "").as_str()), BOUNDS),
+        Err(CborError::Shape)
+    );
+}
+
 #[test]
 fn each_violation_has_its_error() {
     let cases = [
@@ -42,6 +52,8 @@ fn each_violation_has_its_error() {
         ("a17f6178ff01", CborError::Malformed),
         ("1c", CborError::Malformed),
         ("f810", CborError::Malformed),
+        ("c100", CborError::Malformed),
+        ("a1c1617801", CborError::Malformed),
         ("5f6161ff", CborError::Malformed),
         ("61ff", CborError::Malformed),
         ("ff", CborError::Malformed),

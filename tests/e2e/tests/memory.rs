@@ -8,15 +8,20 @@
     reason = "helpers of tests fail with the test, and measurements are shown"
 )]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use strongroom_client::InferRequest;
 use strongroom_e2e::onnx::{FLOAT, Message, model, row};
-use strongroom_e2e::{Stage, StageOptions};
+use strongroom_e2e::{Stage, StageOptions, random};
+use strongroom_link::frames::write_frame;
+use strongroom_proto::frame::Kind;
+use strongroom_seal::message::{Ask, Request, RequestId};
 use strongroom_seal::tensor::{DType, Tensor};
 use strongroom_sim::world::{ModelSource, READY, ReleasePlan, bundled_model, wait_for};
+use tokio::net::UnixStream;
 
 use crate::load::{self, client};
 
@@ -151,6 +156,75 @@ async fn large_call(stage: &Stage, model: &str) -> LargeCall {
     let mut numbers = text.split_whitespace().map(|number| number.parse::<u64>().unwrap());
     let [idle, peak, answered] = std::array::from_fn(|_| numbers.next().unwrap());
     LargeCall { above_idle_kib: peak - idle, answered: usize::try_from(answered).unwrap() }
+}
+
+/// Numbers of an answer of 16 MiB, whose record has twice that.
+const WIDE: usize = 4 * 1024 * 1024;
+
+/// Requests whose answers nobody takes: 2 GiB, were each of them made.
+const UNTAKEN: u64 = 64;
+
+/// KiB of answers that an enclave holds (`MAX_ANSWER_KIB`), and what making one takes on top.
+const ANSWERS_KIB: u64 = (512 + 96) * 1024;
+
+/// A client without a key asks for much, over a host that takes no answer.
+#[tokio::test]
+async fn answers_that_nobody_takes_stay_within_their_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let onnx = folder.path().join("wide.onnx");
+    std::fs::write(&onnx, wide_model()).unwrap();
+    let wide = ModelSource { id: "wide@1".parse().unwrap(), onnx, arguments: vec![] };
+    let models = Some(vec![wide, bundled_model().unwrap()]);
+    let stage = Stage::set(StageOptions { models, ..StageOptions::default() }).await.unwrap();
+    stage.host.wait_until_serving(READY).await.unwrap();
+    let honest = client(&stage.ground.layout, &stage.host.url());
+    assert!(honest.infer(load::row(0)).await.is_ok());
+    let enclave = stage.enclave.id().unwrap();
+    let idle = status_kib(enclave, "VmRSS:");
+
+    let stranger = stage.client().unwrap().with_key(random());
+    let opened = stranger.open(stranger.verify().await.unwrap(), &[]).unwrap();
+    assert_eq!(stranger.send(&opened.message).await.status, 200, "a refused key has a session, too");
+    let mut link = UnixStream::connect(stage.sockets.path().join("enclave")).await.unwrap();
+    for id in 1..=u32::try_from(UNTAKEN).unwrap() {
+        let (message, _) = opened.session.seal(&wide_request()).unwrap();
+        write_frame(&mut link, Kind::Message, id, &[&message]).await.unwrap();
+    }
+    let full = async || status_kib(enclave, "VmRSS:") > idle + ANSWERS_KIB / 2;
+    assert!(wait_for(READY, full).await, "no answers are held at all");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let peak = status_kib(enclave, "VmHWM:");
+    eprintln!(
+        "{UNTAKEN} answers of 32 MiB asked for: {} KiB above {idle} KiB, {ANSWERS_KIB} KiB are allowed",
+        peak - idle
+    );
+    assert!(peak - idle <= ANSWERS_KIB, "{} KiB of answers", peak - idle);
+    assert!(honest.infer(load::row(1)).await.is_ok(), "small answers have memory of their own");
+    drop(link);
+    let back = async || status_kib(enclave, "VmRSS:") < idle + ANSWERS_KIB / 8;
+    assert!(wait_for(READY, back).await, "{} KiB of {idle} KiB are left", status_kib(enclave, "VmRSS:"));
+}
+
+/// The ONNX file of `y = x + b`, for one number and many.
+fn wide_model() -> Vec<u8> {
+    let mut graph = Message::default();
+    graph.message(1, &node("Add", ["x", "b"], "y")).text(2, "wide");
+    graph.message(5, &tensor("b", &[1, WIDE], 3));
+    graph.message(11, &row("x", 1)).message(12, &row("y", WIDE));
+    model(&graph)
+}
+
+fn wide_request() -> Vec<u8> {
+    let input = Tensor { name: "x".into(), dtype: DType::Fp32, shape: vec![1, 1], data: vec![0; 4].into() };
+    let request = Request {
+        id: RequestId::new(random()),
+        model: "wide".parse().unwrap(),
+        version: None,
+        inputs: vec![input],
+        outputs: vec![],
+        risk: BTreeMap::new(),
+    };
+    Ask::Infer(request).encode().unwrap()
 }
 
 /// Peak of an enclave that has loaded this model and served nothing.

@@ -54,7 +54,7 @@ pub enum OutputKind {
 
 /// What happens to the elements of an input.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Transform {
     /// They are cut to a range.
     #[serde(rename = "clip")]

@@ -105,7 +105,17 @@ impl Treatment {
             (Detail::TopK(own), Detail::TopK(others)) => own <= others,
             _ => false,
         };
-        decimals && detail && self.noise.unwrap_or(0.0) >= other.noise.unwrap_or(0.0)
+        let clamp = match (self.clamp, other.clamp) {
+            (_, None) => true,
+            (None, Some(_)) => false,
+            (Some(own), Some(others)) => others.min <= own.min && own.max <= others.max,
+        };
+        // Behind a rounding, another temperature shows other digits, whichever of the two is higher.
+        let same = |own: Option<f64>, others: Option<f64>| {
+            own.unwrap_or(1.0).total_cmp(&others.unwrap_or(1.0)).is_eq()
+        };
+        let temperature = same(self.temperature, other.temperature);
+        decimals && detail && clamp && temperature && self.noise.unwrap_or(0.0) >= other.noise.unwrap_or(0.0)
     }
 
     pub(crate) fn is_possible(&self) -> bool {

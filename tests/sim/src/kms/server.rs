@@ -16,8 +16,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::{HandshakeKind, NamedGroup, ServerConfig};
 
 use super::date::to_http;
 use super::limits::{CONNECTION_TIME, MAX_CONNECTIONS, MAX_REQUEST_BYTES};
@@ -63,6 +63,12 @@ fn tls(identity: TlsIdentity) -> io::Result<ServerConfig> {
 
 async fn connection(kms: Arc<SimKms>, acceptor: TlsAcceptor, stream: TcpStream) -> io::Result<()> {
     let stream = acceptor.accept(stream).await?;
+    // Stricter than KMS: whoever does not offer the hybrid exchange with its key share is not ours.
+    let tls = stream.get_ref().1;
+    let group = tls.negotiated_key_exchange_group().map(|group| group.name());
+    if (group, tls.handshake_kind()) != (Some(NamedGroup::X25519MLKEM768), Some(HandshakeKind::Full)) {
+        return Err(io::Error::other("no post-quantum key exchange"));
+    }
     let service = service_fn(move |request| {
         let kms = Arc::clone(&kms);
         async move { Ok::<_, Infallible>(respond(&kms, request).await) }
