@@ -15,6 +15,8 @@ use serde::Deserialize;
 use strongroom_proto::limits::MAX_SMALL_BYTES;
 use strongroom_proto::relay::Credentials;
 
+use crate::limits::{MAX_ACCESS_KEY_ID_BYTES, MAX_SECRET_ACCESS_KEY_BYTES, MAX_SESSION_TOKEN_BYTES};
+
 pub use container::{Container, ContainerError, ContainerUrl};
 pub(crate) use imds::DEFAULT_URL as DEFAULT_IMDS_URL;
 pub use imds::{Imds, ImdsError};
@@ -39,7 +41,7 @@ pub enum CredentialsError {
     /// Longer than credentials ever are.
     #[error("longer than credentials ever are")]
     TooLong,
-    /// Not the expected JSON document.
+    /// Not the expected JSON document, or a part of it is no word of visible ASCII within its bound.
     #[error("not a credentials document")]
     Malformed,
     /// The metadata service did not answer as it should.
@@ -101,11 +103,18 @@ fn parse(json: &[u8]) -> Result<Credentials, CredentialsError> {
         return Err(CredentialsError::Malformed);
     }
     Ok(Credentials {
-        access_key_id: document.access_key_id,
-        secret_access_key: document.secret_access_key,
-        session_token: document.session_token,
+        access_key_id: word(document.access_key_id, MAX_ACCESS_KEY_ID_BYTES)?,
+        secret_access_key: word(document.secret_access_key, MAX_SECRET_ACCESS_KEY_BYTES)?,
+        session_token: word(document.session_token, MAX_SESSION_TOKEN_BYTES)?,
         expires_ms: crate::time::parse_rfc3339_ms(&document.expiration).ok_or(CredentialsError::Malformed)?,
     })
+}
+
+/// A word of visible ASCII. Each part becomes a piece of a header, where anything else, a line break above all,
+/// is no header.
+fn word(text: String, max_bytes: usize) -> Result<String, CredentialsError> {
+    let is_word = (1..=max_bytes).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_word { Ok(text) } else { Err(CredentialsError::Malformed) }
 }
 
 #[cfg(test)]
@@ -146,5 +155,34 @@ mod tests {
         ] {
             assert_eq!(parse(bad.as_bytes()), Err(CredentialsError::Malformed));
         }
+    }
+    #[test]
+    fn each_part_is_a_word_of_visible_ascii_within_its_bound() {
+        for (part, max) in [
+            ("\"A\"", MAX_ACCESS_KEY_ID_BYTES),
+            ("\"S\"", MAX_SECRET_ACCESS_KEY_BYTES),
+            ("\"T\"", MAX_SESSION_TOKEN_BYTES),
+        ] {
+            let with = |text: &str| parse(PROCESS.replace(part, &format!("\"{text}\"")).as_bytes());
+            for bad in ["", "A\\n", "\\r\\nA", "A B", "A\\u0000", "A\\u007f", "\u{e9}", &"A".repeat(max + 1)]
+            {
+                assert_eq!(with(bad), Err(CredentialsError::Malformed), "{part} {bad:?}");
+            }
+            for good in ["!", "~", &"A".repeat(max)] {
+                assert!(with(good).is_ok(), "{part}");
+            }
+        }
+    }
+
+    /// The longest that are taken can be handed over.
+    #[test]
+    fn the_bounds_are_within_that_of_the_wire() {
+        let longest = Credentials {
+            access_key_id: "A".repeat(MAX_ACCESS_KEY_ID_BYTES),
+            secret_access_key: "S".repeat(MAX_SECRET_ACCESS_KEY_BYTES),
+            session_token: "T".repeat(MAX_SESSION_TOKEN_BYTES),
+            expires_ms: u64::MAX,
+        };
+        assert!(longest.encode().unwrap().len() <= MAX_SMALL_BYTES);
     }
 }

@@ -169,6 +169,15 @@ pub const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(5);
 /// Seconds for which an instance metadata token is asked; each is used at once.
 pub const IMDS_TOKEN_TTL_S: &str = "60";
 
+/// Bytes of an access key id. AWS's own bound (API reference of STS, `Credentials`).
+pub const MAX_ACCESS_KEY_ID_BYTES: usize = 128;
+
+/// Bytes of a secret access key. AWS's have 40.
+pub const MAX_SECRET_ACCESS_KEY_BYTES: usize = 256;
+
+/// Bytes of a session token, which becomes one header. AWS states no bound; they have some hundreds to a few thousand.
+pub const MAX_SESSION_TOKEN_BYTES: usize = 16 * 1024;
+
 /// Bytes of the file with a pod's token, which becomes one header. Kubernetes' tokens have 1 to 2 KiB.
 pub const MAX_TOKEN_FILE_BYTES: usize = 16 * 1024;
 
