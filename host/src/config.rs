@@ -15,9 +15,9 @@ use crate::credentials::{Container, Source};
 use crate::destination::Destination;
 use crate::keep::Keeping;
 use crate::limits::{
-    BODY_STALL_TIMEOUT, BODY_TIMEOUT, CONNECTION_IDLE, DEFAULT_ADDRESS_BURST_S, DEFAULT_GRACE,
-    DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_REQUESTS, DEFAULT_REQUEST_DEADLINE, DEFAULT_START_TIMEOUT,
-    MAX_CONFIG_BYTES, TUNNEL_IDLE,
+    ANSWER_STALL_TIMEOUT, ANSWER_TIMEOUT, BODY_STALL_TIMEOUT, BODY_TIMEOUT, CONNECTION_IDLE,
+    DEFAULT_ADDRESS_BURST_S, DEFAULT_GRACE, DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_REQUESTS,
+    DEFAULT_REQUEST_DEADLINE, DEFAULT_START_TIMEOUT, MAX_CONFIG_BYTES, TUNNEL_IDLE,
 };
 use crate::store::{Location, Place, S3Place};
 use crate::supervise::{Pace, Plan, Program};
@@ -98,13 +98,17 @@ pub struct Timing {
     pub body: Duration,
     /// Between two pieces of a body.
     pub stall: Duration,
+    /// For a whole answer to be taken.
+    pub answer: Duration,
+    /// Between two pieces of an answer.
+    pub answer_stall: Duration,
     /// Without a byte on a client's connection.
     pub idle: Duration,
     /// Without a byte on a tunnel connection.
     pub tunnel_idle: Duration,
     /// Between "not ready" and the end of listening.
     pub drain_delay: Duration,
-    /// For requests in flight at the end.
+    /// For requests in flight at the end, of the host or of a connection.
     pub grace: Duration,
 }
 
@@ -114,6 +118,8 @@ impl Default for Timing {
             request: DEFAULT_REQUEST_DEADLINE,
             body: BODY_TIMEOUT,
             stall: BODY_STALL_TIMEOUT,
+            answer: ANSWER_TIMEOUT,
+            answer_stall: ANSWER_STALL_TIMEOUT,
             idle: CONNECTION_IDLE,
             tunnel_idle: TUNNEL_IDLE,
             drain_delay: Duration::ZERO,

@@ -26,7 +26,7 @@ use strongroom_proto::hello::NONCE_BYTES;
 use tokio::time::Instant;
 
 use crate::config::Timing;
-use crate::http_server::Peer;
+use crate::http_server::{Peer, Untaken};
 use crate::limits::RETRY_AFTER_S;
 use crate::metrics::{Held, Metrics, Route, bump};
 use crate::relay::Relay;
@@ -97,13 +97,14 @@ impl Edge {
     async fn ask(&self, kind: Kind, request: Request, fits: fn(usize) -> bool) -> Result<Answer, Code> {
         self.admit(&request)?;
         let _place = self.gate.enter(kind).ok_or(Code::Busy)?;
+        let untaken = request.extensions().get::<Untaken>().cloned().unwrap_or_default();
         let body = body::read(request.into_body(), kind.max_body_bytes(), &self.gate, self.timing).await?;
         if !fits(body.bytes.len()) {
             return Err(Code::Malformed);
         }
         let received = body.bytes.len() as u64;
         let answer = self.relay.call(kind, body.bytes, self.timing.request).await?;
-        let answer = Answer::new(answer, &self.gate)?;
+        let answer = Answer::new(answer, &self.gate, &untaken)?;
         self.metrics.request_bytes.fetch_add(received, Ordering::Relaxed);
         self.metrics.answer_bytes.fetch_add(answer.len() as u64, Ordering::Relaxed);
         Ok(answer)

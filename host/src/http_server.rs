@@ -6,10 +6,11 @@
 mod idle;
 pub(crate) mod tls;
 mod unread;
+mod untaken;
 
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -18,15 +19,15 @@ use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
+use crate::config::Timing;
 use crate::error::HostError;
 use crate::limits::{
     ACCEPT_PAUSE, CONNECTION_WINDOW_BYTES, HANDSHAKE_TIMEOUT, HEADER_TIMEOUT, MAX_HEADER_BYTES, MAX_HEADERS,
@@ -35,6 +36,7 @@ use crate::limits::{
 use crate::metrics::{Held, Metrics, bump};
 use idle::Idle;
 use unread::Unread;
+pub(crate) use untaken::{Taking, Untaken};
 
 /// The address that a request's connection comes from, among the request's extensions.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +47,7 @@ pub(crate) struct HttpServer {
     pub(crate) listener: TcpListener,
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) max_connections: usize,
-    pub(crate) idle: Duration,
+    pub(crate) timing: Timing,
 }
 
 impl HttpServer {
@@ -54,24 +56,20 @@ impl HttpServer {
         self.listener.local_addr().map_err(|error| HostError::Listen { what, kind: error.kind() })
     }
 
-    /// Serves until `stop`, then waits at most `grace` for what is in flight.
-    pub(crate) async fn run(
-        self,
-        router: Router,
-        metrics: Arc<Metrics>,
-        stop: oneshot::Receiver<()>,
-        grace: Duration,
-    ) {
-        let (graceful, mut tasks) = (GracefulShutdown::new(), JoinSet::new());
+    /// Serves until `stop`, then waits a grace period at most for what is in flight.
+    pub(crate) async fn run(self, router: Router, metrics: Arc<Metrics>, stop: oneshot::Receiver<()>) {
+        let (stopping, mut tasks) = (watch::Sender::new(()), JoinSet::new());
         let slots = Arc::new(Semaphore::new(self.max_connections));
-        let connection = Arc::new(Connection { router, metrics, tls: self.tls.clone(), idle: self.idle });
+        let connection = Arc::new(Connection { router, metrics, tls: self.tls.clone(), timing: self.timing });
         tokio::select! {
-            () = accept_all(&self.listener, &slots, &connection, &graceful, &mut tasks) => {}
+            () = accept_all(&self.listener, &slots, &connection, &stopping, &mut tasks) => {}
             // A stop that was dropped is a stop.
             _ = stop => {}
         }
         drop(self.listener);
-        if timeout(grace, graceful.shutdown()).await.is_err() {
+        stopping.send_replace(());
+        // Each connection listens for it until its end.
+        if timeout(self.timing.grace, stopping.closed()).await.is_err() {
             tracing::warn!("requests were cut off at the end of the grace period");
         }
     }
@@ -81,7 +79,7 @@ async fn accept_all(
     listener: &TcpListener,
     slots: &Arc<Semaphore>,
     connection: &Arc<Connection>,
-    graceful: &GracefulShutdown,
+    stopping: &watch::Sender<()>,
     tasks: &mut JoinSet<()>,
 ) {
     loop {
@@ -92,7 +90,7 @@ async fn accept_all(
         while tasks.try_join_next().is_some() {}
         match Arc::clone(slots).try_acquire_owned() {
             Ok(slot) => {
-                tasks.spawn(Arc::clone(connection).serve(tcp, Peer(peer.ip()), slot, graceful.watcher()));
+                tasks.spawn(Arc::clone(connection).serve(tcp, Peer(peer.ip()), slot, stopping.subscribe()));
             }
             Err(_) => bump(&connection.metrics.refused_connections),
         }
@@ -103,7 +101,7 @@ struct Connection {
     router: Router,
     metrics: Arc<Metrics>,
     tls: Option<TlsAcceptor>,
-    idle: Duration,
+    timing: Timing,
 }
 
 impl Connection {
@@ -112,35 +110,51 @@ impl Connection {
         tcp: TcpStream,
         peer: Peer,
         slot: OwnedSemaphorePermit,
-        watcher: Watcher,
+        stopping: watch::Receiver<()>,
     ) {
         let _held = Held::new(&self.metrics.connections);
         // Answers are written whole, so that waiting for more to send only delays them.
         let _ = tcp.set_nodelay(true);
-        let stream = Idle::new(tcp, self.idle);
+        let stream = Idle::new(tcp, self.timing.idle);
         match &self.tls {
-            None => self.speak_http(stream, peer, watcher).await,
+            None => self.speak_http(stream, peer, stopping).await,
             Some(tls) => {
                 if let Ok(Ok(stream)) = timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)).await {
-                    self.speak_http(stream, peer, watcher).await;
+                    self.speak_http(stream, peer, stopping).await;
                 }
             }
         }
         drop(slot);
     }
 
-    async fn speak_http<S>(&self, stream: S, peer: Peer, watcher: Watcher)
+    async fn speak_http<S>(&self, stream: S, peer: Peer, mut stopping: watch::Receiver<()>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let http = http_builder();
         let router = TowerToHyperService::new(self.router.clone());
+        let untaken = Untaken::default();
+        let of_connection = untaken.clone();
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(of_connection.clone());
             router.call(wanted(request))
         });
-        let connection = http.serve_connection(TokioIo::new(stream), service);
-        if let Err(error) = watcher.watch(connection).await {
+        let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            _ = stopping.changed() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+            () = untaken.late(self.timing) => {
+                bump(&self.metrics.untaken_connections);
+                // Others may share the connection, so that what else is in flight has time.
+                connection.as_mut().graceful_shutdown();
+                timeout(self.timing.grace, connection).await.unwrap_or(Ok(()))
+            }
+        };
+        if let Err(error) = ended {
             tracing::debug!(%error, "connection of a client ended");
         }
     }

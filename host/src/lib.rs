@@ -96,13 +96,13 @@ impl Host {
             listener: listen(config.listen, "clients").await?,
             tls,
             max_connections: config.max_connections,
-            idle: timing.idle,
+            timing,
         };
         let metrics = HttpServer {
             listener: listen(config.metrics, "metrics").await?,
             tls: None,
             max_connections: MAX_METRICS_CONNECTIONS,
-            idle: timing.idle,
+            timing,
         };
         let rule = config.peer_rule();
         let services = link(&config.services, rule, "services")?;
@@ -150,7 +150,7 @@ impl Host {
         // Dropped at the end of monitoring, which ends with the last part.
         let (_monitored, monitoring) = oneshot::channel();
         let (routes, own) = (edge::router(Arc::clone(&edge)), edge::metrics_router(Arc::clone(&edge)));
-        let mut clients = tokio::spawn(self.edge.run(routes, Arc::clone(&metrics), stopped, timing.grace));
+        let mut clients = tokio::spawn(self.edge.run(routes, Arc::clone(&metrics), stopped));
         let supervised = Supervised::begin(self.config.supervision.take(), &relay, &metrics);
         let mut parts =
             background(self.config, (self.store, self.keeper), self.services, self.tunnel, &relay, &metrics);
@@ -159,7 +159,7 @@ impl Host {
         }
         let unmeasured = Arc::new(Metrics::default());
         parts.spawn(async move {
-            self.metrics.run(own, unmeasured, monitoring, timing.grace).await;
+            self.metrics.run(own, unmeasured, monitoring).await;
         });
         let drained = tokio::select! {
             () = shutdown => {

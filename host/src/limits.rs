@@ -39,9 +39,15 @@ pub const DISCARD_BYTES: usize = STREAM_WINDOW_BYTES as usize;
 /// Time for these bytes to come.
 pub const DISCARD_TIME: Duration = Duration::from_secs(5);
 
-/// Bytes of an answer that are handed to a connection at once. What has not been handed over counts
-/// as held.
+/// Bytes of an answer that are handed to a connection at once. The answer counts as held until the last piece is
+/// written.
 pub const ANSWER_PIECE_BYTES: usize = 64 * 1024;
+
+/// Time in which a client must take the next piece of an answer.
+pub const ANSWER_STALL_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Time in which a client must have taken a whole answer, because it holds memory that others wait for.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Bytes of all headers of one request.
 pub const MAX_HEADER_BYTES: u32 = 16 * 1024;

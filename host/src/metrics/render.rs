@@ -43,10 +43,15 @@ impl Metrics {
     }
 
     fn write_counters(&self, out: &mut String) -> fmt::Result {
-        let counters: [(&str, &AtomicU64, &str); 13] = [
+        let counters: [(&str, &AtomicU64, &str); 14] = [
             ("request_bytes_total", &self.request_bytes, "Bytes of request bodies relayed."),
             ("answer_bytes_total", &self.answer_bytes, "Bytes of answers relayed."),
             ("connections_refused_total", &self.refused_connections, "Connections closed for want of room."),
+            (
+                "connections_untaken_total",
+                &self.untaken_connections,
+                "Connections ended because an answer on them was not taken.",
+            ),
             (
                 "address_limited_total",
                 &self.address_limited,

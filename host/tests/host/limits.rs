@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use strongroom_host::config::AddressLimit;
 use strongroom_proto::limits::MAX_FRAME_BYTES;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -164,6 +166,31 @@ async fn a_client_that_is_refused_again_and_again_keeps_its_connection() {
         }
         stream.write_all(&frame(DATA, 1, id, b"e")).await.unwrap();
     }
+}
+
+/// Others may share the connection: a proxy's, for instance.
+#[tokio::test]
+async fn an_answer_that_is_not_taken_ends_its_connection_after_what_else_is_in_flight() {
+    let mut setup = Setup::new();
+    setup.config.timing.answer_stall = Duration::from_millis(500);
+    setup.config.timing.grace = Duration::from_secs(3);
+    let (host, _enclave) = setup.start().await;
+    let stream = TokioIo::new(TcpStream::connect(host.edge).await.unwrap());
+    let mut client = http2::Builder::new(TokioExecutor::new());
+    client.initial_stream_window_size(1000);
+    let (mut sender, connection) = client.handshake(stream).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let large = Full::new(Bytes::from(vec![ECHO; 200_000]));
+    let untaken = sender.send_request(Request::post("http://test/v1/message").body(large).unwrap()).await;
+    let untaken = untaken.unwrap();
+    assert_eq!(untaken.status(), 200);
+
+    // It ends after the connection was told to take no more.
+    assert_eq!(h2_post(&mut sender, "/v1/message", vec![SLEEP]).await.body, "slept");
+    until(async || host.metric("connections_untaken_total").await == Some(1)).await;
+    let _ = timeout(SOON, connection).await.expect("the connection stays");
+    assert!(untaken.into_body().collect().await.is_err());
+    assert_eq!(host.post("/v1/message", vec![ECHO]).await.status, 200);
 }
 
 #[tokio::test]
