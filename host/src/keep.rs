@@ -10,6 +10,7 @@
 
 mod audit;
 mod forward;
+mod handover;
 mod place;
 mod state;
 
@@ -28,6 +29,7 @@ use audit::Audit;
 use forward::Forwarder;
 
 pub use forward::ForwardTo;
+pub(crate) use handover::HandOver;
 pub(crate) use place::{Found, examine};
 
 /// Where the host keeps things for its enclave.
@@ -81,6 +83,7 @@ impl From<io::Error> for KeepError {
 pub(crate) struct Keeper {
     directory: Arc<Mutex<PathBuf>>,
     log: Arc<Mutex<Log>>,
+    hand_over: Arc<HandOver>,
     metrics: Arc<Metrics>,
 }
 
@@ -103,7 +106,13 @@ impl Keeper {
         let forwarder = keeping.forward.as_ref().map(start).transpose()?;
         let log = Log { audit, forwarder, metrics: Arc::clone(&metrics) };
         let directory = Arc::new(Mutex::new(keeping.directory.clone()));
-        Ok(Self { directory, log: Arc::new(Mutex::new(log)), metrics })
+        let (log, hand_over) = (Arc::new(Mutex::new(log)), Arc::new(HandOver::new()));
+        Ok(Self { directory, log, hand_over, metrics })
+    }
+
+    /// What is being handed over.
+    pub(crate) fn hand_over(&self) -> Arc<HandOver> {
+        Arc::clone(&self.hand_over)
     }
 
     /// The state that was kept last; empty when there is none. One that cannot be read is an error and not none,
@@ -114,6 +123,7 @@ impl Keeper {
 
     /// Keeps a state in place of the last one.
     pub(crate) async fn keep_state(&self, state: Bytes) -> Result<(), KeepError> {
+        let _handing_over = self.hand_over.begin_state(state.len());
         self.in_directory(move |directory| state::write(directory, &state)).await?;
         bump(&self.metrics.state_writes);
         Ok(())
@@ -121,6 +131,7 @@ impl Keeper {
 
     /// Keeps a batch of the audit log.
     pub(crate) async fn keep_batch(&self, body: Bytes) -> Result<(), KeepError> {
+        let _handing_over = self.hand_over.begin();
         let log = Arc::clone(&self.log);
         blocking(move || {
             let batch = AuditBatch::decode(&body)?;
@@ -131,6 +142,7 @@ impl Keeper {
 
     /// Keeps a report on the use of models, and shows its summary.
     pub(crate) async fn keep_report(&self, body: Bytes) -> Result<(), KeepError> {
+        let _handing_over = self.hand_over.begin();
         let (log, metrics) = (Arc::clone(&self.log), Arc::clone(&self.metrics));
         blocking(move || {
             let report = KeptReport::decode(&body)?;

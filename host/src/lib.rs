@@ -33,6 +33,7 @@ use strongroom_link::{Endpoint, Listener, PeerRule};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 
 pub use config::Config;
@@ -40,8 +41,8 @@ pub use error::HostError;
 
 use edge::{Addresses, Edge, Gate};
 use http_server::HttpServer;
-use keep::{KeepError, Keeper, Keeping};
-use limits::{ENCLAVE_CONNECTIONS, MAX_BUFFERED_BYTES, MAX_METRICS_CONNECTIONS};
+use keep::{HandOver, KeepError, Keeper, Keeping};
+use limits::{ENCLAVE_CONNECTIONS, HAND_OVER_GRACE, MAX_BUFFERED_BYTES, MAX_METRICS_CONNECTIONS};
 use metrics::Metrics;
 use relay::Relay;
 use services::Services;
@@ -139,7 +140,7 @@ impl Host {
     }
 
     /// Serves until `shutdown`; then says that it is not ready, stops listening, finishes what is in
-    /// flight, ends the enclave if it started it, and returns.
+    /// flight, keeps what the enclave still hands over, ends the enclave if it started it, and returns.
     ///
     /// # Errors
     /// [`HostError::PartEnded`].
@@ -151,6 +152,7 @@ impl Host {
         let (_monitored, monitoring) = oneshot::channel();
         let (routes, own) = (edge::router(Arc::clone(&edge)), edge::metrics_router(Arc::clone(&edge)));
         let mut clients = tokio::spawn(self.edge.run(routes, Arc::clone(&metrics), stopped));
+        let hand_over = self.keeper.as_ref().map(Keeper::hand_over);
         let supervised = Supervised::begin(self.config.supervision.take(), &relay, &metrics);
         let mut parts =
             background(self.config, (self.store, self.keeper), self.services, self.tunnel, &relay, &metrics);
@@ -172,8 +174,24 @@ impl Host {
             _ = parts.join_next() => Err(HostError::PartEnded),
             _ = &mut clients => Err(HostError::PartEnded),
         };
+        if let (Some(hand_over), Ok(())) = (hand_over, &drained) {
+            finish(&hand_over, &relay).await;
+        }
         supervised.end().await;
         drained
+    }
+}
+
+/// Waits for what the enclave still hands over after its last answer. All that it takes for that runs meanwhile.
+async fn finish(hand_over: &HandOver, relay: &Relay) {
+    let quiet = async {
+        tokio::select! {
+            () = hand_over.until_quiet() => {}
+            () = relay.until_gone() => {}
+        }
+    };
+    if timeout(HAND_OVER_GRACE, quiet).await.is_err() {
+        tracing::warn!("the enclave still hands over; what comes now is not kept");
     }
 }
 

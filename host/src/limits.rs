@@ -148,6 +148,22 @@ pub const MAX_HANDED_OVER_BYTES: usize = 64 * 1024 * 1024;
 // The largest state is let in.
 const _: () = assert!(MAX_STATE_BYTES <= MAX_HANDED_OVER_BYTES);
 
+/// Time without anything handed over after which an enclave that answers nobody has no more. It cuts a batch of the
+/// audit log, and looks for a changed state, once a second; the rest is for sealing.
+pub const HAND_OVER_QUIET: Duration = Duration::from_millis(1500);
+
+/// Bytes of state that an enclave hands over in a second, on average: it pauses longer after a larger one.
+pub const STATE_BYTES_PER_SECOND: usize = 4 * 1024 * 1024;
+
+/// Time that an ending host gives its enclave to hand over what it has.
+pub const HAND_OVER_GRACE: Duration = Duration::from_secs(10);
+
+// The next state after the largest comes in time.
+const _: () = assert!(
+    MAX_STATE_BYTES.div_ceil(STATE_BYTES_PER_SECOND) as u64 + HAND_OVER_QUIET.as_secs()
+        <= HAND_OVER_GRACE.as_secs()
+);
+
 /// Time for which a write of the audit log waits for somebody else who writes to it.
 pub const AUDIT_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -108,6 +108,11 @@ impl Relay {
         let _ = self.answering.subscribe().wait_for(|answering| *answering == wanted).await;
     }
 
+    /// Waits until no connection stands.
+    pub(crate) async fn until_gone(&self) {
+        let _ = self.up.subscribe().wait_for(|up| up.connections == 0).await;
+    }
+
     pub(crate) fn is_up(&self) -> bool {
         self.up.borrow().connections > 0
     }

@@ -184,7 +184,11 @@ impl RunningHost {
     }
 
     pub(crate) async fn ended(self) -> Result<(), HostError> {
-        tokio::time::timeout(SOON, self.task).await.unwrap().unwrap()
+        self.ended_within(SOON).await
+    }
+
+    pub(crate) async fn ended_within(self, limit: Duration) -> Result<(), HostError> {
+        tokio::time::timeout(limit, self.task).await.unwrap().unwrap()
     }
 
     pub(crate) async fn get(&self, path: &str) -> Reply {

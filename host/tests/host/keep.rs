@@ -2,16 +2,21 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 use bytes::Bytes;
 use strongroom_host::keep::{ForwardTo, Keeping};
-use strongroom_host::limits::MAX_HANDED_OVER_BYTES;
+use strongroom_host::limits::{
+    HAND_OVER_GRACE, HAND_OVER_QUIET, MAX_HANDED_OVER_BYTES, STATE_BYTES_PER_SECOND,
+};
 use strongroom_host::{Host, HostError, check};
 use strongroom_link::{Mux, Reply};
 use strongroom_proto::frame::Kind;
 use strongroom_proto::limits::{AUDIT_RECORD_BYTES, MAX_AUDIT_BATCH_RECORDS, MAX_STATE_BYTES};
 use strongroom_proto::relay::{AuditBatch, BootDocuments};
+use tokio::net::TcpStream;
 use tokio::process::Command;
+use tokio::time::{Instant, sleep};
 
 use crate::common::{SOON, Setup, dial, until, write};
 use crate::process::{command, finish};
@@ -85,6 +90,56 @@ async fn a_state_outlives_the_host_and_the_last_one_counts() {
     assert_eq!(boot(&services(&setup).await).await, b"last");
     let mode = |name| std::fs::metadata(setup.path(name)).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode("state"), mode("state/state.sealed"), mode("state/audit.db")), (0o700, 0o600, 0o600));
+}
+
+/// The enclave hands over what it answered a second later, and a large state later still.
+#[tokio::test]
+async fn a_host_that_ends_keeps_what_its_enclave_still_hands_over() {
+    let setup = keeping(None);
+    let (mut host, _enclave) = setup.start().await;
+    let mux = services(&setup).await;
+    assert!(is_kept(&ask(&mux, Kind::Audit, batch(0, &[1], "c1")).await));
+    let edge = host.edge;
+    host.stop();
+    until(async || TcpStream::connect(edge).await.is_err()).await;
+    for (number, byte) in (1..).zip([2, 3]) {
+        sleep(Duration::from_millis(900)).await;
+        assert!(is_kept(&ask(&mux, Kind::Audit, batch(number, &[byte], "c")).await));
+    }
+    assert!(is_kept(&ask(&mux, Kind::State, vec![7; 2 * STATE_BYTES_PER_SECOND]).await));
+    sleep(Duration::from_millis(2200)).await;
+    assert!(is_kept(&ask(&mux, Kind::State, "last").await));
+    host.ended().await.unwrap();
+    assert_eq!(rows(&setup.path("state"), RECORDS), ["0 01", "1 02", "2 03"]);
+    let _host = setup.start_host().await;
+    assert_eq!(boot(&services(&setup).await).await, b"last");
+}
+
+#[tokio::test]
+async fn an_enclave_that_hands_over_without_end_does_not_keep_its_host() {
+    let setup = keeping(None);
+    let (mut host, enclave) = setup.start().await;
+    let mux = services(&setup).await;
+    let goes_on = tokio::spawn(async move {
+        while mux.call(Kind::State, "state".into(), SOON).await.is_ok() {
+            sleep(Duration::from_millis(200)).await;
+        }
+    });
+    host.stop();
+    let began = Instant::now();
+    host.ended_within(2 * HAND_OVER_GRACE).await.unwrap();
+    assert!(began.elapsed() >= HAND_OVER_GRACE, "{:?}", began.elapsed());
+    goes_on.await.unwrap();
+
+    // One that is gone hands over nothing.
+    let mut host = setup.start_host().await;
+    host.until_ready(true).await;
+    drop(enclave);
+    until(async || host.metric("enclave_up").await == Some(0)).await;
+    host.stop();
+    let began = Instant::now();
+    host.ended().await.unwrap();
+    assert!(began.elapsed() < HAND_OVER_QUIET, "{:?}", began.elapsed());
 }
 
 #[tokio::test]
