@@ -42,7 +42,9 @@ pub use error::HostError;
 use edge::{Addresses, Edge, Gate};
 use http_server::HttpServer;
 use keep::{HandOver, KeepError, Keeper, Keeping};
-use limits::{ENCLAVE_CONNECTIONS, HAND_OVER_GRACE, MAX_BUFFERED_BYTES, MAX_METRICS_CONNECTIONS};
+use limits::{
+    ENCLAVE_CONNECTIONS, ENCLAVE_SILENCE, HAND_OVER_GRACE, MAX_BUFFERED_BYTES, MAX_METRICS_CONNECTIONS,
+};
 use metrics::Metrics;
 use relay::Relay;
 use services::Services;
@@ -145,7 +147,9 @@ impl Host {
     /// # Errors
     /// [`HostError::PartEnded`].
     pub async fn serve(mut self, shutdown: impl Future<Output = ()>) -> Result<(), HostError> {
-        let (timing, metrics, relay) = (self.config.timing, Arc::clone(&self.counts), Arc::new(Relay::new()));
+        let silence = self.config.supervision.as_ref().map_or(ENCLAVE_SILENCE, |plan| plan.pace.silence);
+        let (timing, metrics, relay) =
+            (self.config.timing, Arc::clone(&self.counts), Arc::new(Relay::new(silence)));
         let edge = shared(&self.config, &relay, &metrics);
         let (stop, stopped) = oneshot::channel();
         // Dropped at the end of monitoring, which ends with the last part.

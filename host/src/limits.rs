@@ -263,8 +263,8 @@ pub const ENCLAVE_GONE_GRACE: Duration = Duration::from_secs(10);
 /// Time of being reachable after which an enclave counts as well started.
 pub const ENCLAVE_STABLE: Duration = Duration::from_secs(60);
 
-/// Time without any answer after which an enclave that is still connected counts as gone: a busy one may be
-/// slow, and is not to be ended for it.
+/// Time without any answer after which an enclave that is still connected counts as gone and is started anew: a busy one
+/// may be slow, and is not to be ended for it. It is noticed with the next status that does not come.
 pub const ENCLAVE_SILENCE: Duration = Duration::from_secs(60);
 
 /// Pause before the second start of the enclave in a row; it doubles up to [`MAX_START_BACKOFF`].

@@ -8,7 +8,7 @@ mod status;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use strongroom_link::{LinkError, Mux};
@@ -16,8 +16,9 @@ use strongroom_proto::Code;
 use strongroom_proto::frame::{FrameError, Kind};
 use strongroom_proto::relay::Status;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
-use crate::limits::{ENCLAVE_CONNECTIONS, ENCLAVE_SILENCE, SHARED_BYTES, SHARED_IN_FLIGHT};
+use crate::limits::{ENCLAVE_CONNECTIONS, SHARED_BYTES, SHARED_IN_FLIGHT};
 
 pub(crate) use link::keep_connected;
 pub(crate) use status::keep_status;
@@ -32,6 +33,8 @@ pub(crate) struct Relay {
     /// Told whenever the enclave asks or says something by itself: a reason to look.
     news: watch::Sender<()>,
     heard: Mutex<Option<Heard>>,
+    /// Time without any answer after which the enclave does not answer.
+    silence: Duration,
 }
 
 /// A sign of life: when, and in which life of the connection.
@@ -49,7 +52,7 @@ struct Up {
 }
 
 impl Relay {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(silence: Duration) -> Self {
         Self {
             slots: std::array::from_fn(|_| Mutex::new(None)),
             turn: AtomicUsize::new(0),
@@ -58,6 +61,7 @@ impl Relay {
             answering: watch::Sender::new(false),
             news: watch::Sender::new(()),
             heard: Mutex::new(None),
+            silence,
         }
     }
 
@@ -97,9 +101,17 @@ impl Relay {
     }
 
     fn was_heard_of_late(&self) -> bool {
-        let heard = *self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         let same_life = |heard: &Heard| heard.generation.is_some() && heard.generation == self.generation();
-        heard.filter(same_life).is_some_and(|heard| heard.at.elapsed() < ENCLAVE_SILENCE)
+        self.heard().filter(same_life).is_some_and(|heard| heard.at.elapsed() < self.silence)
+    }
+
+    /// When the enclave answered last, in any life.
+    pub(crate) fn last_answer(&self) -> Option<Instant> {
+        self.heard().map(|heard| heard.at)
+    }
+
+    fn heard(&self) -> Option<Heard> {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until the enclave answers, or does not.

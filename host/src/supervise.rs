@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::limits::{
     ENCLAVE_FIRST_GRACE, ENCLAVE_GONE_GRACE, ENCLAVE_SILENCE, ENCLAVE_STABLE, ENCLAVE_STOP_TIMEOUT,
@@ -49,7 +49,7 @@ pub struct Pace {
     pub first_grace: Duration,
     /// For an enclave that was reachable to become so again.
     pub gone_grace: Duration,
-    /// For a connected enclave to say anything at all.
+    /// For a connected enclave to answer anything at all, from its last answer on.
     pub silence: Duration,
     /// Reachable for so long, the enclave counts as well started.
     pub stable: Duration,
@@ -143,14 +143,15 @@ impl Supervisor {
     /// Waits until the enclave must be started: it was out of reach for longer than `patience` allows
     /// or, once it was reachable, the grace period; or its program ended. Says how long it was reachable.
     async fn watch(&mut self, mut patience: Duration) -> Duration {
-        let (relay, silence) = (Arc::clone(&self.relay), self.plan.pace.silence);
+        let (relay, pace) = (Arc::clone(&self.relay), self.plan.pace);
+        let began = Instant::now();
         let (mut came_up, mut longest) = (false, Duration::ZERO);
         loop {
             let is_up = tokio::select! {
                 biased;
                 () = relay.until_answering(true) => true,
                 () = self.ended(came_up) => false,
-                () = out_of_patience(&relay, patience, silence) => false,
+                () = out_of_patience(&relay, patience, began, pace) => false,
             };
             if !is_up {
                 return longest;
@@ -162,7 +163,8 @@ impl Supervisor {
                 () = self.ended(came_up) => {}
             }
             longest = longest.max(since.elapsed());
-            patience = self.plan.pace.gone_grace;
+            // One that is connected all the same was silent for long enough.
+            patience = if relay.is_up() { Duration::ZERO } else { pace.gone_grace };
         }
     }
 
@@ -213,10 +215,20 @@ impl Supervisor {
     }
 }
 
-/// Returns after `patience`, or after `silence` when the enclave is connected by then and only says nothing.
-async fn out_of_patience(relay: &Relay, patience: Duration, silence: Duration) {
-    sleep(patience).await;
-    if relay.is_up() {
-        sleep(silence.saturating_sub(patience)).await;
+/// Returns after `patience`. When the enclave is connected by then and only says nothing, returns after its silence, which
+/// counts from its last answer, or from `began` where there was none since; when it is gone meanwhile, after the grace
+/// period of that.
+async fn out_of_patience(relay: &Relay, mut patience: Duration, began: Instant, pace: Pace) {
+    loop {
+        sleep(patience).await;
+        if !relay.is_up() {
+            return;
+        }
+        let since = relay.last_answer().map_or(began, |answer| answer.max(began));
+        tokio::select! {
+            biased;
+            () = sleep_until(since + pace.silence) => return,
+            () = relay.until_gone() => patience = pace.gone_grace,
+        }
     }
 }

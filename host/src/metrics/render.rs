@@ -123,7 +123,7 @@ mod tests {
         metrics.answered(Route::Hello, 200, Duration::from_millis(3));
         metrics.answered(Route::Hello, 200, Duration::from_secs(100));
         metrics.answered(Route::Message, 429, Duration::ZERO);
-        let text = metrics.render(&Relay::new());
+        let text = metrics.render(&Relay::new(Duration::MAX));
         for line in text.lines().filter(|line| !line.starts_with('#')) {
             let (name, value) = line.rsplit_once(' ').unwrap();
             assert!(name.starts_with(PREFIX), "{line}");

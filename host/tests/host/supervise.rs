@@ -129,6 +129,31 @@ async fn an_enclave_that_is_busy_is_left_alone() {
     host.until_ready(false).await;
 }
 
+/// The whole time counts from its last answer.
+#[tokio::test]
+async fn an_enclave_that_is_connected_and_hangs_is_started_again_when_it_was_silent_for_long_enough() {
+    let mut setup = Setup::new();
+    let mut plan = plan(&setup, DETACHES);
+    plan.pace.first_grace = Duration::from_secs(60);
+    plan.pace.gone_grace = ms(3000);
+    plan.pace.silence = ms(8000);
+    setup.config.supervision = Some(plan);
+    let enclave = setup.start_enclave();
+    let host = setup.start_host().await;
+    host.until_ready(true).await;
+    assert_eq!(host.post("/v1/hello", vec![5; 32]).await.status, 200);
+    enclave.fake.busy.store(true, Ordering::Relaxed);
+    let began = Instant::now();
+    while starts(&setup) == 0 {
+        // A status may take 5 s, and the next is asked for a second later.
+        assert!(began.elapsed() < ms(8000 + 6000 + 1500), "{:?}", began.elapsed());
+        sleep(ms(50)).await;
+    }
+    assert!(began.elapsed() >= ms(7900), "{:?}", began.elapsed());
+    assert_eq!(host.metric("enclave_up").await, Some(1));
+    assert_eq!(log(&setup), ["stop", "start"]);
+}
+
 #[tokio::test]
 async fn a_foreground_program_that_dies_is_replaced_promptly() {
     for signal in ["-KILL", "-TERM"] {
