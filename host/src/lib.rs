@@ -22,6 +22,7 @@ pub mod shutdown;
 pub mod store;
 pub mod supervise;
 mod time;
+mod trouble;
 mod tunnel;
 
 use std::net::SocketAddr;
@@ -234,6 +235,7 @@ fn background(
         keeper,
         credentials,
         metrics: Arc::clone(&metrics),
+        troubles: services::Troubles::default(),
         memory: services::memory(),
         relay: Arc::clone(relay),
     };

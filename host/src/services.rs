@@ -20,6 +20,7 @@ use crate::limits::{MAX_HANDED_OVER_BYTES, MAX_SERVICE_CONNECTIONS, SERVICE_CONC
 use crate::metrics::{Metrics, bump};
 use crate::relay::Relay;
 use crate::store::Store;
+use crate::trouble::Trouble;
 
 /// What the enclave may ask for.
 pub(crate) struct Services {
@@ -27,9 +28,28 @@ pub(crate) struct Services {
     pub(crate) keeper: Option<Keeper>,
     pub(crate) credentials: Source,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) troubles: Troubles,
     pub(crate) memory: Arc<Semaphore>,
     /// Told that the enclave has shown itself.
     pub(crate) relay: Arc<Relay>,
+}
+
+/// With keeping what the enclave hands over, by kind.
+#[derive(Default)]
+pub(crate) struct Troubles {
+    audit: Trouble,
+    state: Trouble,
+    report: Trouble,
+}
+
+impl Troubles {
+    fn of(&self, kind: Kind) -> &Trouble {
+        match kind {
+            Kind::Audit => &self.audit,
+            Kind::Report => &self.report,
+            _ => &self.state,
+        }
+    }
 }
 
 /// Room for what the enclave hands over, in KiB.
@@ -114,13 +134,25 @@ impl Services {
             Some(keeper) if kind == Kind::Report => keeper.keep_report(body).await,
             Some(keeper) => keeper.keep_state(body).await,
         };
+        self.tell(kind, &kept);
+        kept.ok().map(|()| Vec::new())
+    }
+
+    /// Counts what was not kept, and logs when that begins, changes or ends. The enclave comes again every second.
+    fn tell(&self, kind: Kind, kept: &Result<(), KeepError>) {
+        // Without a directory nothing is kept by decision. The audit log is missed all the same: with so many records
+        // that nobody keeps the enclave answers no more.
+        let is_decided = matches!(kept, Err(KeepError::NotSet)) && kind != Kind::Audit;
+        if kept.is_err() && !is_decided {
+            bump(&self.metrics.keep_failures);
+        }
+        if !self.troubles.of(kind).is_news(kept) {
+            return;
+        }
         match kept {
-            Ok(()) => Some(Vec::new()),
-            Err(error) => {
-                bump(&self.metrics.keep_failures);
-                tracing::warn!(?kind, %error, "not kept for the enclave");
-                None
-            }
+            Ok(()) => tracing::info!(?kind, "kept for the enclave again"),
+            Err(error) if is_decided => tracing::info!(?kind, %error, "not kept for the enclave"),
+            Err(error) => tracing::warn!(?kind, %error, "not kept for the enclave"),
         }
     }
 

@@ -70,7 +70,7 @@ impl Metrics {
             (
                 "keep_failures_total",
                 &self.keep_failures,
-                "Batches and states of the enclave that were not kept.",
+                "What the enclave handed over and was not kept; without state-dir, batches of the audit log alone.",
             ),
             ("audit_forward_failures_total", &self.forward_failures, "Batches kept and not forwarded."),
             ("enclave_starts_total", &self.enclave_starts, "Starts of the enclave by this host."),

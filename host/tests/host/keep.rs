@@ -15,7 +15,7 @@ use strongroom_proto::frame::Kind;
 use strongroom_proto::limits::{AUDIT_RECORD_BYTES, MAX_AUDIT_BATCH_RECORDS, MAX_STATE_BYTES};
 use strongroom_proto::relay::{AuditBatch, BootDocuments};
 use tokio::net::TcpStream;
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep};
 
 use crate::common::{SOON, Setup, dial, until, write};
@@ -227,10 +227,67 @@ async fn without_a_directory_nothing_is_kept() {
     setup.config.keeping = None;
     let host = setup.start_host().await;
     let mux = services(&setup).await;
-    assert_eq!(ask(&mux, Kind::Audit, batch(0, &[1], "c")).await.kind, Kind::Absent);
-    assert_eq!(ask(&mux, Kind::State, "state").await.kind, Kind::Absent);
+    for _ in 0..3 {
+        assert_eq!(ask(&mux, Kind::State, "state").await.kind, Kind::Absent);
+        assert_eq!(ask(&mux, Kind::Report, "report").await.kind, Kind::Absent);
+    }
     assert_eq!(boot(&mux).await, b"");
-    assert_eq!(host.metric("keep_failures_total").await, Some(2));
+    assert_eq!(host.metric("keep_failures_total").await, Some(0), "that is a decision and no failure");
+    // An enclave with an audit log stops to answer at some time.
+    assert_eq!(ask(&mux, Kind::Audit, batch(0, &[1], "c")).await.kind, Kind::Absent);
+    assert_eq!(host.metric("keep_failures_total").await, Some(1));
+}
+
+/// The enclave comes again every second.
+#[tokio::test]
+async fn what_is_not_kept_is_logged_when_it_begins_changes_or_ends() {
+    let setup = keeping(None);
+    let directory = setup.path("state");
+    let end = async |child: Child| {
+        kill(&child).await;
+        let (code, _, err) = finish(child).await;
+        assert_eq!(code, Some(0), "{err}");
+        let of = |line: &&str| line.contains("kept for the enclave");
+        err.lines().filter(of).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let child = command(&setup, &["--state-dir", directory.to_str().unwrap()]).spawn().unwrap();
+    until(async || setup.path("ready").exists()).await;
+    let mux = services(&setup).await;
+    std::fs::rename(&directory, setup.path("away")).unwrap();
+    for _ in 0..3 {
+        assert!(!is_kept(&ask(&mux, Kind::State, "state").await));
+        assert!(!is_kept(&ask(&mux, Kind::Audit, "no batch").await));
+    }
+    std::fs::rename(setup.path("away"), &directory).unwrap();
+    for _ in 0..3 {
+        assert!(is_kept(&ask(&mux, Kind::State, "state").await));
+        assert!(is_kept(&ask(&mux, Kind::Audit, batch(0, &[1], "c")).await));
+    }
+    let lines = end(child).await;
+    assert_eq!(lines.len(), 4, "{lines:?}");
+    for (line, (level, says)) in lines.iter().zip([
+        ("WARN", "not kept for the enclave kind=State"),
+        ("WARN", "not kept for the enclave kind=Audit"),
+        ("INFO", "kept for the enclave again kind=State"),
+        ("INFO", "kept for the enclave again kind=Audit"),
+    ]) {
+        assert!(line.contains(level) && line.contains(says), "{line}");
+    }
+
+    std::fs::remove_file(setup.path("ready")).unwrap();
+    let child = command(&setup, &[]).spawn().unwrap();
+    until(async || setup.path("ready").exists()).await;
+    let mux = services(&setup).await;
+    for _ in 0..3 {
+        assert!(!is_kept(&ask(&mux, Kind::State, "state").await));
+    }
+    let lines = end(child).await;
+    assert!(matches!(lines.as_slice(), [line] if line.contains("INFO")), "{lines:?}");
+}
+
+async fn kill(child: &Child) {
+    let pid = child.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
 }
 
 #[tokio::test]
@@ -297,8 +354,7 @@ async fn the_process_forwards_to_stdout_and_ends_when_all_is_out() {
     until(async || setup.path("ready").exists()).await;
     let mux = services(&setup).await;
     assert!(is_kept(&ask(&mux, Kind::Audit, batch(0, &[1], "c1")).await));
-    let pid = child.id().unwrap().to_string();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+    kill(&child).await;
     let (code, out, err) = finish(child).await;
     assert_eq!((code, out), (Some(0), forwarded(&[("0", 1), ("c1", 1)])), "{err}");
     assert_eq!(rows(&directory, RECORDS), ["0 01"]);
