@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::limits::ACCEPT_PAUSE;
+use crate::trouble::Trouble;
 
 /// Hands each connection to `serve`; one beyond `max` is closed at once. Never returns.
 pub(crate) async fn accept_all<F, S>(listener: Listener, max: usize, what: &'static str, serve: S)
@@ -15,15 +16,13 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     let slots = Arc::new(Semaphore::new(max));
-    let mut tasks = JoinSet::new();
+    let (trouble, mut tasks) = (Trouble::default(), JoinSet::new());
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                tracing::warn!(what, %error, "cannot accept");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
+        let accepted = listener.accept().await;
+        trouble.tell_accept(what, &accepted);
+        let Ok((stream, _)) = accepted else {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
         };
         let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
             tracing::warn!(what, max, "too many connections of the enclave");

@@ -34,6 +34,7 @@ use crate::limits::{
     MAX_READ_AHEAD_BYTES, MAX_STREAMS, STREAM_WINDOW_BYTES,
 };
 use crate::metrics::{Held, Metrics, bump};
+use crate::trouble::Trouble;
 use idle::Idle;
 use unread::Unread;
 pub(crate) use untaken::{Taking, Untaken};
@@ -44,6 +45,8 @@ pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// A bound TCP listener and how its connections are served.
 pub(crate) struct HttpServer {
+    /// Whose connections it takes, as the log calls them.
+    pub(crate) what: &'static str,
     pub(crate) listener: TcpListener,
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) max_connections: usize,
@@ -52,8 +55,8 @@ pub(crate) struct HttpServer {
 
 impl HttpServer {
     /// The bound address.
-    pub(crate) fn address(&self, what: &'static str) -> Result<SocketAddr, HostError> {
-        self.listener.local_addr().map_err(|error| HostError::Listen { what, kind: error.kind() })
+    pub(crate) fn address(&self) -> Result<SocketAddr, HostError> {
+        self.listener.local_addr().map_err(|error| HostError::Listen { what: self.what, kind: error.kind() })
     }
 
     /// Serves until `stop`, then waits a grace period at most for what is in flight.
@@ -62,7 +65,7 @@ impl HttpServer {
         let slots = Arc::new(Semaphore::new(self.max_connections));
         let connection = Arc::new(Connection { router, metrics, tls: self.tls.clone(), timing: self.timing });
         tokio::select! {
-            () = accept_all(&self.listener, &slots, &connection, &stopping, &mut tasks) => {}
+            () = self.accept_all(&slots, &connection, &stopping, &mut tasks) => {}
             // A stop that was dropped is a stop.
             _ = stop => {}
         }
@@ -73,26 +76,32 @@ impl HttpServer {
             tracing::warn!("requests were cut off at the end of the grace period");
         }
     }
-}
 
-async fn accept_all(
-    listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-    connection: &Arc<Connection>,
-    stopping: &watch::Sender<()>,
-    tasks: &mut JoinSet<()>,
-) {
-    loop {
-        let Ok((tcp, peer)) = listener.accept().await else {
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            continue;
-        };
-        while tasks.try_join_next().is_some() {}
-        match Arc::clone(slots).try_acquire_owned() {
-            Ok(slot) => {
-                tasks.spawn(Arc::clone(connection).serve(tcp, Peer(peer.ip()), slot, stopping.subscribe()));
+    /// Never returns.
+    async fn accept_all(
+        &self,
+        slots: &Arc<Semaphore>,
+        connection: &Arc<Connection>,
+        stopping: &watch::Sender<()>,
+        tasks: &mut JoinSet<()>,
+    ) {
+        let trouble = Trouble::default();
+        loop {
+            let accepted = self.listener.accept().await;
+            trouble.tell_accept(self.what, &accepted);
+            let Ok((tcp, peer)) = accepted else {
+                bump(&connection.metrics.accept_failures);
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            };
+            while tasks.try_join_next().is_some() {}
+            match Arc::clone(slots).try_acquire_owned() {
+                Ok(slot) => {
+                    let (peer, stopping) = (Peer(peer.ip()), stopping.subscribe());
+                    tasks.spawn(Arc::clone(connection).serve(tcp, peer, slot, stopping));
+                }
+                Err(_) => bump(&connection.metrics.refused_connections),
             }
-            Err(_) => bump(&connection.metrics.refused_connections),
         }
     }
 }

@@ -97,12 +97,14 @@ impl Host {
         let counts = Arc::new(Metrics::default());
         let keeper = open_keeper(&config, &counts)?;
         let edge = HttpServer {
+            what: "clients",
             listener: listen(config.listen, "clients").await?,
             tls,
             max_connections: config.max_connections,
             timing,
         };
         let metrics = HttpServer {
+            what: "metrics",
             listener: listen(config.metrics, "metrics").await?,
             tls: None,
             max_connections: MAX_METRICS_CONNECTIONS,
@@ -111,7 +113,7 @@ impl Host {
         let rule = config.peer_rule();
         let services = link(&config.services, rule, "services")?;
         let tunnel = link(&config.tunnel, rule, "tunnel")?;
-        let (edge_address, metrics_address) = (edge.address("clients")?, metrics.address("metrics")?);
+        let (edge_address, metrics_address) = (edge.address()?, metrics.address()?);
         tracing::info!(address = %edge_address, metrics = %metrics_address, tls = edge.tls.is_some(), "listening");
         if let Some(path) = &config.ready_file {
             write_ready_file(path, edge_address)?;

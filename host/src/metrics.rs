@@ -61,6 +61,7 @@ pub(crate) struct Metrics {
     pub(crate) answer_bytes: AtomicU64,
     pub(crate) connections: AtomicU64,
     pub(crate) refused_connections: AtomicU64,
+    pub(crate) accept_failures: AtomicU64,
     pub(crate) untaken_connections: AtomicU64,
     pub(crate) address_limited: AtomicU64,
     pub(crate) tunnel_out_bytes: AtomicU64,

@@ -16,6 +16,16 @@ impl Trouble {
         *before = now;
         is_news
     }
+
+    /// Does so for a listener.
+    pub(crate) fn tell_accept<T, E: Display>(&self, what: &'static str, accepted: &Result<T, E>) {
+        if self.is_news(accepted) {
+            match accepted {
+                Ok(_) => tracing::info!(what, "connections are accepted again"),
+                Err(error) => tracing::warn!(what, %error, "cannot accept"),
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -129,12 +129,13 @@ mod tests {
         };
         let (answer_stall, grace) = (Duration::from_millis(500), Duration::from_millis(200));
         let server = HttpServer {
+            what: "test",
             listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
             tls: None,
             max_connections: 1,
             timing: Timing { answer_stall, grace, ..Timing::default() },
         };
-        let (address, metrics) = (server.address("test").unwrap(), Arc::new(Metrics::default()));
+        let (address, metrics) = (server.address().unwrap(), Arc::new(Metrics::default()));
         let (_stop, stopped) = oneshot::channel();
         tokio::spawn(server.run(Router::new().fallback(answer), Arc::clone(&metrics), stopped));
 

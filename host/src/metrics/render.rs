@@ -43,10 +43,11 @@ impl Metrics {
     }
 
     fn write_counters(&self, out: &mut String) -> fmt::Result {
-        let counters: [(&str, &AtomicU64, &str); 14] = [
+        let counters: [(&str, &AtomicU64, &str); 15] = [
             ("request_bytes_total", &self.request_bytes, "Bytes of request bodies relayed."),
             ("answer_bytes_total", &self.answer_bytes, "Bytes of answers relayed."),
             ("connections_refused_total", &self.refused_connections, "Connections closed for want of room."),
+            ("accept_failures_total", &self.accept_failures, "Attempts to accept a client that failed."),
             (
                 "connections_untaken_total",
                 &self.untaken_connections,
