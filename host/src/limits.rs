@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use strongroom_proto::limits::{MAX_OFFERS_PER_DOCUMENT, MAX_STATE_BYTES};
+use strongroom_proto::limits::{MAX_FRAME_BYTES, MAX_OFFERS_PER_DOCUMENT, MAX_STATE_BYTES};
 
 /// Messages of clients worked on at once, by default. One more is told to wait.
 pub const DEFAULT_MAX_REQUESTS: usize = 256;
@@ -28,6 +28,12 @@ pub const ADDRESS_SWEEP_PERIOD: Duration = Duration::from_secs(1);
 
 /// Bytes of messages and answers held at once.
 pub const MAX_BUFFERED_BYTES: usize = 1024 * 1024 * 1024;
+
+/// Bytes of answers that wait to be taken on one connection. Far more than any answer, and a part of all.
+pub const MAX_CONNECTION_ANSWER_BYTES: usize = MAX_BUFFERED_BYTES / 4;
+
+// The largest answer is let out.
+const _: () = assert!(MAX_FRAME_BYTES <= MAX_CONNECTION_ANSWER_BYTES);
 
 /// Bytes of a body buffer before the client has sent as much; from there it doubles.
 pub const FIRST_BODY_BYTES: usize = 64 * 1024;

@@ -36,11 +36,11 @@ impl AsRef<[u8]> for Held {
 impl Answer {
     /// Takes memory for an answer. Without it the answer is lost and the client told to come again.
     pub(crate) fn new(bytes: Bytes, gate: &Gate, untaken: &Untaken) -> Result<Self, Code> {
+        let taking = Arc::new(untaken.begin(bytes.len()).ok_or(Code::Busy)?);
         let mut share = gate.share();
         if !share.grow_to(bytes.len()) {
             return Err(Code::Busy);
         }
-        let taking = Arc::new(untaken.begin());
         let held = Held { bytes, _share: share, _taking: Arc::clone(&taking) };
         Ok(Self { left: Bytes::from_owner(held), taking })
     }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::time::{Instant, sleep_until};
 
 use crate::config::Timing;
+use crate::limits::MAX_CONNECTION_ANSWER_BYTES;
 
 /// The answers of a connection.
 #[derive(Clone, Default)]
@@ -17,6 +18,7 @@ pub(crate) struct Untaken(Arc<Mutex<Answers>>);
 #[derive(Default)]
 struct Answers {
     next: u64,
+    bytes: usize,
     untaken: HashMap<u64, Progress>,
 }
 
@@ -31,17 +33,20 @@ struct Progress {
 pub(crate) struct Taking {
     untaken: Untaken,
     number: u64,
+    bytes: usize,
 }
 
 impl Untaken {
-    /// Begins to watch an answer.
-    pub(crate) fn begin(&self) -> Taking {
+    /// Begins to watch an answer of so many bytes, unless the connection has too many already.
+    pub(crate) fn begin(&self, bytes: usize) -> Option<Taking> {
         let mut answers = self.lock();
+        let held = answers.bytes.checked_add(bytes).filter(|held| *held <= MAX_CONNECTION_ANSWER_BYTES)?;
+        answers.bytes = held;
         let number = answers.next;
         answers.next += 1;
         let now = Instant::now();
         answers.untaken.insert(number, Progress { begun: now, taken: now });
-        Taking { untaken: self.clone(), number }
+        Some(Taking { untaken: self.clone(), number, bytes })
     }
 
     /// Returns once one of the answers is late: nothing, or not all of it, was taken in time.
@@ -75,7 +80,9 @@ impl Taking {
 
 impl Drop for Taking {
     fn drop(&mut self) {
-        self.untaken.lock().untaken.remove(&self.number);
+        let mut answers = self.untaken.lock();
+        answers.untaken.remove(&self.number);
+        answers.bytes -= self.bytes;
     }
 }
 
@@ -101,16 +108,16 @@ mod tests {
         let timing = Timing { answer_stall: ms(400), answer: ms(1500), ..Timing::default() };
         let untaken = Untaken::default();
         assert!(!is_late(&untaken, timing, ms(1000)).await, "there is none");
-        drop(untaken.begin());
+        drop(untaken.begin(1).unwrap());
         assert!(!is_late(&untaken, timing, ms(1000)).await, "it was taken");
 
-        let (_other, began) = (Untaken::default().begin(), Instant::now());
-        let left = untaken.begin();
+        let (_other, began) = (Untaken::default().begin(1).unwrap(), Instant::now());
+        let left = untaken.begin(1).unwrap();
         assert!(is_late(&untaken, timing, ms(5000)).await);
         assert!(began.elapsed() >= ms(400) && began.elapsed() < ms(1500), "{:?}", began.elapsed());
         drop(left);
 
-        let (slow, began) = (untaken.begin(), Instant::now());
+        let (slow, began) = (untaken.begin(1).unwrap(), Instant::now());
         let goes_on = async {
             loop {
                 sleep(ms(50)).await;
@@ -122,5 +129,18 @@ mod tests {
             () = goes_on => {}
         }
         assert!(began.elapsed() >= ms(1500), "{:?}", began.elapsed());
+    }
+
+    #[test]
+    fn one_connection_holds_so_much_and_no_more() {
+        let untaken = Untaken::default();
+        let most = untaken.begin(MAX_CONNECTION_ANSWER_BYTES - 1).unwrap();
+        let last = untaken.begin(1).unwrap();
+        assert!(untaken.begin(1).is_none() && untaken.begin(usize::MAX).is_none());
+        assert!(Untaken::default().begin(1).is_some(), "another connection has its own");
+        drop(last);
+        assert!(untaken.begin(1).is_some());
+        drop(most);
+        assert!(untaken.begin(MAX_CONNECTION_ANSWER_BYTES).is_some());
     }
 }
