@@ -8,7 +8,8 @@ use strongroom_seal::tensor::DType;
 use super::json::{Json, Reader};
 use super::{Fault, OipError, element};
 
-/// Reads a list of `elements` elements, the product of `shape`. `at` is the path of the field.
+/// Reads a list of `elements` elements, the product of `shape`, whose rank was checked: lists are followed as deep as that
+/// and no deeper, whatever the text holds. `at` is the path of the field.
 pub(super) fn read(
     reader: Reader<'_>,
     at: &str,

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use strongroom_seal::tensor::{DType, Tensor};
+use strongroom_seal::limits::MAX_RANK;
+use strongroom_seal::tensor::{DType, Tensor, TensorError};
 
 use super::binary::Tail;
 use super::json::{Json, Reader};
@@ -42,10 +43,14 @@ pub(super) fn tensor(at: &str, value: Json<'_>, tail: &mut Tail<'_>) -> Result<T
     Ok(tensor)
 }
 
+/// The dimensions, of which there are at most [`MAX_RANK`]: `data` is read one nested call for each.
 fn shape(map: &mut Map<'_>, at: &str) -> Result<Vec<u64>, OipError> {
     let at = format!("{at}.shape");
     let value = map.remove("shape").ok_or_else(|| Fault::Missing.at(&at))?;
     let Json::List(list) = value else { return Err(Fault::Type("a list").at(at)) };
+    if list.len() > MAX_RANK {
+        return Err(Fault::Tensor(TensorError::Rank).at(at));
+    }
     let size = |dim: &Json<'_>| match dim {
         Json::Number(text) => text.parse().ok(),
         _ => None,

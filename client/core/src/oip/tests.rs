@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use strongroom_seal::limits::MAX_RANK;
 use strongroom_seal::tensor::push_string;
 
 use super::*;
@@ -137,6 +138,32 @@ fn lists_may_be_nested_as_the_shape_says() {
         let (nested, flat) = (one("INT64", shape, nested).unwrap(), one("INT64", shape, flat).unwrap());
         assert!(nested == flat, "{shape}");
     }
+}
+
+/// A shape of ones, and one element in as many lists.
+fn deep(rank: usize) -> (String, String) {
+    (format!("{:?}", vec![1; rank]), format!("{}7{}", "[".repeat(rank), "]".repeat(rank)))
+}
+
+#[test]
+fn dimensions_are_bounded_before_any_list_is_followed() {
+    let (shape, data) = deep(MAX_RANK);
+    assert!(one("INT8", &shape, &data).is_ok());
+    // The most that the bound of values admits: a call for each of them would end the process.
+    for rank in [MAX_RANK + 1, 16_360] {
+        let (shape, data) = deep(rank);
+        let refused = Fault::Tensor(TensorError::Rank);
+        for data in [data.as_str(), "[7]"] {
+            assert_eq!(fault(one("INT8", &shape, data)), ("inputs[0].shape".to_owned(), refused), "{rank}");
+        }
+        let output = format!(r#"{{"name": "y", "datatype": "INT8", "shape": {shape}, "data": {data}}}"#);
+        let response = format!(r#"{{"model_name": "m", "model_version": "1", "outputs": [{output}]}}"#);
+        assert_eq!(read_response(response.as_bytes()).err(), Some(refused.at("outputs[0].shape")));
+        let input = behind("x", "INT8", &shape, "1");
+        assert_eq!(binary(&input, "", &[7]).err(), Some(refused.at("inputs[0].shape")));
+    }
+    let (_, data) = deep(100_000);
+    assert_eq!(fault(one("INT8", "[1, 1]", &data)), ("inputs[0].data".to_owned(), Fault::Nested));
 }
 
 fn binary(inputs: &str, rest: &str, behind: &[u8]) -> Result<Asked, OipError> {

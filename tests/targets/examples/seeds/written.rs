@@ -77,6 +77,9 @@ fn bodies() {
         {"name":"b","shape":[1],"datatype":"BOOL","data":[true]},{"name":"c","shape":[0],"datatype":"FP64","data":[]},
         {"name":"d","shape":[],"datatype":"INT8","data":[-128]}]}"#;
     seed("oip", "types", typed.as_bytes());
+    let deep =
+        r#"{"inputs":[{"name":"x","shape":[1,1,1,1,1,1,1,1],"datatype":"INT8","data":[[[[[[[[7]]]]]]]]}]}"#;
+    seed("oip", "dimensions", deep.as_bytes());
     let json = r#"{"inputs":[{"name":"X","shape":[1,2],"datatype":"FP16","parameters":{"binary_data_size":4}}],
         "parameters":{"binary_data_output":true,"risk.amount":12.5},
         "outputs":[{"name":"p","parameters":{"binary_data":false}}]}"#;
