@@ -28,6 +28,9 @@ pub(crate) enum CliError {
     /// A file could not be read or written.
     #[error("{path}: {kind}")]
     File { path: PathBuf, kind: ErrorKind },
+    /// The file of a secret could not be read. What the option was given stays unsaid: it may be the secret.
+    #[error("the file that {option} names: {kind}")]
+    SecretFile { option: String, kind: ErrorKind },
     /// A file that may not be replaced exists.
     #[error("{0} exists")]
     Exists(PathBuf),

@@ -51,6 +51,7 @@ pub(crate) fn code(error: &CliError) -> u8 {
         CliError::RedTeamGate => RED_TEAM,
         CliError::AuditLog(class) => evidence(EvidenceClass::Document(*class)),
         CliError::File { .. }
+        | CliError::SecretFile { .. }
         | CliError::Stdout(_)
         | CliError::Runtime(_)
         | CliError::Random
@@ -135,6 +136,7 @@ mod tests {
         let table: Vec<(u8, CliError)> = vec![
             (1, CliError::Random),
             (1, CliError::RedTeam),
+            (1, CliError::SecretFile { option: "--api-key".to_owned(), kind: std::io::ErrorKind::NotFound }),
             (1, ClientError::NotAnAnswer.into()),
             (1, KmsError::CredentialsExpired.into()),
             (1, ClientError::Transport(TransportError::Malformed).into()),

@@ -64,7 +64,11 @@ pub(crate) fn private_folder(path: &Path) -> Result<()> {
 
 /// Begins a file that must not exist yet and that its owner alone may read.
 pub(crate) fn create_private(path: &Path) -> Result<File> {
-    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    create(path, 0o600)
+}
+
+fn create(path: &Path, mode: u32) -> Result<File> {
+    let opened = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
     opened.map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => CliError::Exists(path.to_owned()),
         kind => CliError::File { path: path.to_owned(), kind },
@@ -73,7 +77,15 @@ pub(crate) fn create_private(path: &Path) -> Result<File> {
 
 /// Writes a file that must not exist yet and that its owner alone may read.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut file = create_private(path)?;
+    fill(create_private(path)?, path, bytes)
+}
+
+/// Writes a file that must not exist yet and that anybody may read.
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
+    fill(create(path, 0o644)?, path, bytes)
+}
+
+fn fill(mut file: File, path: &Path, bytes: &[u8]) -> Result<()> {
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|error| {
         // Half a file would stand in the way of the next attempt.
         let _ = std::fs::remove_file(path);

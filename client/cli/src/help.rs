@@ -20,8 +20,10 @@ use crate::error::CliError;
 pub(crate) const fn help(error: &CliError) -> &'static str {
     match error {
         CliError::Usage(_) => "`strongroom COMMAND --help` lists what a command takes, with examples",
-        CliError::File { kind, .. } => file(*kind),
-        CliError::Exists(_) => "a key is never overwritten: choose another name, or move the old key away",
+        CliError::File { kind, .. } | CliError::SecretFile { kind, .. } => file(*kind),
+        CliError::Exists(_) => {
+            "a key, a charter or a record is never overwritten: choose another name, or move the old file away"
+        }
         CliError::Stdout(_) => "look at where stdout goes: a full disk, or a program that ended early",
         CliError::Runtime(_) => {
             "the system gives no more threads or files to this user: `ulimit -a` shows how many"

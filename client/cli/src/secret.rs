@@ -1,10 +1,14 @@
 //! Secrets: named by a file, never given as an argument.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use clap::builder::{TypedValueParser, ValueParserFactory};
+use clap::error::ErrorKind;
+use clap::{Arg, Command};
 use ring::rand::SystemRandom;
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use rustls_pki_types::pem::PemObject;
@@ -21,31 +25,61 @@ use crate::limits::MAX_SECRET_FILE_BYTES;
 /// Characters in a line of PEM (RFC 7468 section 2).
 const PEM_LINE_CHARS: usize = 64;
 
-/// `@FILE`: where a secret stands.
-#[derive(Clone, Debug)]
-pub(crate) struct SecretFile(PathBuf);
+/// `@FILE`: where a secret stands. What was given as an argument is never printed: it may be the secret itself.
+#[derive(Clone)]
+pub(crate) struct SecretFile {
+    path: PathBuf,
+    /// The option that named the file.
+    option: Option<String>,
+}
 
-impl FromStr for SecretFile {
-    type Err = String;
+/// Reads the argument, and answers a wrong one in words of its own, because clap's would repeat it.
+#[derive(Clone)]
+pub(crate) struct SecretFileParser;
 
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
-        let path = text.strip_prefix('@').filter(|path| !path.is_empty());
-        path.map(|path| Self(path.into())).ok_or_else(|| {
-            "give @FILE: a secret on the command line can be read by every user of this machine and stays in the \
-             shell's history"
-                .to_owned()
-        })
+impl ValueParserFactory for SecretFile {
+    type Parser = SecretFileParser;
+
+    fn value_parser() -> SecretFileParser {
+        SecretFileParser
+    }
+}
+
+impl TypedValueParser for SecretFileParser {
+    type Value = SecretFile;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> std::result::Result<SecretFile, clap::Error> {
+        let option = argument.and_then(Arg::get_long).map(|name| format!("--{name}"));
+        let path = value.as_bytes().strip_prefix(b"@").filter(|path| !path.is_empty());
+        if let Some(path) = path {
+            return Ok(SecretFile { path: OsStr::from_bytes(path).into(), option });
+        }
+        let option = option.as_deref().unwrap_or("a secret");
+        let wrong = format!(
+            "{option} takes @FILE, the file that holds the secret: on the command line every user of this machine could \
+             read it, and it would stay in the shell's history"
+        );
+        Err(clap::Error::raw(ErrorKind::ValueValidation, wrong).with_cmd(command))
     }
 }
 
 impl SecretFile {
     /// A path that nobody typed as an argument.
     pub(crate) fn at(path: PathBuf) -> Self {
-        Self(path)
+        Self { path, option: None }
     }
 
     pub(crate) fn read(&self) -> Result<Zeroizing<String>> {
-        files::read_text(&self.0, MAX_SECRET_FILE_BYTES)
+        let Some(option) = &self.option else { return files::read_text(&self.path, MAX_SECRET_FILE_BYTES) };
+        files::read_text(&self.path, MAX_SECRET_FILE_BYTES).map_err(|error| match error {
+            CliError::File { kind, .. } => CliError::SecretFile { option: option.clone(), kind },
+            _ => CliError::usage(format!("the file of {option} is not text")),
+        })
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) struct Args {
     /// Lowest epoch of a release that is ever accepted
     #[arg(long, value_name = "N", default_value_t = 1)]
     least_epoch: u64,
-    /// Where the charter goes
+    /// Where the charter goes: a new file, because a charter is what a deployment is known by
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Print JSON
@@ -63,7 +63,7 @@ pub(crate) fn run(args: Args) -> Result<()> {
     let document =
         charter.sign(&key, &SystemRandom::new()).map_err(|error| CliError::usage(error.to_string()))?;
     let opened = SignedCharter::open(&document).map_err(|error| CliError::usage(error.to_string()))?;
-    files::write(&args.out, &document)?;
+    files::write_new(&args.out, &document)?;
     let made = Made { digest: opened.digest().to_string(), pcr16: opened.pcr16().to_string() };
     output::result(args.json, &made, &format!("digest {}\nPCR16  {}", made.digest, made.pcr16))
 }

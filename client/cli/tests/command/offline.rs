@@ -52,6 +52,18 @@ fn a_key_is_private_and_never_overwritten() {
 }
 
 #[test]
+fn a_charter_is_never_replaced() {
+    let folder = owner();
+    let (key, charter) = (folder.path().join("owner.pem"), folder.path().join("charter.cose"));
+    assert_eq!(std::fs::metadata(&charter).unwrap().permissions().mode() & 0o600, 0o600);
+    let before = std::fs::read(&charter).unwrap();
+    let args = ["charter", "--deployment", "other", "--key", text(&key), "--kms-key", KMS_KEY];
+    let again = strongroom(&[args.as_slice(), &["--out", text(&charter)]].concat());
+    assert_eq!((again.code, again.out.as_str()), (2, ""), "{}", again.err);
+    assert_eq!(std::fs::read(&charter).unwrap(), before);
+}
+
+#[test]
 fn an_api_key_is_one_line_and_its_digest_alone_is_printed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("api-key");
@@ -114,6 +126,38 @@ fn a_literal_secret_is_a_usage_error_that_says_why() {
     let literal = strongroom(&[args.as_slice(), &["--api-key", "sr_secret"]].concat());
     assert_eq!((literal.code, literal.out.as_str()), (2, ""));
     assert!(literal.err.contains("@FILE") && literal.err.contains("every user"), "{}", literal.err);
+}
+
+#[test]
+fn a_secret_given_by_mistake_is_not_repeated() {
+    let folder = owner();
+    let file = |name: &str| text(&folder.path().join(name)).to_owned();
+    let secret = "wJalrXUtnFEMIK7MDENG";
+    let (trust, key) = (file("trust.toml"), file("owner.pem"));
+    let ask = ["status", "--url", "http://127.0.0.1:1", "--trust", &trust];
+    let lint = ["kms-policy", "lint", "--key", KMS_KEY];
+    let (charter, image) = (file("charter.cose"), image(folder.path()));
+    let demands = ["--owner-may-change-models", "--owner-decides-controls"];
+    let written = ["trust", "--charter", &charter, "--image", &image, "--out", &trust];
+    assert_eq!(strongroom(&[written.as_slice(), &demands].concat()).code, 0);
+    for (args, option, value, code) in [
+        (ask.as_slice(), "--api-key", format!("sr_{secret}"), 2),
+        (&lint, "--credentials", format!("{{\"SecretAccessKey\":\"{secret}\"}}"), 2),
+        (&ask, "--api-key", format!("@sr_{secret}"), 1),
+        (&lint, "--credentials", format!("@{secret}"), 1),
+        // A file that is there, and holds something else.
+        (&ask, "--api-key", format!("@{key}"), 2),
+    ] {
+        let joined = format!("{option}={value}");
+        for given in [[option, value.as_str()].as_slice(), &[joined.as_str()]] {
+            let ran = strongroom(&[args, given].concat());
+            assert_eq!((ran.code, ran.out.as_str()), (code, ""), "{}", ran.err);
+            // A long word is broken into lines.
+            let told: String = ran.err.split(['\n', ' ', '│']).collect();
+            assert!(!told.contains("wJalr") && !told.contains("MDENG"), "{}", ran.err);
+            assert!(told.contains(option) || value.ends_with("owner.pem"), "{}", ran.err);
+        }
+    }
 }
 
 #[test]
