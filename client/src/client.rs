@@ -1,7 +1,8 @@
 //! The client: verify first, then seal, then judge what comes back.
 //!
 //! One session serves every inference, in parallel. Whoever finds it lost opens the next one, which means a
-//! hello with a fresh nonce and a judgement of the whole trust file; the others wait for that.
+//! hello with a fresh nonce and a judgement of the whole trust file; the others wait for that, and for no answer but that to
+//! a client's very first request, which travels with its opening.
 
 mod open;
 mod retry;
@@ -23,6 +24,7 @@ use tokio::sync::Mutex;
 
 use crate::limits::{INFER_TIME, SESSION_AGE};
 use crate::transport::{Route, Transport};
+use open::Current;
 use retry::{Attempt, Retries};
 
 /// What a caller may set.
@@ -60,7 +62,7 @@ pub struct Client {
     transport: Transport,
     party: Party,
     options: Options,
-    session: Mutex<Option<Arc<Held>>>,
+    session: Mutex<Current>,
 }
 
 impl Client {
@@ -70,7 +72,7 @@ impl Client {
     /// [`ClientError::Url`], or [`ClientError::Local`] when TLS cannot be set up.
     pub fn connect(url: &str, trust: TrustFile, key: ApiKey, options: Options) -> Result<Self, ClientError> {
         let party = Party::new(trust, key, options.known_epochs.clone(), options.keep.clone());
-        Ok(Self { transport: Transport::new(url)?, party, options, session: Mutex::new(None) })
+        Ok(Self { transport: Transport::new(url)?, party, options, session: Mutex::new(Current::none()) })
     }
 
     /// Asks for evidence with a fresh nonce and judges it. Opens no session.

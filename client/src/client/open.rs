@@ -10,16 +10,36 @@ use super::Client;
 use super::retry::Attempt;
 use crate::transport::{Failed, Route};
 
+/// What is held of sessions.
+pub(super) struct Current {
+    held: Option<Arc<Held>>,
+    /// Whether an opening takes along the request that needs it: that of the very first request, which it saves a round
+    /// trip. Later ones open first and ask then, so that nobody who needs the session waits for their answer.
+    carries: bool,
+}
+
+impl Current {
+    pub(super) const fn none() -> Self {
+        Self { held: None, carries: true }
+    }
+
+    fn keep(&mut self, held: Option<&Arc<Held>>) {
+        self.held = held.cloned();
+        self.carries &= held.is_none();
+    }
+}
+
 impl Client {
     pub(super) async fn attempt(&self, call: &Call) -> Result<Said, Attempt> {
         let mut current = self.session.lock().await;
-        if let Some(held) = current.as_ref().filter(|held| self.in_force(held)).cloned() {
+        if !current.carries {
+            let held = self.renewed(&mut current).await?;
             drop(current);
             return self.ask(&held, call).await;
         }
         // The lock is held: others wait for this session instead of attesting on their own.
         let (held, said) = self.open(call).await?;
-        *current = held.as_ref().map(Arc::clone);
+        current.keep(held.as_ref());
         drop(current);
         match (said?, held) {
             (Said::Open, Some(held)) => self.ask(&held, call).await,
@@ -31,12 +51,18 @@ impl Client {
     /// The session that is open, or a new one after a full judgement.
     pub(super) async fn held(&self) -> Result<Arc<Held>, Attempt> {
         let mut current = self.session.lock().await;
-        if let Some(held) = current.as_ref().filter(|held| self.in_force(held)) {
+        // Who wants a session will want it again, and not wait for an answer either.
+        current.carries = false;
+        self.renewed(&mut current).await
+    }
+
+    /// The same under the lock, which is held for as long as opening takes and no inference.
+    async fn renewed(&self, current: &mut Current) -> Result<Arc<Held>, Attempt> {
+        if let Some(held) = current.held.as_ref().filter(|held| self.in_force(held)) {
             return Ok(Arc::clone(held));
         }
         let (held, said) = self.open(&Call::nothing()).await?;
-        current.clone_from(&held);
-        drop(current);
+        current.keep(held.as_ref());
         match (said?, held) {
             (Said::Open, Some(held)) => Ok(held),
             _ => Err(ClientError::NotAnAnswer.into()),
@@ -50,7 +76,7 @@ impl Client {
     /// # Errors
     /// [`ClientError::Transport`] when no evidence came, [`ClientError::Evidence`] for one that does not pass.
     pub async fn check(&self) -> Result<(), ClientError> {
-        let current = self.session.lock().await.clone();
+        let current = self.session.lock().await.held.clone();
         let nonce = self.party.nonce()?;
         match self.transport.post(Route::Hello, Bytes::copy_from_slice(nonce.as_bytes())).await {
             Ok(evidence) => Ok(self.judge(nonce, &evidence).verified.map(drop)?),
@@ -103,8 +129,8 @@ impl Client {
     /// Drops a lost session, unless another attempt has already replaced it.
     async fn forget(&self, lost: &Arc<Held>) {
         let mut current = self.session.lock().await;
-        if current.as_ref().is_some_and(|held| Arc::ptr_eq(held, lost)) {
-            *current = None;
+        if current.held.as_ref().is_some_and(|held| Arc::ptr_eq(held, lost)) {
+            current.held = None;
         }
     }
 }

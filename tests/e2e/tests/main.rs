@@ -32,6 +32,7 @@ mod release;
 mod sealing;
 mod secrecy;
 mod serving;
+mod sessions;
 mod simulation;
 mod sizes;
 mod store_s3;
