@@ -144,6 +144,11 @@ impl Policy {
         &self.file.incident
     }
 
+    /// Compiles it without any measures and judges nothing.
+    pub(crate) fn bare(&self, grants: &[KeyGrant], models: &[ModelFacts]) -> Draft {
+        compile::draft(self, grants, Some(models))
+    }
+
     /// Compiles and judges it, with the given measures in place of its own.
     pub(crate) fn draft(&self, incident: &Incident, given: Circumstances<'_>) -> Draft {
         let mut draft = compile::draft(self, given.grants, given.models);

@@ -15,7 +15,7 @@ use strongroom_seal::secret::ApiKeyDigest;
 
 use crate::error::{CliError, Result};
 use crate::policy::incident::Incident;
-use crate::policy::{KeyGrant, ModelFacts, Policy, audit_key_hex};
+use crate::policy::{Draft, KeyGrant, ModelFacts, Policy, audit_key_hex};
 use crate::provenance;
 
 /// One release. No `Debug`: it says who may ask.
@@ -112,6 +112,11 @@ impl Record {
         let mut keys = self.policy()?.keys();
         keys.extend(granted.iter().map(KeyGrant::key));
         Ok(keys)
+    }
+
+    /// What it compiles to, measures aside.
+    pub(crate) fn bare(&self) -> Result<Draft> {
+        Ok(self.policy()?.bare(&self.grants()?, &self.facts()))
     }
 
     /// The policy with its audit key.

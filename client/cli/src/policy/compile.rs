@@ -132,6 +132,11 @@ impl Draft {
         millis
     }
 
+    /// Whether a model of this name is of the release.
+    pub(crate) fn has_model(&self, name: &Name) -> bool {
+        self.models.contains(name)
+    }
+
     /// The models that may answer who asks for `name`.
     pub(crate) fn answering<'a>(&'a self, name: &'a Name) -> impl Iterator<Item = &'a Name> {
         let routed = self.controls.routes.get(name).map(|route| route.models.iter());

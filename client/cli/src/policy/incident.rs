@@ -31,6 +31,9 @@ pub(crate) struct Incident {
     pub(crate) frozen_organisations: BTreeMap<Name, Until>,
     /// Until when a key, by its SHA-256, is not served.
     pub(crate) frozen_keys: BTreeMap<String, Until>,
+    /// Until when a key, by its SHA-256, is accepted at the longest.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) ending_keys: BTreeMap<String, Until>,
 }
 
 /// A point in time, in RFC 3339.
@@ -75,17 +78,19 @@ impl Incident {
         self.blocked_keys.iter().filter_map(|key| digest(key).ok()).collect()
     }
 
-    /// Ends block and freeze of a key, and says whether there was one.
+    /// Ends block, freeze and early end of a key, and says whether there was one.
     pub(crate) fn take_key(&mut self, key: &str) -> bool {
         // A policy may state digests in upper case.
         let other = |stated: &String| !stated.eq_ignore_ascii_case(key);
-        let before = self.blocked_keys.len() + self.frozen_keys.len();
+        let measures = |of: &Self| of.blocked_keys.len() + of.frozen_keys.len() + of.ending_keys.len();
+        let before = measures(self);
         self.blocked_keys.retain(other);
         self.frozen_keys.retain(|stated, _| other(stated));
-        before != self.blocked_keys.len() + self.frozen_keys.len()
+        self.ending_keys.retain(|stated, _| other(stated));
+        before != measures(self)
     }
 
-    /// The measures of both; of two freezes the longer one.
+    /// The measures of both; of two freezes the longer one, of two ends the earlier one.
     pub(crate) fn join(&mut self, other: &Self) {
         self.blocked_keys.extend(other.blocked_keys.iter().cloned());
         self.label_only.extend(other.label_only.iter().cloned());
@@ -93,6 +98,10 @@ impl Incident {
         longest(&mut self.frozen_models, &other.frozen_models);
         longest(&mut self.frozen_organisations, &other.frozen_organisations);
         longest(&mut self.frozen_keys, &other.frozen_keys);
+        for (key, until) in &other.ending_keys {
+            let kept = self.ending_keys.entry(key.clone()).or_insert(*until);
+            *kept = (*kept).min(*until);
+        }
     }
 
     /// One line a measure.
@@ -111,6 +120,9 @@ impl Incident {
             self.frozen_organisations.iter().map(|(name, time)| until("organisation", name.as_str(), time)),
         );
         lines.extend(self.frozen_keys.iter().map(|(key, time)| until("key", key, time)));
+        let ending =
+            |(key, time): (&String, &Until)| format!("key {key} accepted until {}", time::text(time.0));
+        lines.extend(self.ending_keys.iter().map(ending));
         lines.extend(self.lockdown.then(|| "lockdown: nobody may infer".to_owned()));
         lines
     }
@@ -146,11 +158,22 @@ impl Incident {
     fn keys(&self, draft: &mut Draft) {
         let blocked: BTreeSet<ApiKeyDigest> =
             self.blocked_keys.iter().filter_map(|key| listed(key, draft)).collect();
-        let frozen = self.frozen_keys.iter().filter_map(|(key, until)| Some((listed(key, draft)?, until.0)));
-        let frozen: BTreeMap<ApiKeyDigest, UnixMillis> = frozen.collect();
+        let (mut frozen, mut ending) = (BTreeMap::new(), BTreeMap::new());
+        // The same key may be stated twice, in upper and in lower case.
+        for (key, until) in &self.frozen_keys {
+            let Some(key) = listed(key, draft) else { continue };
+            let kept: &mut UnixMillis = frozen.entry(key).or_insert(until.0);
+            *kept = (*kept).max(until.0);
+        }
+        for (key, until) in &self.ending_keys {
+            let Some(key) = listed(key, draft) else { continue };
+            let kept: &mut UnixMillis = ending.entry(key).or_insert(until.0);
+            *kept = (*kept).min(until.0);
+        }
         draft.keys.retain(|entry| !blocked.contains(&entry.key));
         for entry in &mut draft.keys {
             entry.frozen_until = entry.frozen_until.max(frozen.get(&entry.key).copied());
+            entry.not_after = entry.not_after.into_iter().chain(ending.get(&entry.key).copied()).min();
         }
     }
 

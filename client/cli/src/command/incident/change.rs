@@ -87,7 +87,7 @@ pub(crate) struct Rollback {
     /// The epoch whose content is released again
     #[arg(long, value_name = "EPOCH")]
     to: u64,
-    /// Accept keys again that a later release has left out
+    /// Accept keys again that a later release has left out or let expire
     #[arg(long)]
     readmit: bool,
     #[command(flatten)]
@@ -169,7 +169,7 @@ impl Applied {
             Self::Rollback { to, .. } if *to >= newest.epoch => {
                 Err(CliError::usage(format!("epoch {to} is not earlier than {}", newest.epoch)))
             }
-            Self::Rollback { to, readmit } => rollback::to(earlier(*to)?, newest, *readmit),
+            Self::Rollback { to, readmit } => rollback::to(earlier(*to)?, newest, *readmit, now),
             Self::Lift(ended) => ended.applied(newest),
             _ => {
                 let mut record = newest.clone();

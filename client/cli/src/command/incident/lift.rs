@@ -19,7 +19,7 @@ pub(crate) struct Ended {
     /// Labels alone: of the models of --model, or without it of all for which they are in force
     #[arg(long)]
     label_only: bool,
-    /// Block and freeze of an API key, by its SHA-256
+    /// Block, freeze and early end of an API key, by its SHA-256
     #[arg(long, value_name = "HEX", num_args = 1.., value_parser = key)]
     key_sha256: Vec<String>,
     /// Freeze and labels alone of a model; with --label-only its freeze goes on
