@@ -3,12 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ring::digest::{SHA256, digest};
 use strongroom_client::{Keep, Kept};
 
 use crate::error::{CliError, Result};
 use crate::limits::MAX_EVIDENCE_BYTES;
 use crate::settings::Settings;
 use crate::{files, output, words};
+
+/// Characters of a request's digest in the name of its receipt.
+const DIGEST_CHARS: usize = 16;
 
 /// Where receipts go.
 #[derive(Default, clap::Args)]
@@ -84,10 +88,21 @@ impl Keeper {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner).take().map_or(Ok(()), Err)
     }
 
+    /// The result, and after it what was not kept. Where both failed, the result is the error and the other is told.
+    pub(crate) fn finish_after(&self, result: Result<()>) -> Result<()> {
+        match (result, self.finish()) {
+            (Err(error), Err(lost)) => {
+                output::warn(&not_kept(&lost));
+                Err(error)
+            }
+            (result, kept) => result.and(kept),
+        }
+    }
+
     fn fail(&self, error: CliError) {
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         if self.runs_on && failed.is_none() {
-            output::warn(&format!("a receipt is not kept: {error}"));
+            output::warn(&not_kept(&error));
         }
         failed.get_or_insert(error);
     }
@@ -103,20 +118,28 @@ impl Keeper {
     }
 }
 
+fn not_kept(error: &CliError) -> String {
+    format!("a receipt is not kept: {error}")
+}
+
 fn keep_in(folder: &Path, kept: &Kept) -> Result<()> {
     files::private_folder(folder)?;
     once(&folder.join(format!("{}.evidence", kept.evidence_digest)), &kept.evidence)?;
     let boot = words::boot_words(kept.receipt.boot);
     let index = kept.receipt.index.map_or("refused".to_owned(), |index| index.to_string());
-    let path = folder.join(format!("{boot}-{index}.receipt"));
-    match once(&path, &kept.document) {
-        // Another key's receipt of this boot has this number: the request tells them apart.
-        Err(CliError::Exists(_)) => {
-            let request: String = kept.receipt.request.to_string().chars().take(16).collect();
-            once(&folder.join(format!("{boot}-{index}-{request}.receipt")), &kept.document)
+    let request: String = kept.receipt.request.to_string().chars().take(DIGEST_CHARS).collect();
+    let document = hex::encode(digest(&SHA256, &kept.document));
+    // Another key's receipt of this boot may have this number: the request tells them apart. Openings all have the same
+    // request, which is none; what tells those apart is the receipt itself.
+    let names = ["", &format!("-{request}"), &format!("-{request}-{document}")];
+    let mut written = Ok(());
+    for name in names {
+        written = once(&folder.join(format!("{boot}-{index}{name}.receipt")), &kept.document);
+        if !matches!(written, Err(CliError::Exists(_))) {
+            break;
         }
-        other => other,
     }
+    written
 }
 
 /// Writes a new file, or finds that it holds these bytes already.
@@ -199,6 +222,39 @@ mod tests {
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&folder.path().join("kept")), 0o700);
         assert_eq!(mode(&folder.path().join("kept").join(&names[0])), 0o600);
+    }
+
+    #[test]
+    fn openings_of_one_boot_are_all_kept_though_they_have_no_request() {
+        let folder = tempfile::tempdir().unwrap();
+        let opening = |document: &[u8]| {
+            let kept = kept(Some(7), document);
+            Kept { receipt: Receipt { request: RequestDigest::of(b""), ..kept.receipt }, ..kept }
+        };
+        let documents: [&[u8]; 5] = [b"one", b"two", b"three", b"four", b"three"];
+        for document in documents {
+            keep_in(folder.path(), &opening(document)).unwrap();
+        }
+        let entries = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        let receipts = entries.filter(|path| path.extension().is_some_and(|ending| ending == "receipt"));
+        let mut held: Vec<_> = receipts.map(|path| std::fs::read(path).unwrap()).collect();
+        held.sort();
+        assert_eq!(held, [b"four".as_slice(), b"one", b"three", b"two"]);
+    }
+
+    #[test]
+    fn a_receipt_that_is_lost_does_not_hide_a_refusal_nor_the_refusal_it() {
+        let receipt = || Some(PathBuf::from("/proc/none/receipt"));
+        let lost = || {
+            let keeper = Keeper::new(KeepArgs { receipt: receipt(), ..KeepArgs::default() });
+            keeper.keep()(&kept(None, b"refused"));
+            keeper
+        };
+        assert!(matches!(lost().finish_after(Err(CliError::Random)), Err(CliError::Random)));
+        assert!(matches!(lost().finish_after(Ok(())), Err(CliError::File { .. })));
+        let whole = Keeper::new(KeepArgs::default());
+        assert!(whole.finish_after(Ok(())).is_ok());
+        assert!(whole.finish_after(Err(CliError::Random)).is_err());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 mod lines;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use strongroom_attestation::receipt::Receipt;
 use strongroom_client::oip::{self, InferBody, ResponseBody};
@@ -60,18 +60,21 @@ pub(crate) async fn run(args: Args) -> Result<()> {
     let keeper = Keeper::new(args.keep.or_settings(&Settings::load()?));
     let asking = args.ask.connect(Some(keeper.keep()))?;
     let wanted = Wanted { model: args.model, version: args.version, risk: args.risk.into_iter().collect() };
-    match args.input {
-        Some(input) => {
-            let json = files::read(&input, limits::MAX_JSON_BYTES as u64)?;
-            let body = oip::read_request(&json).map_err(CliError::Request)?;
-            output::line(&wanted.ask(&asking, body).await?.text)?;
-        }
-        None => lines::answer_each(&asking, &wanted, args.receipts).await?,
-    }
-    keeper.finish()
+    let answered = match args.input {
+        Some(input) => wanted.answer(&asking, &input).await,
+        None => lines::answer_each(&asking, &wanted, args.receipts).await,
+    };
+    keeper.finish_after(answered)
 }
 
 impl Wanted {
+    /// Asks for the body in a file and prints the response.
+    async fn answer(&self, asking: &Asking, input: &Path) -> Result<()> {
+        let json = files::read(input, limits::MAX_JSON_BYTES as u64)?;
+        let body = oip::read_request(&json).map_err(CliError::Request)?;
+        output::line(&self.ask(asking, body).await?.text)
+    }
+
     /// Asks for one body.
     async fn ask(&self, asking: &Asking, body: InferBody) -> Result<Responded> {
         let request = InferRequest {
