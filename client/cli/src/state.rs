@@ -22,8 +22,14 @@ use crate::{files, output};
 pub(crate) struct Memory {
     path: Option<PathBuf>,
     known: BTreeMap<Name, u64>,
-    /// What the file holds by now: a run that asks often writes it once.
-    kept: Mutex<BTreeMap<Name, u64>>,
+    kept: Mutex<Written>,
+}
+
+/// What the file holds by now: a run that asks often writes it once.
+struct Written {
+    epochs: BTreeMap<Name, u64>,
+    /// Whether it was said that it cannot be written. It is tried again all the same.
+    warned: bool,
 }
 
 impl Memory {
@@ -43,7 +49,7 @@ impl Memory {
             }
             _ => BTreeMap::new(),
         };
-        Self { path, kept: Mutex::new(known.clone()), known }
+        Self { path, kept: Mutex::new(Written { epochs: known.clone(), warned: false }), known }
     }
 
     /// The epochs known so far.
@@ -54,11 +60,13 @@ impl Memory {
     /// Keeps what this run has seen, beside what others that run at the same time have kept: no epoch ever falls.
     pub(crate) fn keep(&self, seen: &BTreeMap<Name, u64>) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if *seen == *kept {
+        if *seen == kept.epochs {
             return;
         }
-        kept.clone_from(seen);
-        if self.path.as_ref().and_then(|path| raise(path, seen)).is_none() {
+        if self.path.as_ref().and_then(|path| raise(path, seen)).is_some() {
+            *kept = Written { epochs: seen.clone(), warned: false };
+        } else if !kept.warned {
+            kept.warned = true;
             output::warn(
                 "the epochs seen cannot be kept: a later run would not notice a rollback to an older release",
             );
@@ -116,6 +124,26 @@ fn file_name(demand: &CharterDemand) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_could_not_be_kept_is_tried_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("epochs").join("a.json");
+        let seen = BTreeMap::from([("a".parse().unwrap(), 7)]);
+        let kept = Mutex::new(Written { epochs: BTreeMap::new(), warned: false });
+        let memory = Memory { path: Some(path.clone()), known: BTreeMap::new(), kept };
+        // A file stands where the folder belongs.
+        fs::write(folder.path().join("epochs"), b"").unwrap();
+        memory.keep(&seen);
+        memory.keep(&seen);
+        assert!(!path.exists());
+        fs::remove_file(folder.path().join("epochs")).unwrap();
+        memory.keep(&seen);
+        assert_eq!(read(&fs::read(&path).unwrap()), Some(seen.clone()));
+        fs::remove_file(&path).unwrap();
+        memory.keep(&seen);
+        assert!(!path.exists(), "what was kept is not written again");
+    }
 
     #[test]
     fn no_run_lowers_what_another_has_kept() {
