@@ -62,35 +62,35 @@ pub(crate) fn private_folder(path: &Path) -> Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(CliError::file(path))
 }
 
-/// Begins a file that must not exist yet and that its owner alone may read.
-pub(crate) fn create_private(path: &Path) -> Result<File> {
-    create(path, 0o600)
-}
-
-fn create(path: &Path, mode: u32) -> Result<File> {
-    let opened = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
-    opened.map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => CliError::Exists(path.to_owned()),
-        kind => CliError::File { path: path.to_owned(), kind },
-    })
+/// Writes a file that must not exist yet and that its owner alone may read, as `fill` says; where that fails, none is left.
+pub(crate) fn fill_private<T>(path: &Path, fill: impl FnOnce(File) -> Result<T>) -> Result<T> {
+    filled(path, 0o600, fill)
 }
 
 /// Writes a file that must not exist yet and that its owner alone may read.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
-    fill(create_private(path)?, path, bytes)
+    filled(path, 0o600, |file| all(file, path, bytes))
 }
 
 /// Writes a file that must not exist yet and that anybody may read.
 pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
-    fill(create(path, 0o644)?, path, bytes)
+    filled(path, 0o644, |file| all(file, path, bytes))
 }
 
-fn fill(mut file: File, path: &Path, bytes: &[u8]) -> Result<()> {
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|error| {
-        // Half a file would stand in the way of the next attempt.
+fn filled<T>(path: &Path, mode: u32, fill: impl FnOnce(File) -> Result<T>) -> Result<T> {
+    let opened = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
+    let file = opened.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => CliError::Exists(path.to_owned()),
+        kind => CliError::File { path: path.to_owned(), kind },
+    })?;
+    fill(file).inspect_err(|_| {
+        // Half a file would pass for a whole one, and stand in the way of the next attempt.
         let _ = std::fs::remove_file(path);
-        CliError::File { path: path.to_owned(), kind: error.kind() }
     })
+}
+
+fn all(mut file: File, path: &Path, bytes: &[u8]) -> Result<()> {
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(CliError::file(path))
 }
 
 /// A file that appears under its name only when it is whole.
@@ -148,4 +148,26 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut staged = Staged::create(path)?;
     staged.write_all(bytes).map_err(CliError::file(path))?;
     staged.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_could_not_be_filled_is_gone_and_an_older_one_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("records");
+        let torn = |mut file: File| {
+            file.write_all(b"one\n").map_err(CliError::file(&path))?;
+            Err::<(), _>(CliError::Random)
+        };
+        assert!(matches!(fill_private(&path, torn), Err(CliError::Random)));
+        assert!(!path.exists());
+        write_new(&path, b"whole").unwrap();
+        for again in [write_new(&path, b"new"), write_private(&path, b"new"), fill_private(&path, torn)] {
+            assert!(matches!(again, Err(CliError::Exists(_))));
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), b"whole");
+    }
 }
