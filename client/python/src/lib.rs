@@ -12,7 +12,14 @@ mod document;
 mod failure;
 mod running;
 
+use std::alloc::System;
+
 use pyo3::pymodule;
+use zeroizing_alloc::ZeroAlloc;
+
+/// Whatever this library gives back is wiped: keys, requests and answers. Objects of Python are Python's own.
+#[global_allocator]
+static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
 
 /// What the package in Python is built on. Not for use by itself.
 #[pymodule]
