@@ -96,6 +96,11 @@ strongroom release --charter charter.cose --key owner.pem --kms-key $KMS_KEY \\
   --lockdown",
     ),
     (
+        "incident deliver",
+        "strongroom incident deliver --charter charter.cose --key owner.pem \\
+  --kms-key $KMS_KEY --history history --store /srv/strongroom",
+    ),
+    (
         "trust",
         "strongroom trust --charter charter.cose --image image.json \\
   --release release.bundle --out trust.toml

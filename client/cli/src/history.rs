@@ -1,4 +1,5 @@
-//! What the owner remembers of releases: enough to make each again, with a change, under a later epoch.
+//! What the owner remembers of releases: enough to make each again, with a change, under a later epoch, and the bundle as it
+//! was made, for stores that it did not reach.
 //!
 //! A private folder on the owner's machine: it names every API key's digest and holds the state key. It must
 //! never lie where a host can read it.
@@ -16,12 +17,13 @@ use zeroize::Zeroizing;
 
 use crate::error::{CliError, Result};
 use crate::files;
-use crate::limits::{MAX_RECORD_FILE_BYTES, MAX_SECRET_FILE_BYTES};
+use crate::limits::{MAX_DOCUMENT_BYTES, MAX_RECORD_FILE_BYTES, MAX_SECRET_FILE_BYTES};
 
 pub(crate) use record::{Record, RecordedModel};
 
 const STATE_KEY: &str = "state.key";
 const RECORD_SUFFIX: &str = ".release.json";
+const BUNDLE_SUFFIX: &str = ".release.bundle";
 
 /// What a host's store holds, by which one is recognised.
 const STORE_FILES: [&str; 2] = ["charter.cose", "packages"];
@@ -93,11 +95,21 @@ impl History {
         Ok(record)
     }
 
-    /// Adds a record, before its release is handed to anyone. An epoch is used once.
-    pub(crate) fn add(&self, record: &Record) -> Result<()> {
+    /// Adds a record and its bundle, before that is handed to anyone. An epoch is used once.
+    pub(crate) fn add(&self, record: &Record, bundle: &[u8]) -> Result<()> {
         let json = serde_json::to_vec_pretty(record).map(Zeroizing::new);
         let json = json.map_err(|_| CliError::usage("the release cannot be recorded"))?;
-        files::write_private(&self.path(record.epoch), &json)
+        let path = self.path(record.epoch);
+        files::write_private(&path, &json)?;
+        files::write(&self.bundle_path(record.epoch), bundle).inspect_err(|_| {
+            // Nobody has seen the release: its epoch is free again.
+            let _ = std::fs::remove_file(&path);
+        })
+    }
+
+    /// The bundle of an epoch, to be delivered again.
+    pub(crate) fn bundle(&self, epoch: u64) -> Result<Zeroizing<Vec<u8>>> {
+        files::read(&self.bundle_path(epoch), MAX_DOCUMENT_BYTES)
     }
 
     fn epochs(&self) -> Result<Vec<u64>> {
@@ -108,6 +120,10 @@ impl History {
 
     fn path(&self, epoch: u64) -> PathBuf {
         self.folder.join(format!("{epoch}{RECORD_SUFFIX}"))
+    }
+
+    fn bundle_path(&self, epoch: u64) -> PathBuf {
+        self.folder.join(format!("{epoch}{BUNDLE_SUFFIX}"))
     }
 }
 
@@ -132,9 +148,11 @@ mod tests {
         let deployment: Name = "d".parse().unwrap();
         assert!(history.newest(&deployment).unwrap().is_none());
         for epoch in [9, 10] {
-            history.add(&record(epoch)).unwrap();
+            history.add(&record(epoch), epoch.to_string().as_bytes()).unwrap();
         }
-        assert!(history.add(&record(10)).is_err());
+        assert!(history.add(&record(10), b"other").is_err());
+        assert_eq!(history.bundle(10).unwrap().as_slice(), b"10", "as it was made");
+        assert!(history.bundle(8).is_err());
         let newest = history.newest(&deployment).unwrap().unwrap();
         assert_eq!(newest.epoch, 10);
         assert_eq!(newest.incident, record(10).incident);
@@ -142,6 +160,19 @@ mod tests {
         for (path, mode) in [(folder.join("9.release.json"), 0o600), (folder, 0o700)] {
             assert_eq!(std::fs::metadata(path).unwrap().permissions().mode() & 0o777, mode);
         }
+    }
+
+    #[test]
+    fn an_epoch_whose_bundle_was_not_kept_is_free() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = outer.path().join("history");
+        let history = History::open(&folder).unwrap();
+        // A folder stands where the bundle belongs.
+        std::fs::create_dir(folder.join("3.release.bundle")).unwrap();
+        assert!(history.add(&record(3), b"bundle").is_err());
+        assert!(history.newest(&"d".parse().unwrap()).unwrap().is_none());
+        std::fs::remove_dir(folder.join("3.release.bundle")).unwrap();
+        history.add(&record(3), b"bundle").unwrap();
     }
 
     #[test]

@@ -14,14 +14,14 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::release::{Authority, Told};
+use super::release::{Authority, Made, Owner, Told};
 use crate::error::{CliError, Result};
-use crate::history::History;
+use crate::history::{History, Record};
 use crate::limits::{DEFAULT_ACKNOWLEDGE_SECONDS, MAX_ACKNOWLEDGE_SECONDS};
 use crate::{files, output, owner, progress, trust};
 use acknowledge::Acknowledged;
 pub(crate) use change::Change;
-use change::Next;
+use change::{Applied, Next};
 
 /// The file of a host's store that holds its release.
 const RELEASE_FILE: &str = "release.bundle";
@@ -79,14 +79,13 @@ pub(crate) async fn run(change: Change) -> Result<()> {
     let newest = history.newest(deployment)?;
     let newest = newest
         .ok_or_else(|| CliError::usage("the history holds no release: make one with `release --history`"))?;
-    let Next { mut record, notes } =
-        change.applied(&newest, |epoch| history.record(deployment, epoch), owner::now())?;
-    notes.iter().for_each(|line| output::note(line));
-    record.epoch = newest.epoch + 1;
-    record.made_at_ms = owner::now();
-    record.why = format!("incident {change}");
-    let made = owner.make(&record, history.state_key()?).await?;
-    history.add(&record)?;
+    let (record, made) = match change {
+        Applied::Deliver => {
+            let made = owner.again(&newest, &history.bundle(newest.epoch)?)?;
+            (newest, made)
+        }
+        change => next(&change, &newest, &owner, &history).await?,
+    };
     let written = common.deliver(&made.bundle)?;
     let epoch = made.told.epoch;
     let mut done =
@@ -104,6 +103,24 @@ pub(crate) async fn run(change: Change) -> Result<()> {
     };
     output::result(common.json, &done, &done.to_string())?;
     if missing.is_empty() { Ok(()) } else { Err(CliError::Unacknowledged(missing.join("\n"))) }
+}
+
+/// The newest release with the change, made and added to the history.
+async fn next(
+    change: &Applied,
+    newest: &Record,
+    owner: &Owner<'_>,
+    history: &History,
+) -> Result<(Record, Made)> {
+    let earlier = |epoch| history.record(&newest.deployment, epoch);
+    let Next { mut record, notes } = change.applied(newest, earlier, owner::now())?;
+    notes.iter().for_each(|line| output::note(line));
+    record.epoch = newest.epoch + 1;
+    record.made_at_ms = owner::now();
+    record.why = format!("incident {change}");
+    let made = owner.make(&record, history.state_key()?).await?;
+    history.add(&record, &made.bundle)?;
+    Ok((record, made))
 }
 
 impl Common {
@@ -129,6 +146,11 @@ impl Common {
                 "upload {} as {RELEASE_FILE} to the stores that are not folders of this machine",
                 out.display()
             ));
+        }
+        if failed.is_some() {
+            output::note(
+                "`strongroom incident deliver` delivers it again once that is mended, under the same epoch",
+            );
         }
         failed.map_or(Ok(written), Err)
     }

@@ -18,7 +18,7 @@ use crate::policy::incident::Incident;
 use crate::policy::{KeyGrant, Policy};
 use crate::{files, image, output, owner};
 
-pub(super) use make::{Authority, Told};
+pub(super) use make::{Authority, Made, Owner, Told};
 pub(super) use sealed::{facts as sealed_facts, header as sealed_header};
 
 /// Arguments of `release`.
@@ -65,7 +65,7 @@ pub(crate) async fn run(args: &Args) -> Result<()> {
     let record = args.record(&owner.charter, newest.as_ref())?;
     let made = owner.make(&record, state_key(history.as_ref(), args.policy.is_some())?).await?;
     if let Some(history) = &history {
-        history.add(&record)?;
+        history.add(&record, &made.bundle)?;
     }
     files::write(&args.out, &made.bundle)?;
     output::result(args.json, &made.told, &made.told.to_string())

@@ -112,6 +112,26 @@ async fn the_runbook_plays() {
     assert_eq!(releases, 7, "{}", shown.stdout);
 }
 
+#[tokio::test]
+async fn a_measure_that_missed_a_store_is_delivered_again_under_its_epoch() {
+    let stage = stage(policy()).await;
+    measure(&stage, "lockdown", &[]).await;
+    let (full, other) = (stage.ground.layout.owner("full"), stage.ground.layout.owner("other"));
+    // A folder stands where the bundle belongs.
+    std::fs::create_dir_all(full.join("release.bundle")).unwrap();
+    std::fs::create_dir(&other).unwrap();
+    let lift = ["--all".to_owned(), format!("--store={}", other.display())];
+    let failed = stage.owner.incident("lift", &full, &lift).await.unwrap();
+    assert!(failed.code == 1 && failed.stderr.contains("incident deliver"), "{}", failed.stderr);
+    let made = std::fs::read(other.join("release.bundle")).expect("the other store has it");
+    std::fs::remove_dir(full.join("release.bundle")).unwrap();
+    let again = stage.owner.incident("deliver", &full, &[]).await.unwrap();
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    assert!(std::fs::read(full.join("release.bundle")).unwrap() == made, "as it was made");
+    measure(&stage, "deliver", &[]).await;
+    assert_eq!((infer(&stage, 2).await, stage.status().await.unwrap().epoch), (Ok(Coarseness::Exact), 3));
+}
+
 /// From the moment the release reaches the enclave: the blocked key is refused within a second.
 #[tokio::test]
 async fn a_measure_takes_effect_within_a_second_of_reaching_the_enclave() {

@@ -28,6 +28,8 @@ pub(crate) enum Change {
     Lockdown(Box<Plain>),
     /// End measures
     Lift(Box<Lift>),
+    /// Deliver the newest release once more, as it was made, to stores that it did not reach
+    Deliver(Box<Plain>),
 }
 
 /// Arguments of `block`.
@@ -114,10 +116,20 @@ pub(crate) struct Plain {
 pub(super) enum Applied {
     Block(Vec<String>),
     LabelOnly(Vec<Name>),
-    Freeze { models: Vec<Name>, organisations: Vec<Name>, keys: Vec<String>, end: End },
-    Rollback { to: u64, readmit: bool },
+    Freeze {
+        models: Vec<Name>,
+        organisations: Vec<Name>,
+        keys: Vec<String>,
+        end: End,
+    },
+    Rollback {
+        to: u64,
+        readmit: bool,
+    },
     Lockdown,
     Lift(Ended),
+    /// Changes nothing.
+    Deliver,
 }
 
 /// The next release but for its epoch, and what its maker is told on stderr.
@@ -141,6 +153,7 @@ impl Change {
             Self::Rollback(args) => (Applied::Rollback { to: args.to, readmit: args.readmit }, args.common),
             Self::Lockdown(args) => (Applied::Lockdown, args.common),
             Self::Lift(args) => (Applied::Lift(args.ended), args.common),
+            Self::Deliver(args) => (Applied::Deliver, args.common),
             Self::Freeze(args) => {
                 let Freeze {
                     model: models,
@@ -196,7 +209,7 @@ impl Applied {
                 incident.join(&frozen);
             }
             Self::Lockdown => incident.lockdown = true,
-            Self::Rollback { .. } | Self::Lift(_) => {}
+            Self::Rollback { .. } | Self::Lift(_) | Self::Deliver => {}
         }
     }
 }
@@ -219,6 +232,7 @@ impl fmt::Display for Applied {
             Self::Rollback { to, .. } => write!(f, "rollback to {to}"),
             Self::Lockdown => f.write_str("lockdown"),
             Self::Lift(_) => f.write_str("lift"),
+            Self::Deliver => f.write_str("deliver"),
         }
     }
 }

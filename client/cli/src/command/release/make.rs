@@ -101,6 +101,20 @@ impl Owner<'_> {
         Ok(Made { bundle: bundle.encode()?, told: Told::new(&bundle, &release) })
     }
 
+    /// A bundle that was made before under this record, judged as if it were new: it may have expired since.
+    pub(in crate::command) fn again(&self, record: &Record, bundle: &[u8]) -> Result<Made> {
+        let read = Bundle::decode(bundle)?;
+        let mut told = None;
+        for image in &record.images {
+            let context = ReleaseContext { charter: &self.charter, image, now: owner::now() };
+            let accepted = AcceptedRelease::judge(read.public(), context)?;
+            told = Some(Told::new(&read, accepted.release()));
+        }
+        let told = told.filter(|told| told.epoch == record.epoch);
+        let told = told.ok_or_else(|| CliError::usage("the history holds the bundle of another release"))?;
+        Ok(Made { bundle: bundle.to_vec(), told })
+    }
+
     /// Encrypts the private part under a data key of its own.
     async fn seal_private(&self, epoch: u64, private: &Private) -> Result<(PrivateDigest, Vec<u8>)> {
         let plain = private.encode().map_err(|_| CliError::usage("the private part cannot be encoded"))?;
