@@ -7,7 +7,7 @@ use clap::{CommandFactory, FromArgMatches, Parser};
 use crate::command::Command;
 use crate::error::Result;
 use crate::terminal::{self, Color};
-use crate::{examples, settings};
+use crate::{examples, secret, settings};
 
 /// Confidential inference: seal models, release them, verify enclaves, ask them.
 #[derive(Parser)]
@@ -35,10 +35,19 @@ pub(crate) fn definition() -> clap::Command {
     examples::shown_in(Cli::command())
 }
 
-/// Reads the arguments; clap answers `--help` and wrong ones itself, and ends the process.
+/// Reads the arguments; clap answers `--help` and wrong ones itself, and ends the process. A wrong one that looks like a key is
+/// not repeated.
 pub(crate) fn parse() -> Cli {
-    let matches = definition().get_matches();
+    let matches = definition().try_get_matches().unwrap_or_else(|error| unsaid(error).exit());
     Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
+fn unsaid(error: clap::Error) -> clap::Error {
+    if !error.use_stderr() || !secret::is_within(&error.to_string()) {
+        return error;
+    }
+    let what = "an argument is a secret key where none belongs: a secret is named by its file, an API key also by its SHA-256";
+    clap::Error::raw(error.kind(), what).with_cmd(&definition())
 }
 
 impl Cli {

@@ -83,6 +83,17 @@ impl SecretFile {
     }
 }
 
+/// Fewest characters behind a prefix that are taken for a secret; keys have 43.
+const SECRET_CHARS: usize = 20;
+
+/// Whether the text holds what looks like an API key, or the private half of an audit key.
+pub(crate) fn is_within(text: &str) -> bool {
+    let coded = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let length = |rest: &str| rest.bytes().take_while(|byte| coded(byte)).count();
+    let long = |prefix: &str| text.split(prefix).skip(1).any(|rest| length(rest) >= SECRET_CHARS);
+    long(api_key::PREFIX) || long(AUDIT_KEY_PREFIX)
+}
+
 /// An API key as it stands in its file or in the environment.
 pub(crate) fn api_key(text: &str) -> Result<ApiKey> {
     api_key::parse(text).map_err(|error| CliError::usage(error.to_string()))
@@ -181,6 +192,19 @@ pub(crate) fn private_pem(pkcs8: &[u8]) -> Zeroizing<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_are_recognised_within_a_text_and_words_are_not() {
+        let key = "A-_9".repeat(11);
+        for text in
+            [format!("sr_{key}"), format!("invalid value '@sra_{key}' for"), format!("--x=sr_{key}\n")]
+        {
+            assert!(is_within(&text), "{text}");
+        }
+        for text in ["", "sr_", "sr_model/fraud.onnx", "user_name_that_is_rather_long", "sra_short"] {
+            assert!(!is_within(text), "{text}");
+        }
+    }
 
     #[test]
     fn a_tracing_key_reads_back_and_others_do_not() {

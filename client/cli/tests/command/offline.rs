@@ -161,6 +161,23 @@ fn a_secret_given_by_mistake_is_not_repeated() {
 }
 
 #[test]
+fn a_key_where_none_belongs_is_not_repeated() {
+    let key = format!("sr_{}", "wJalrXUtn".repeat(5).get(..43).unwrap());
+    for args in [
+        vec![key.as_str()],
+        vec!["status", &key],
+        vec!["incident", "block", "--key-sha256", &key],
+        vec!["status", &format!("--{key}")],
+    ] {
+        let ran = strongroom(&args);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{}", ran.err);
+        assert!(!ran.err.contains("wJalr") && ran.err.contains("secret"), "{}", ran.err);
+    }
+    let typed = strongroom(&["incident", "block", "--key-sha256", "sr_short"]);
+    assert!(typed.err.contains("64 hexadecimal digits"), "{}", typed.err);
+}
+
+#[test]
 fn seal_and_release_refuse_before_they_ask_kms() {
     let folder = owner();
     let (key, charter) = (folder.path().join("owner.pem"), folder.path().join("charter.cose"));

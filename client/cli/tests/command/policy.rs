@@ -158,7 +158,8 @@ fn lift_without_a_measure_lists_those_in_force_and_uses_no_epoch() {
         assert!(ran.err.contains("lockdown: nobody may infer"), "{}", ran.err);
         assert!(ran.err.contains("labels alone of fraud"), "{}", ran.err);
     }
-    let deliver = [["incident", "deliver"].as_slice(), &owner, &["--out", &path("release.bundle")]].concat();
+    let out = path("release.bundle");
+    let deliver = [["incident", "deliver"].as_slice(), &owner, &["--out", &out]].concat();
     assert_eq!(strongroom(&deliver).code, 1, "a bundle that was not kept");
     std::fs::write(folder.path().join("history/3.release.bundle"), b"none").unwrap();
     assert_eq!(strongroom(&deliver).code, 20, "a damaged one");

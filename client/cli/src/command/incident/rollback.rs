@@ -217,10 +217,11 @@ mod tests {
         };
         assert_eq!(next.record.incident, expected);
         assert_eq!(next.notes.len(), 3, "{:?}", next.notes);
-        let compiled = next.record.policy().unwrap().draft(
-            &next.record.incident,
-            crate::policy::Circumstances { grants: &[], models: Some(&[]), now: NOW },
-        );
+        let compiled = next
+            .record
+            .policy()
+            .unwrap()
+            .draft(&next.record.incident, policy::Circumstances { grants: &[], models: Some(&[]), now: NOW });
         let ends = compiled.keys.first().unwrap().not_after;
         assert_eq!(ends, Some(until(SOON).0), "the measure is obeyed");
         let back = to(newest.clone(), &stated(4, "[organisation.acme]\nKEY aa\nKEY bb\nKEY cc\n"), true, NOW)
