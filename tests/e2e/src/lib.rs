@@ -6,5 +6,5 @@ pub mod onnx;
 mod raw;
 mod stage;
 
-pub use raw::{Opened, RawClient, Reply, judged, now, outcome, random, request};
+pub use raw::{Opened, RawClient, Reply, judged, now, outcome, random, request, row};
 pub use stage::{Stage, StageOptions, honest};

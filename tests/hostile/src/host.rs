@@ -18,7 +18,7 @@ use crate::Tape;
 
 /// What the host knows and does.
 pub(crate) struct Plot {
-    pub(crate) tape: Tape,
+    pub(crate) tape: Arc<Tape>,
     pub(crate) store: PathBuf,
     pub(crate) credentials: PathBuf,
     /// What the enclave handed over to be kept: kind and body.

@@ -4,7 +4,7 @@
 //! tree, each behind the environment variable [`MUTANT_VARIABLE`], so that it is built once. `scripts/hostile --mutants`
 //! makes that copy, and runs every attack in it with its defence gone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,8 @@ pub struct Mutant {
     pub name: String,
     /// What it does, when it is there.
     pub defence: String,
-    /// The lines that are replaced.
+    /// The lines that are replaced; none where those of another defence, behind which it stands, name this one as well.
+    #[serde(default)]
     pub edit: Vec<Edit>,
 }
 
@@ -82,23 +83,47 @@ fn listed() -> Result<Listed, String> {
 /// Applies every mutant to the tree at `root`.
 ///
 /// # Errors
-/// Which text is not found exactly once.
+/// As [`mutated`], and what cannot be written.
 pub fn mutate(root: &Path) -> Result<(), String> {
-    let Listed { harness, mutant } = listed()?;
-    harness.iter().try_for_each(|edit| apply(root, edit, &edit.replace))?;
-    mutant.iter().try_for_each(|Mutant { name, edit, .. }| {
-        let out = format!("::std::env::var_os(\"{MUTANT_VARIABLE}\").is_some_and(|own| own == \"{name}\")");
-        edit.iter().try_for_each(|edit| apply(root, edit, &edit.replace.replace(OUT, &out)))
-    })
+    let write = |(file, text): (PathBuf, String)| {
+        fs::write(root.join(&file), text).map_err(|error| format!("{}: {error}", file.display()))
+    };
+    mutated(root)?.into_iter().try_for_each(write)
 }
 
-fn apply(root: &Path, edit: &Edit, replacement: &str) -> Result<(), String> {
-    let path = root.join(&edit.file);
+/// The files of the tree at `root` that mutants change, with all of them applied. Nothing is written.
+///
+/// # Errors
+/// Which text is not found exactly once, and which defence is out in no file.
+pub fn mutated(root: &Path) -> Result<BTreeMap<PathBuf, String>, String> {
+    let Listed { harness, mutant } = listed()?;
+    let mut files = BTreeMap::new();
+    harness.iter().try_for_each(|edit| apply(root, &mut files, edit, &edit.replace))?;
+    mutant.iter().try_for_each(|Mutant { name, edit, .. }| {
+        let out = format!("::std::env::var_os(\"{MUTANT_VARIABLE}\").is_some_and(|own| own == \"{name}\")");
+        edit.iter().try_for_each(|edit| apply(root, &mut files, edit, &edit.replace.replace(OUT, &out)))
+    })?;
+    let is_out = |name: &str| files.values().any(|text| text.contains(&format!("\"{name}\"")));
+    match mutant.iter().find(|mutant| !is_out(&mutant.name)) {
+        Some(mutant) => Err(format!("no edit takes '{}' out", mutant.name)),
+        None => Ok(files),
+    }
+}
+
+fn apply(
+    root: &Path,
+    files: &mut BTreeMap<PathBuf, String>,
+    edit: &Edit,
+    replacement: &str,
+) -> Result<(), String> {
     let at = edit.file.display();
-    let text = fs::read_to_string(&path).map_err(|error| format!("{at}: {error}"))?;
+    let text = match files.remove(&edit.file) {
+        Some(text) => text,
+        None => fs::read_to_string(root.join(&edit.file)).map_err(|error| format!("{at}: {error}"))?,
+    };
     if text.matches(&edit.find).count() != 1 {
         return Err(format!("{at}: not found exactly once: {}", edit.find));
     }
-    let changed = text.replace(&edit.find, replacement);
-    fs::write(&path, changed).map_err(|error| format!("{at}: {error}"))
+    files.insert(edit.file.clone(), text.replace(&edit.find, replacement));
+    Ok(())
 }

@@ -1,16 +1,20 @@
 //! The shipped enclave, the shipped client, and the hostile host between them.
 
 use std::fs;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use strongroom_attestation::channel::{Pending, Session};
 use strongroom_attestation::charter::SignedCharter;
 use strongroom_attestation::evidence::{CharterDemand, ControlsDemand, ModelDemand, Trust};
+use strongroom_attestation::receipt::Receipt;
+use strongroom_attestation::release::Bundle;
 use strongroom_attestation::{TrustRoot, UnixMillis};
-use strongroom_e2e::RawClient;
+use strongroom_e2e::{RawClient, Reply};
 use strongroom_link::Mux;
 use strongroom_proto::frame::Kind;
 use strongroom_proto::relay::Status;
+use strongroom_seal::package::Header;
 use strongroom_sim::nsm::measure;
 use strongroom_sim::world::{
     Binaries, EnclaveOptions, EnclaveProcess, Ground, ModelSource, Output, Owner, READY, ReleasePlan,
@@ -18,8 +22,8 @@ use strongroom_sim::world::{
 };
 
 use crate::host::Plot;
-use crate::tape::Secret;
-use crate::{Found, Host, Misdeeds, Tape};
+use crate::secret::{self, Secret};
+use crate::{Found, Host, Misdeeds, Tape, Taped};
 
 /// A client of a scene that speaks step by step.
 pub type Client = RawClient;
@@ -51,7 +55,7 @@ pub struct Scene {
     pub enclave: EnclaveProcess,
     /// The host.
     pub host: Host,
-    /// What this attack must not see beside weights, requests and the API key.
+    /// What this attack must not see.
     secrets: Mutex<Vec<Secret>>,
     directory: tempfile::TempDir,
 }
@@ -96,10 +100,11 @@ impl Scene {
             None => None,
         };
         owner.release(&ReleasePlan { policy, ..ReleasePlan::first(models) }).await?;
+        let secrets = secrets(&ground)?;
         change(&ground, &owner).await?;
         let sockets = Sockets::fresh()?;
         let plot = Plot {
-            tape: Tape::default(),
+            tape: Arc::default(),
             store: ground.layout.store(),
             credentials: ground.layout.host_credentials(),
             kept: Mutex::default(),
@@ -110,7 +115,7 @@ impl Scene {
         let host = Host::start(plot, &sockets.endpoint("host"), &sockets.endpoint("kms")).await;
         let host = host.map_err(|error| WorldError::NotReady(error.to_string()))?;
         let enclave = EnclaveProcess::start(&binaries, &ground, &sockets, &options.enclave)?;
-        let secrets = Mutex::new(secrets(&ground)?);
+        let secrets = Mutex::new(secrets);
         Ok(Self { ground, owner, binaries, sockets, enclave, host, secrets, directory })
     }
 
@@ -147,6 +152,7 @@ impl Scene {
         let limit = Duration::from_secs(10);
         let stream = self.sockets.endpoint(socket).connect(limit).await.ok()?;
         let reply = Mux::new(stream).call(Kind::Status, bytes::Bytes::new(), limit).await.ok()?;
+        self.host.plot.tape.record(&reply.body);
         Status::decode(&reply.into_coded().ok()?.1).ok()
     }
 
@@ -202,6 +208,29 @@ impl Scene {
         Ok(RawClient::new(self.host.url(), root, trust.map_err(not_ready)?, key.trim()))
     }
 
+    /// The same client with an API key of its own, which the owner has listed or not.
+    ///
+    /// # Errors
+    /// As [`Self::client`].
+    pub fn client_with(&self, key: [u8; 32]) -> Result<Client, WorldError> {
+        self.keeps_secret(secret::in_every_form("an API key", &key));
+        Ok(self.client()?.with_key(key))
+    }
+
+    /// Opens a sealed answer as its client does, after which it is looked for, too.
+    #[must_use]
+    pub fn outcome(&self, session: &Session, pending: &Pending, reply: &Reply) -> Option<Vec<u8>> {
+        self.judged(session, pending, reply).map(|(outcome, _)| outcome)
+    }
+
+    /// As [`Self::outcome`], with the receipt.
+    #[must_use]
+    pub fn judged(&self, session: &Session, pending: &Pending, reply: &Reply) -> Option<(Vec<u8>, Receipt)> {
+        let judged = strongroom_e2e::judged(session, pending, reply)?;
+        self.keeps_secret(secret::if_telling("an answer", &judged.0));
+        Some(judged)
+    }
+
     /// The shipped command against this host, with `arguments` after the common ones.
     ///
     /// # Errors
@@ -242,15 +271,27 @@ impl Scene {
         Ok(if output.code == 0 { Found::SUCCEEDED.to_owned() } else { format!("exit {}", output.code) })
     }
 
-    /// One more secret to look for.
-    pub fn keeps_secret(&self, name: &'static str, bytes: &[u8]) {
-        let secret = Secret { name, bytes: bytes.to_vec() };
-        self.secrets.lock().unwrap_or_else(PoisonError::into_inner).push(secret);
+    /// What passes through a socket of an attack's own.
+    #[must_use]
+    pub fn tape(&self) -> &Arc<Tape> {
+        &self.host.plot.tape
+    }
+
+    /// A connection of an attack's own, of which the tape gets every byte.
+    #[must_use]
+    pub fn taped<S>(&self, stream: S) -> Taped<S> {
+        Taped::new(stream, Arc::clone(self.tape()))
+    }
+
+    fn keeps_secret(&self, more: impl IntoIterator<Item = Secret>) {
+        self.secrets.lock().unwrap_or_else(PoisonError::into_inner).extend(more);
     }
 
     /// What came of the attack, with a look at all that the host saw.
     #[must_use]
     pub fn found(&self, refusal: impl Into<String>) -> Found {
+        // Those of later releases, too.
+        self.keeps_secret(data_keys(&self.ground));
         let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
         Found { refusal: refusal.into(), leaked: self.host.plot.tape.holds(&secrets) }
     }
@@ -268,24 +309,38 @@ impl Scene {
     }
 }
 
-/// Weights, the rows of the bundled request, and the API key in both forms.
+/// Weights, what requests hold, the API key and the data keys.
 fn secrets(ground: &Ground) -> Result<Vec<Secret>, WorldError> {
-    const PIECE: usize = 48;
     let weights = fs::read(bundled_folder()?.join("fraud.onnx")).map_err(io("model"))?;
-    // Where bytes repeat there are names or zeros, which are anybody's.
-    let telling = |piece: &&[u8]| piece.iter().collect::<std::collections::BTreeSet<_>>().len() > PIECE / 2;
-    let pieces = weights.chunks_exact(PIECE).filter(telling).step_by(16);
-    let mut secrets: Vec<_> = pieces.map(|piece| Secret { name: "weights", bytes: piece.to_vec() }).collect();
     let request = fs::read(bundled_folder()?.join("request.json")).map_err(io("request"))?;
     let request: serde_json::Value = serde_json::from_slice(&request).map_err(not_ready)?;
     let numbers = request.pointer("/inputs/0/data").and_then(serde_json::Value::as_array);
     let numbers = numbers.into_iter().flatten().filter_map(serde_json::Value::as_f64);
     #[allow(clippy::cast_possible_truncation, reason = "the model takes numbers of 32 bits")]
-    let row: Vec<u8> = numbers.take(8).flat_map(|number| (number as f32).to_le_bytes()).collect();
-    secrets.push(Secret { name: "a request", bytes: row });
+    let bundled: Vec<u8> = numbers.flat_map(|number| (number as f32).to_le_bytes()).collect();
     let key = fs::read_to_string(ground.layout.api_key()).map_err(io("api key"))?;
-    secrets.push(Secret { name: "the API key", bytes: key.trim().as_bytes().to_vec() });
+    let mut secrets: Vec<_> = secret::in_pieces("weights", &weights).step_by(16).collect();
+    secrets.extend(secret::in_pieces("a request", strongroom_e2e::row()));
+    secrets.extend(secret::in_pieces("a request", &bundled).take(8));
+    secrets.extend(secret::api_key(&key));
+    let keys = data_keys(ground);
+    if keys.is_empty() {
+        return Err(WorldError::NotReady("no data key to look for".into()));
+    }
+    secrets.extend(keys);
     Ok(secrets)
+}
+
+/// The data keys of whatever packages lie in the store, the private part of the release among them. What is there may have
+/// been damaged by the attack.
+fn data_keys(ground: &Ground) -> Vec<Secret> {
+    let folder = fs::read_dir(ground.layout.store().join("packages"));
+    let files = folder.into_iter().flatten().flatten().filter_map(|file| fs::read(file.path()).ok());
+    let bundle = fs::read(ground.layout.store().join("release.bundle")).unwrap_or_default();
+    let private = Bundle::decode(&bundle).map(|bundle| bundle.private).ok();
+    let headers = files.chain(private).filter_map(|package| Some(Header::split(&package).ok()?.0));
+    let unwrapped = |header: Header| secret::data_key(&ground.kms, &header.key_arn, &header.wrapped_key);
+    headers.flat_map(unwrapped).collect()
 }
 
 async fn write_policy(ground: &Ground, owner: &Owner, text: &str) -> Result<std::path::PathBuf, WorldError> {

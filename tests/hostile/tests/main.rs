@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use strongroom_hostile::{Attack, MUTANT_VARIABLE, mutants, sentences, table};
+use strongroom_hostile::{Attack, MUTANT_VARIABLE, mutants, mutated, sentences, table};
 
 /// Set to have the table written in place of compared.
 const WRITE: &str = "STRONGROOM_WRITE_TABLE";
@@ -43,6 +43,9 @@ fn main() {
                     move || defences(&whole)
                 }),
             ];
+            trials.push(Trial::test("table::every_mutant_applies", || {
+                Ok(mutated(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")).map(drop)?)
+            }));
             trials.push(Trial::test("table::every_sentence_of_the_threat_model_is_tried", {
                 let whole = attacks.clone();
                 move || Ok(sentences::check(&document("threat-model.md")?, &whole)?)

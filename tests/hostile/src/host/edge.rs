@@ -76,6 +76,7 @@ impl Plot {
 
     /// Asks the enclave on a connection of its own.
     pub(crate) async fn ask(&self, kind: Kind, body: Vec<u8>) -> (u16, Vec<u8>) {
+        self.tape.record(&body);
         let lost = (503, Vec::new());
         let Ok(stream) = self.enclave.connect(CONNECT).await else { return lost };
         let Ok(reply) = Mux::new(stream).call(kind, body.into(), ANSWER).await else { return lost };

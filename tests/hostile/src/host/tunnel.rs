@@ -29,10 +29,10 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let mut buffer = vec![0; 16 * 1024];
+    let (mut buffer, track) = (vec![0; 16 * 1024], plot.tape.track());
     while let Ok(got @ 1..) = from.read(&mut buffer).await {
         let mut piece = buffer.get(..got).unwrap_or_default().to_vec();
-        plot.tape.record(&piece);
+        plot.tape.append(track, &piece);
         if let Some(carried) = &mut plot.misdeeds.lock().unwrap_or_else(PoisonError::into_inner).carried {
             carried(outbound, &mut piece);
         }

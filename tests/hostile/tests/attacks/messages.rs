@@ -4,15 +4,17 @@ mod answers;
 mod client;
 mod late;
 mod openings;
+mod read;
 mod replays;
 mod requests;
 mod retries;
 mod sizes;
 
+use ring::digest::{SHA256, digest};
 use strongroom_attestation::channel::{Pending, Session};
 use strongroom_attestation::receipt::Receipt;
 use strongroom_e2e::Reply;
-use strongroom_hostile::{Client, Found, Scene};
+use strongroom_hostile::{Client, Found, Scene, SceneOptions};
 use strongroom_seal::digest::OutcomeDigest;
 use strongroom_seal::message::split_answer;
 
@@ -21,12 +23,18 @@ use answers::*;
 use client::*;
 use late::*;
 use openings::*;
+use read::*;
 use replays::*;
 use requests::*;
 use retries::*;
 use sizes::*;
 
 attacks! { Messages;
+    /// reads every message of its clients: API keys, what they ask, and how they begin
+    what_clients_send("the host reads API keys and requests", "none of it is in clear", "requests-sealed");
+    /// reads every answer to its clients
+    what_clients_get("the host reads answers", "none of it is in clear", "answers-sealed");
+
     /// sends a request a second time
     a_replayed_request("a request is served twice, and charged twice", "400", "number-once");
     /// sends a request again after 1023 newer numbers
@@ -56,7 +64,7 @@ attacks! { Messages;
     an_opening_of_another_offer("a session under an offer that was never made", "421", "offer-known");
     /// changes the nonce of an opening
     an_opening_with_another_nonce("others of a batch use up a client's offer", "421", "offer-nonce");
-    /// puts the offer of one client into the opening of another
+    /// puts the offer of one client into the opening of another with another API key
     an_opening_for_another_clients_offer("others of a batch use up a client's offer", "421", "offer-nonce");
     /// changes the part of the encapsulated key that is of ML-KEM
     an_opening_with_another_lattice_key("a session with keys that the client does not have", "400", "record-authentic");
@@ -66,7 +74,7 @@ attacks! { Messages;
     an_opening_with_other_ciphertext("an API key or a request that the client did not send", "400", "record-authentic");
     /// changes the tag of an opening
     an_opening_with_another_tag("a message that is not known to be the client's is taken for it", "400", "record-authentic");
-    /// puts the record of one client's opening behind the header of another's
+    /// puts the record of one client's opening behind the header of another's with another API key
     openings_with_their_records_swapped("a client's request runs in the session of another", "400", "session-keys");
     /// cuts the last byte off an opening
     an_opening_cut_short("a message that is not known to be the client's is taken for it", "400", "record-authentic");
@@ -95,7 +103,7 @@ attacks! { Messages;
     a_request_with_a_byte_more("sizes between the powers of two, which tell requests apart", "400", "record-authentic");
     /// puts the record of a request under another session of the same client
     a_request_under_another_session("a request is served in a session that it was not sealed for", "400", "session-keys");
-    /// puts the record of a request under the session of another client
+    /// puts the record of a request under the session of another client with another API key
     a_request_under_another_clients_session("a request is charged to another client's key", "400", "session-keys");
 
     /// changes a value in an answer
@@ -116,7 +124,7 @@ attacks! { Messages;
     answers_swapped_in_flight("an answer is believed that is to another request", "record is not authentic", "answer-of-its-request");
     /// gives the answer of one session in another, to the same request under the same number
     an_answer_of_another_session("answers pass between sessions", "record is not authentic", "session-keys");
-    /// gives one client's answer to another client, to the same request under the same number
+    /// gives one client's answer to another client with another API key, to the same request under the same number
     an_answer_to_another_client("answers pass between clients", "record is not authentic", "session-keys");
     /// returns the request as its own answer
     a_request_returned_as_its_answer("what a client says is believed to be the enclave's", "record is not authentic", "direction-keys");
@@ -175,6 +183,26 @@ async fn session(scene: &Scene) -> (Client, Session) {
     let client = scene.client().unwrap();
     let session = client.session().await.unwrap();
     (client, session)
+}
+
+/// Two clients, each with an API key of its own that the owner listed.
+async fn strangers() -> (Scene, [Client; 2]) {
+    let keys: [[u8; 32]; 2] = [strongroom_e2e::random(), strongroom_e2e::random()];
+    let listed = keys.map(|key| format!("[[key]]\nsha256 = \"{}\"\n", hex::encode(digest(&SHA256, &key))));
+    let model = "[model.fraud]\nlabel = [\"label\"]\nprobabilities = [\"probabilities\"]\n";
+    let policy = Some(format!("{model}{}", listed.concat()));
+    let options = SceneOptions { policy, ..SceneOptions::default() };
+    let scene = Scene::set_with(options, async |_, _| Ok(())).await.unwrap();
+    scene.wait_until_serving().await.unwrap();
+    let clients = keys.map(|key| scene.client_with(key).unwrap());
+    (scene, clients)
+}
+
+/// The same, each with an open session.
+async fn two_clients() -> (Scene, [(Client, Session); 2]) {
+    let (scene, [one, two]) = strangers().await;
+    let (first, second) = (one.session().await.unwrap(), two.session().await.unwrap());
+    (scene, [(one, first), (two, second)])
 }
 
 /// The status of what should not have been answered.

@@ -1,8 +1,9 @@
 //! Genuine evidence, of another enclave or for somebody else.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use strongroom_hostile::{Found, Misdeeds, Scene};
+use strongroom_hostile::{Found, Misdeeds, Scene, Tape};
 use strongroom_link::{Endpoint, Mux};
 use strongroom_proto::frame::Kind;
 use strongroom_proto::hello::Evidence;
@@ -52,7 +53,7 @@ async fn another_nonce() -> Found {
 }
 
 /// What the enclave at this endpoint answers, asked on a thread of its own.
-pub(crate) fn says(enclave: Endpoint, nonce: Vec<u8>) -> Vec<u8> {
+pub(crate) fn says(tape: &Tape, enclave: Endpoint, nonce: Vec<u8>) -> Vec<u8> {
     const LIMIT: Duration = Duration::from_secs(20);
     let asked = async move {
         let stream = enclave.connect(LIMIT).await.unwrap();
@@ -62,17 +63,20 @@ pub(crate) fn says(enclave: Endpoint, nonce: Vec<u8>) -> Vec<u8> {
     let thread = std::thread::spawn(move || {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(asked)
     });
-    thread.join().unwrap()
+    let evidence = thread.join().unwrap();
+    tape.record(&evidence);
+    evidence
 }
 
 async fn another_owners_enclave() -> Found {
     let (scene, other) = (Scene::serving().await.unwrap(), Scene::serving().await.unwrap());
     let (pki, enclave) = (scene.ground.pki.clone(), other.sockets.endpoint("enclave"));
+    let tape = Arc::clone(scene.tape());
     scene.host.turns_to(Misdeeds::default().relayed(move |relay| {
         if relay.kind != Kind::Hello {
             return;
         }
-        let mut evidence = Evidence::decode(&says(enclave.clone(), relay.body.clone())).unwrap();
+        let mut evidence = Evidence::decode(&says(&tape, enclave.clone(), relay.body.clone())).unwrap();
         let leaf = pki.issue_leaf(strongroom_e2e::now()).unwrap();
         evidence.document = draft(&evidence, &pki, &leaf).sign(&leaf).unwrap();
         (relay.body, relay.status, relay.passed_on) = (evidence.encode().unwrap(), 200, false);

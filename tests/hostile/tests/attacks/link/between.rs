@@ -4,13 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use strongroom_hostile::Scene;
+use strongroom_hostile::{Scene, Taped};
 use strongroom_link::Mux;
 use strongroom_proto::frame::{HEADER_BYTES, Kind};
 use strongroom_proto::relay::Status;
 use strongroom_sim::world::{EnclaveOptions, EnclaveProcess, Sockets, wait_for};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 
@@ -40,10 +39,12 @@ impl Between {
         std::os::unix::fs::symlink(scene.sockets.path().join("kms"), kms).unwrap();
         let listener = UnixListener::bind(sockets.path().join("host")).unwrap();
         let honest = scene.sockets.path().join("host");
+        let tape = Arc::clone(scene.tape());
         let lie: Arc<Mutex<Liar>> = Arc::new(Mutex::new(lie));
         let task = tokio::spawn(async move {
             while let Ok((enclave, _)) = listener.accept().await {
                 let host = UnixStream::connect(&honest).await.unwrap();
+                let enclave = Taped::new(enclave, Arc::clone(&tape));
                 tokio::spawn(carry(enclave, host, Arc::clone(&lie)));
             }
         });
@@ -72,10 +73,10 @@ impl Drop for Between {
     }
 }
 
-async fn carry(enclave: UnixStream, host: UnixStream, lie: Arc<Mutex<Liar>>) {
+async fn carry(enclave: Taped<UnixStream>, host: UnixStream, lie: Arc<Mutex<Liar>>) {
     let asked = Mutex::new(HashMap::new());
     let ((mut from_enclave, mut to_enclave), (mut from_host, mut to_host)) =
-        (enclave.into_split(), host.into_split());
+        (tokio::io::split(enclave), host.into_split());
     // Whichever ends first ends both.
     tokio::select! {
         () = questions(&mut from_enclave, &mut to_host, &asked) => {}
@@ -83,7 +84,11 @@ async fn carry(enclave: UnixStream, host: UnixStream, lie: Arc<Mutex<Liar>>) {
     }
 }
 
-async fn questions(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, asked: &Mutex<HashMap<u32, u8>>) {
+async fn questions(
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+    asked: &Mutex<HashMap<u32, u8>>,
+) {
     while let Some((kind, id, frame)) = next(from).await {
         asked.lock().unwrap().insert(id, kind);
         if to.write_all(&frame).await.is_err() {
@@ -93,8 +98,8 @@ async fn questions(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, asked: &Mu
 }
 
 async fn answers(
-    from: &mut OwnedReadHalf,
-    to: &mut OwnedWriteHalf,
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
     asked: &Mutex<HashMap<u32, u8>>,
     lie: &Mutex<Liar>,
 ) {
@@ -108,7 +113,7 @@ async fn answers(
 }
 
 /// The next frame whole: its kind, its id and its bytes.
-async fn next(from: &mut OwnedReadHalf) -> Option<(u8, u32, Vec<u8>)> {
+async fn next(from: &mut (impl AsyncRead + Unpin)) -> Option<(u8, u32, Vec<u8>)> {
     let mut header = [0; HEADER_BYTES];
     from.read_exact(&mut header).await.ok()?;
     let [a, b, c, d, kind, e, f, g, h] = header;

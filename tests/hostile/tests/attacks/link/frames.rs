@@ -97,6 +97,8 @@ pub(super) async fn a_frame_inside_another() -> Found {
 /// A question that is answered with a code.
 async fn malformed(bytes: &[u8]) -> Found {
     let scene = Scene::serving().await.unwrap();
+    // For which a message might be taken.
+    let _session = scene.client().unwrap().session().await.unwrap();
     let seen = sent(&scene, bytes, false).await;
     let worked = seen == "ok";
     after(&scene, seen, "malformed", worked).await
@@ -117,7 +119,8 @@ pub(super) async fn an_empty_message() -> Found {
 pub(super) async fn ten_thousand_messages_of_garbage() -> Found {
     const MESSAGES: u32 = 10_000;
     let scene = Scene::serving().await.unwrap();
-    let (mut reader, mut writer) = dial(&scene).await.into_split();
+    let _session = scene.client().unwrap().session().await.unwrap();
+    let (mut reader, mut writer) = tokio::io::split(dial(&scene).await);
     let write = tokio::spawn(async move {
         for id in 0..MESSAGES {
             let mut garbage: [u8; 64] = strongroom_e2e::random();

@@ -6,9 +6,8 @@ use strongroom_hostile::{Found, Scene};
 use strongroom_proto::limits::MAX_FRAME_BYTES;
 use strongroom_proto::message::REQUEST_HEADER_BYTES;
 use tokio::io::AsyncWriteExt;
-use tokio::net::UnixStream;
 
-use super::raw::{after, dial, frame, header, honest, kind, seen};
+use super::raw::{Peer, after, dial, frame, header, honest, kind, seen};
 
 const LARGE: usize = 96 << 20;
 const AT_ONCE: usize = 6;
@@ -53,7 +52,7 @@ pub(super) async fn a_large_opening() -> Found {
 }
 
 /// Begins messages of the largest size in an open session, and says how many were let in.
-async fn begun(scene: &Scene) -> (usize, Vec<UnixStream>) {
+async fn begun(scene: &Scene) -> (usize, Vec<Peer>) {
     const BEGUN: usize = 8 << 20;
     let session = scene.client().unwrap().session().await.unwrap();
     let mut begun = vec![0; BEGUN];

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use strongroom_e2e::{outcome, request};
-use strongroom_hostile::{Found, Scene};
+use strongroom_e2e::request;
+use strongroom_hostile::{Found, Scene, Taped};
 use strongroom_proto::Code;
 use strongroom_proto::frame::{HEADER_BYTES, Header, split_reply};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
@@ -25,8 +25,11 @@ pub(super) mod kind {
 /// What is closed or answered at once has been by then.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
-pub(super) async fn dial(scene: &Scene) -> UnixStream {
-    UnixStream::connect(scene.sockets.path().join("enclave")).await.unwrap()
+/// A connection to the enclave.
+pub(super) type Peer = Taped<UnixStream>;
+
+pub(super) async fn dial(scene: &Scene) -> Peer {
+    scene.taped(UnixStream::connect(scene.sockets.path().join("enclave")).await.unwrap())
 }
 
 /// A header, whatever it says.
@@ -63,7 +66,7 @@ pub(super) fn word(body: &[u8]) -> &'static str {
 }
 
 /// What comes back first: the code of a reply, or the end.
-pub(super) async fn seen(stream: &mut UnixStream) -> String {
+pub(super) async fn seen(stream: &mut Peer) -> String {
     let mut bytes = [0; HEADER_BYTES];
     let mut got = 0;
     let answer = async {
@@ -121,5 +124,5 @@ pub(super) async fn honest(scene: &Scene) {
     let session = client.session().await.unwrap();
     let (message, pending) = session.seal(&request(1)).unwrap();
     let reply = client.send(&message).await;
-    assert!(outcome(&session, &pending, &reply).is_some(), "an honest client is served");
+    assert!(scene.outcome(&session, &pending, &reply).is_some(), "an honest client is served");
 }

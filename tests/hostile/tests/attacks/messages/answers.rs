@@ -2,13 +2,13 @@
 
 use strongroom_attestation::channel::{Pending, Session};
 use strongroom_attestation::receipt::Receipt;
-use strongroom_e2e::{Reply, judged, request};
+use strongroom_e2e::{Reply, request};
 use strongroom_hostile::{Client, Found, Scene};
 use strongroom_proto::message::REQUEST_HEADER_BYTES;
 use strongroom_seal::digest::OutcomeDigest;
 use strongroom_seal::message::{Outcome, split_answer};
 
-use super::{believed, flipped, session};
+use super::{believed, flipped, session, two_clients};
 
 /// Bytes before the outcome in a record: the length of the body, and that of the outcome.
 const BEFORE_OUTCOME: usize = 8;
@@ -16,16 +16,19 @@ const BEFORE_OUTCOME: usize = 8;
 /// Bytes of a tag.
 const TAG: usize = 16;
 
-async fn ask(client: &Client, session: &Session) -> (Pending, Reply) {
+/// A request and its answer, as it came.
+async fn ask(scene: &Scene, client: &Client, session: &Session) -> (Pending, Reply) {
     let (message, pending) = session.seal(&request(1)).unwrap();
-    (pending, client.send(&message).await)
+    let reply = client.send(&message).await;
+    assert!(scene.outcome(session, &pending, &reply).is_some(), "the answer itself is believed");
+    (pending, reply)
 }
 
 /// Gives a client an answer that `change` has had in hand.
 async fn changed(change: impl FnOnce(&Session, &Pending, &mut Vec<u8>)) -> Found {
     let scene = Scene::serving().await.unwrap();
     let (client, session) = session(&scene).await;
-    let (pending, reply) = ask(&client, &session).await;
+    let (pending, reply) = ask(&scene, &client, &session).await;
     let mut record = reply.body.clone();
     change(&session, &pending, &mut record);
     let refusal = believed(&session, &pending, record);
@@ -36,7 +39,7 @@ async fn changed(change: impl FnOnce(&Session, &Pending, &mut Vec<u8>)) -> Found
 pub(super) async fn an_answer_with_another_value() -> Found {
     changed(|session, pending, record| {
         let reply = Reply { status: 200, body: record.clone() };
-        let (outcome, _) = judged(session, pending, &reply).unwrap();
+        let outcome = strongroom_e2e::outcome(session, pending, &reply).unwrap();
         let Ok(Outcome::Answer(answer)) = Outcome::decode(&outcome) else { panic!("not an answer") };
         let value = answer.outputs[0].data.to_vec();
         let at = outcome.windows(value.len()).rposition(|window| window == value).unwrap();
@@ -68,15 +71,16 @@ pub(super) async fn an_answer_made_longer() -> Found {
 pub(super) async fn an_earlier_answer() -> Found {
     let scene = Scene::serving().await.unwrap();
     let (client, session) = session(&scene).await;
-    let (_, earlier) = ask(&client, &session).await;
-    let (pending, _) = ask(&client, &session).await;
+    let (_, earlier) = ask(&scene, &client, &session).await;
+    let (pending, _) = ask(&scene, &client, &session).await;
     scene.found(believed(&session, &pending, earlier.body))
 }
 
 pub(super) async fn answers_swapped_in_flight() -> Found {
     let scene = Scene::serving().await.unwrap();
     let (client, session) = session(&scene).await;
-    let ((one, first), (two, second)) = tokio::join!(ask(&client, &session), ask(&client, &session));
+    let ((one, first), (two, second)) =
+        tokio::join!(ask(&scene, &client, &session), ask(&scene, &client, &session));
     let refusals = [believed(&session, &one, second.body), believed(&session, &two, first.body)];
     assert_eq!(refusals[0], refusals[1], "both are refused for the same reason");
     scene.found(refusals[0].clone())
@@ -97,8 +101,7 @@ pub(super) async fn an_answer_of_another_session() -> Found {
 }
 
 pub(super) async fn an_answer_to_another_client() -> Found {
-    let scene = Scene::serving().await.unwrap();
-    let ((client, one), (_, two)) = (session(&scene).await, session(&scene).await);
+    let (scene, [(client, one), (_, two)]) = two_clients().await;
     let asked = request(1);
     let ((message, _), (_, pending)) = (one.seal(&asked).unwrap(), two.seal(&asked).unwrap());
     crossed(&scene, &two, &pending, client.send(&message).await)
@@ -116,9 +119,9 @@ pub(super) async fn a_request_returned_as_its_answer() -> Found {
 async fn receipt(change: impl FnOnce(&mut Vec<u8>, &Receipt, &[u8])) -> Found {
     let scene = Scene::serving().await.unwrap();
     let (client, session) = session(&scene).await;
-    let (other_pending, other) = ask(&client, &session).await;
-    let (pending, reply) = ask(&client, &session).await;
-    let (outcome, genuine) = judged(&session, &pending, &reply).unwrap();
+    let (other_pending, other) = ask(&scene, &client, &session).await;
+    let (pending, reply) = ask(&scene, &client, &session).await;
+    let (outcome, genuine) = scene.judged(&session, &pending, &reply).unwrap();
     let opened = |pending: &Pending, reply: Reply| {
         let body = session.open_answer(pending, reply.body).unwrap();
         split_answer(body.bytes()).unwrap().receipt.to_vec()

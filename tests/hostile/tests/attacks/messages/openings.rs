@@ -4,7 +4,7 @@ use strongroom_e2e::{Opened, request};
 use strongroom_hostile::{Client, Found, Scene};
 use strongroom_proto::message::OPENING_HEADER_BYTES;
 
-use super::{answered, flipped, session};
+use super::{answered, flipped, session, strangers};
 
 const KIND: usize = 0;
 const OFFER: usize = 1;
@@ -29,7 +29,7 @@ async fn with_a_byte_changed(position: impl FnOnce(usize) -> usize) -> Found {
 
 pub(super) async fn an_opening_of_an_unknown_kind() -> Found {
     let scene = Scene::serving().await.unwrap();
-    let client = scene.client().unwrap();
+    let (client, _session) = session(&scene).await;
     let mut message = opening(&client).await.message;
     message[KIND] = 3;
     scene.found(answered(client.send(&message).await.status))
@@ -71,8 +71,7 @@ pub(super) async fn an_opening_with_another_tag() -> Found {
 }
 
 pub(super) async fn an_opening_for_another_clients_offer() -> Found {
-    let scene = Scene::serving().await.unwrap();
-    let (victim, peer) = (scene.client().unwrap(), scene.client().unwrap());
+    let (scene, [victim, peer]) = strangers().await;
     let offer = victim.verify().await.unwrap().offer();
     let mut message = opening(&peer).await.message;
     message[OFFER..NONCE].copy_from_slice(offer.as_bytes());
@@ -80,8 +79,7 @@ pub(super) async fn an_opening_for_another_clients_offer() -> Found {
 }
 
 pub(super) async fn openings_with_their_records_swapped() -> Found {
-    let scene = Scene::serving().await.unwrap();
-    let (one, two) = (scene.client().unwrap(), scene.client().unwrap());
+    let (scene, [one, two]) = strangers().await;
     let (first, second) = (opening(&one).await.message, opening(&two).await.message);
     let spliced = [&first[..OPENING_HEADER_BYTES], &second[OPENING_HEADER_BYTES..]].concat();
     scene.found(answered(one.send(&spliced).await.status))

@@ -1,7 +1,7 @@
 //! Messages that were sent before, or would have had to be.
 
 use strongroom_attestation::channel::WINDOW;
-use strongroom_e2e::{outcome, request};
+use strongroom_e2e::request;
 use strongroom_hostile::{Found, Scene};
 use strongroom_sim::world::{ReleasePlan, bundled_model};
 
@@ -12,7 +12,7 @@ pub(super) async fn a_replayed_request() -> Found {
     let (client, session) = session(&scene).await;
     let (message, pending) = session.seal(&request(1)).unwrap();
     let reply = client.send(&message).await;
-    assert!(outcome(&session, &pending, &reply).is_some(), "the request itself is answered");
+    assert!(scene.outcome(&session, &pending, &reply).is_some(), "the request itself is answered");
     scene.found(answered(client.send(&message).await.status))
 }
 

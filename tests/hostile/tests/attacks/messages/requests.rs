@@ -1,10 +1,10 @@
 //! Every field of a request.
 
-use strongroom_e2e::{outcome, request};
+use strongroom_e2e::request;
 use strongroom_hostile::{Found, Scene};
 use strongroom_proto::message::{REQUEST_HEADER_BYTES, request_header};
 
-use super::{answered, session};
+use super::{answered, session, two_clients};
 
 const KIND: usize = 0;
 const SESSION: usize = 1;
@@ -22,7 +22,7 @@ async fn changed(change: impl FnOnce(&mut Vec<u8>)) -> Found {
     let refusal = answered(client.send(&forged).await.status);
     if refusal != Found::SUCCEEDED {
         let reply = client.send(&message).await;
-        assert!(outcome(&session, &pending, &reply).is_some(), "the forgery used up the number");
+        assert!(scene.outcome(&session, &pending, &reply).is_some(), "the forgery used up the number");
     }
     scene.found(refusal)
 }
@@ -88,15 +88,18 @@ pub(super) async fn a_request_under_another_session() -> Found {
     let spliced = [&request_header(two.id(), 1), &message[REQUEST_HEADER_BYTES..]].concat();
     let refusal = answered(client.send(&spliced).await.status);
     if refusal != Found::SUCCEEDED {
-        assert!(outcome(&one, &pending, &client.send(&message).await).is_some());
+        assert!(scene.outcome(&one, &pending, &client.send(&message).await).is_some());
     }
     scene.found(refusal)
 }
 
 pub(super) async fn a_request_under_another_clients_session() -> Found {
-    let scene = Scene::serving().await.unwrap();
-    let ((victim, one), (_peer, two)) = (session(&scene).await, session(&scene).await);
-    let (message, _) = one.seal(&request(1)).unwrap();
+    let (scene, [(victim, one), (_peer, two)]) = two_clients().await;
+    let (message, pending) = one.seal(&request(1)).unwrap();
     let spliced = [&request_header(two.id(), 1), &message[REQUEST_HEADER_BYTES..]].concat();
-    scene.found(answered(victim.send(&spliced).await.status))
+    let refusal = answered(victim.send(&spliced).await.status);
+    if refusal != Found::SUCCEEDED {
+        assert!(scene.outcome(&one, &pending, &victim.send(&message).await).is_some());
+    }
+    scene.found(refusal)
 }

@@ -1,24 +1,24 @@
 //! Requests that are made again because the host says that they were lost. The receipt says what they cost.
 
 use ring::digest::{SHA256, digest};
-use strongroom_e2e::{judged, request};
+use strongroom_e2e::request;
 use strongroom_hostile::{Client, Found, Misdeeds, Scene, SceneOptions};
 use strongroom_proto::frame::Kind;
 
 const ALLOWANCE: u64 = 10;
-const KEY: [u8; 32] = [7; 32];
 
 /// A scene with a key that has an allowance of rows.
 async fn scene() -> (Scene, Client) {
+    let key: [u8; 32] = strongroom_e2e::random();
     let policy = format!(
         "[model.fraud]\nlabel = [\"label\"]\nprobabilities = [\"probabilities\"]\n\
          [role.trial]\nrows = {ALLOWANCE}\n[[key]]\nsha256 = \"{}\"\nrole = \"trial\"\n",
-        hex::encode(digest(&SHA256, &KEY))
+        hex::encode(digest(&SHA256, &key))
     );
     let options = SceneOptions { policy: Some(policy), ..SceneOptions::default() };
     let scene = Scene::set_with(options, async |_, _| Ok(())).await.unwrap();
     scene.wait_until_serving().await.unwrap();
-    let client = scene.client().unwrap().with_key(KEY);
+    let client = scene.client_with(key).unwrap();
     (scene, client)
 }
 
@@ -45,7 +45,7 @@ pub(super) async fn a_false_421() -> Found {
     scene.host.turns_to(Misdeeds::default());
     let again = client.open(client.verify().await.unwrap(), &asked).unwrap();
     let reply = client.send(&again.message).await;
-    let (_, receipt) = judged(&again.session, &again.pending, &reply).unwrap();
+    let (_, receipt) = scene.judged(&again.session, &again.pending, &reply).unwrap();
     scene.found(charged(receipt.budget.rows))
 }
 
@@ -58,7 +58,7 @@ async fn dropped(dropped: usize) -> Found {
         assert_eq!(client.send(&message).await.status, 200, "served, and lost on the way");
     }
     let (message, pending) = session.seal(&asked).unwrap();
-    let (_, receipt) = judged(&session, &pending, &client.send(&message).await).unwrap();
+    let (_, receipt) = scene.judged(&session, &pending, &client.send(&message).await).unwrap();
     scene.found(charged(receipt.budget.rows))
 }
 

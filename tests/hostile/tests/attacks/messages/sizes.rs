@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use strongroom_attestation::channel::Session;
-use strongroom_e2e::{Reply, outcome, request};
+use strongroom_e2e::{Reply, request};
 use strongroom_hostile::{Client, Found, Scene};
 use strongroom_seal::message::{Ask, Outcome, Request};
 
@@ -20,10 +20,10 @@ fn told(scene: &Scene, ordinary: &Reply, other: &Reply) -> Found {
     })
 }
 
-async fn ask(client: &Client, session: &Session, asked: &[u8]) -> (Reply, bool) {
+async fn ask(scene: &Scene, (client, session): (&Client, &Session), asked: &[u8]) -> (Reply, bool) {
     let (message, pending) = session.seal(asked).unwrap();
     let reply = client.send(&message).await;
-    let outcome = outcome(session, &pending, &reply).unwrap();
+    let outcome = scene.outcome(session, &pending, &reply).unwrap();
     let answered = matches!(Outcome::decode(&outcome), Ok(Outcome::Answer(_)));
     (reply, answered)
 }
@@ -32,8 +32,8 @@ async fn ask(client: &Client, session: &Session, asked: &[u8]) -> (Reply, bool) 
 async fn refused(asked: &[u8]) -> Found {
     let scene = Scene::serving().await.unwrap();
     let (client, session) = session(&scene).await;
-    let (ordinary, answered) = ask(&client, &session, &request(1)).await;
-    let (other, also) = ask(&client, &session, asked).await;
+    let (ordinary, answered) = ask(&scene, (&client, &session), &request(1)).await;
+    let (other, also) = ask(&scene, (&client, &session), asked).await;
     assert!(answered && !also, "one is answered, the other refused");
     told(&scene, &ordinary, &other)
 }
@@ -48,7 +48,7 @@ fn request_but(change: impl FnOnce(&mut Request<'_>)) -> Vec<u8> {
 
 pub(super) async fn the_size_of_a_refused_key() -> Found {
     let scene = Scene::serving().await.unwrap();
-    let (known, stranger) = (scene.client().unwrap(), scene.client().unwrap().with_key([9; 32]));
+    let (known, stranger) = (scene.client().unwrap(), scene.client_with(strongroom_e2e::random()).unwrap());
     let ordinary = known.open(known.verify().await.unwrap(), &request(1)).unwrap();
     let other = stranger.open(stranger.verify().await.unwrap(), &request(1)).unwrap();
     told(&scene, &known.send(&ordinary.message).await, &stranger.send(&other.message).await)
@@ -57,11 +57,11 @@ pub(super) async fn the_size_of_a_refused_key() -> Found {
 pub(super) async fn the_size_of_a_refused_request() -> Found {
     let scene = Scene::serving().await.unwrap();
     let (client, session) = session(&scene).await;
-    let (ordinary, _) = ask(&client, &session, &request(1)).await;
-    let stranger = scene.client().unwrap().with_key([9; 32]);
+    let (ordinary, _) = ask(&scene, (&client, &session), &request(1)).await;
+    let stranger = scene.client_with(strongroom_e2e::random()).unwrap();
     let opened = stranger.open(stranger.verify().await.unwrap(), &[]).unwrap();
     assert_eq!(stranger.send(&opened.message).await.status, 200);
-    let (other, answered) = ask(&stranger, &opened.session, &request(1)).await;
+    let (other, answered) = ask(&scene, (&stranger, &opened.session), &request(1)).await;
     assert!(!answered);
     told(&scene, &ordinary, &other)
 }
@@ -86,8 +86,8 @@ pub(super) async fn the_size_of_inputs_that_do_not_fit() -> Found {
 pub(super) async fn the_size_of_four_rows() -> Found {
     let scene = Scene::serving().await.unwrap();
     let (client, session) = session(&scene).await;
-    let (one, answered) = ask(&client, &session, &request(1)).await;
-    let (four, also) = ask(&client, &session, &request(4)).await;
+    let (one, answered) = ask(&scene, (&client, &session), &request(1)).await;
+    let (four, also) = ask(&scene, (&client, &session), &request(4)).await;
     assert!(answered && also);
     told(&scene, &one, &four)
 }

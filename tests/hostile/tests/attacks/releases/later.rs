@@ -1,5 +1,6 @@
 //! Releases after the first: what an enclave has seen in this boot, and clients before.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use strongroom_attestation::release::Bundle;
@@ -117,9 +118,10 @@ async fn a_split_view() -> Found {
     let newer = EnclaveProcess::start(&scene.binaries, &scene.ground, &scene.sockets, &options).unwrap();
     let serves = async || scene.status_at("newer").await.is_some_and(|status| status.serving);
     assert!(wait_for(READY, serves).await);
+    let tape = Arc::clone(scene.tape());
     scene.host.turns_to(Misdeeds::default().relayed(move |relay| {
         if relay.kind == Kind::Hello {
-            relay.body = says(service.clone(), relay.body.clone());
+            relay.body = says(&tape, service.clone(), relay.body.clone());
             (relay.status, relay.passed_on) = (200, false);
         }
     }));

@@ -122,7 +122,7 @@ pub(super) fn first_failure(output: &Output) -> String {
 pub(super) async fn infer_keeping(scene: &Scene, folder: &Path) {
     fs::create_dir_all(folder).unwrap();
     let key = scene.file("key");
-    fs::write(&key, format!("sr_{}\n", URL_SAFE_NO_PAD.encode(KEY))).unwrap();
+    fs::write(&key, format!("sr_{}\n", URL_SAFE_NO_PAD.encode(*KEY))).unwrap();
     let arguments = [
         format!("--api-key=@{}", key.display()),
         "--model=fraud".to_owned(),
