@@ -48,6 +48,12 @@ attacks! { Key;
     a_captured_request("the host holds the data key", "made for another recipient key", "recipient-demanded");
     /// strips the recipient off a captured request and signs the rest with its own credentials
     a_stripped_request("the host holds the data key", "AccessDeniedException", "kms-pins");
+    /// sends a captured request to KMS with the version in its encryption context changed, signed with its own credentials
+    a_captured_request_under_another_context("KMS releases a key for a package that it was not made for", "InvalidCiphertextException", "kms-context");
+    /// sends a captured request for a model's key to KMS under the context of the private part, signed with its own credentials
+    a_captured_request_with_another_packages_context("KMS releases a key for a package that it was not made for", "InvalidCiphertextException", "kms-context");
+    /// stands in for KMS with KMS's own certificate, and changes the encryption context of what it passes on
+    a_context_changed_on_the_way("KMS releases a key for a package that it was not made for", "fraud@1: kms refused: request signature is not valid", "kms-context");
     /// puts another model's wrapped key into a model's package
     a_package_with_another_models_key("KMS releases a key for a package that it was not made for", "fraud@1: kms refused: invalid ciphertext or encryption context", "key-context");
     /// puts a model's wrapped key into the private part of a release
@@ -102,6 +108,10 @@ attacks! { Key;
     expired_credentials("the enclave gets no key any more", "private part: aws credentials have expired", "asked-again");
     /// gives credentials that KMS no longer takes
     credentials_that_expire_on_the_way("the enclave gets no key any more", "private part: kms refused: session token has expired", "asked-again");
+    /// gives the credentials of another role once the private part's key was released, before the model's
+    credentials_swapped_between_two_keys("any machine of the account can have the models' keys released", "fraud@1: kms refused: access denied", "kms-principal");
+    /// gives credentials that KMS no longer takes once the private part's key was released, before the model's
+    credentials_that_expire_between_two_keys("the enclave gets no key any more", "fraud@1: kms refused: session token has expired", "asked-again");
     /// gives credentials with another secret
     credentials_with_another_secret("the enclave gets no key any more", "private part: kms refused: request signature is not valid", "asked-again");
     /// starts the enclave while the KMS key is disabled
@@ -116,8 +126,7 @@ async fn said(
     change: impl AsyncFnOnce(&Ground, &Owner) -> Changed,
 ) -> (Scene, String) {
     let scene = Scene::set_with(options, change).await.unwrap();
-    // One that waits for ever is what some attacks are after.
-    let said = scene.refusal().await.unwrap_or_else(|_| Found::SUCCEEDED.to_owned());
+    let said = scene.refusal().await.unwrap();
     (scene, said)
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use strongroom_attestation::Statement;
-use strongroom_hostile::{Found, SceneOptions};
+use strongroom_hostile::{Found, Scene, SceneOptions};
 use strongroom_proto::name::PackageId;
 use strongroom_seal::digest::ModelDigest;
 use strongroom_seal::label;
@@ -94,7 +94,17 @@ pub(super) async fn a_redirecting_answer() -> Found {
 }
 
 pub(super) async fn an_answer_that_never_comes() -> Found {
-    answers_for_a_while(Arc::new(|_, _| None)).await
+    let (far, options) = Far::scene().await;
+    let scene = Scene::set_with(options, async move |ground: &Ground, _: &Owner| {
+        far.serve_truly(ground, Arc::new(|_, _| None));
+        Ok(())
+    });
+    let scene = scene.await.unwrap();
+    match scene.refusal().await {
+        Ok(said) => refused_for_a_while(scene, said).await,
+        // An enclave that says nothing waits for ever, which is what this is after.
+        Err(_) => scene.found(Found::SUCCEEDED),
+    }
 }
 
 const CHOSEN: [u8; 32] = [7; 32];

@@ -123,6 +123,50 @@ pub(super) async fn a_captured_document_with_another_key() -> Found {
     scene.found(got(&answer, &own))
 }
 
+/// Whether KMS released a key, to whomever, or how it refused.
+fn released(answer: &Value) -> String {
+    let kind = answer["__type"].as_str();
+    kind.unwrap_or(Found::SUCCEEDED).to_owned()
+}
+
+/// The document is the enclave's own and still good; the host signs what it likes around it.
+pub(super) async fn a_captured_request_under_another_context() -> Found {
+    let (scene, request) = captured().await;
+    let mut body = body_of(&request);
+    assert_eq!(released(&with_own_credentials(&scene, &body)), Found::SUCCEEDED, "as it was captured");
+    body["EncryptionContext"]["strongroom:version"] = "2".into();
+    scene.found(released(&with_own_credentials(&scene, &body)))
+}
+
+pub(super) async fn a_captured_request_with_another_packages_context() -> Found {
+    let (scene, request) = captured().await;
+    let calls = scene.ground.kms.calls();
+    let private = calls.iter().find(|call| call.context.contains_key("strongroom:private-epoch")).unwrap();
+    let mut body = body_of(&request);
+    body["EncryptionContext"] = json!(private.context);
+    scene.found(released(&with_own_credentials(&scene, &body)))
+}
+
+/// What holds KMS's certificate sees the request, and may change it, but not sign it: the credentials' secret stays inside.
+pub(super) async fn a_context_changed_on_the_way() -> Found {
+    let (far, options) = Far::scene().await;
+    super::refused(options, async move |ground: &Ground, _: &Owner| {
+        far.serve_truly(
+            ground,
+            Arc::new(|kms, request| {
+                let (own, other) = (b"\"strongroom:version\":\"1\"", b"\"strongroom:version\":\"2\"");
+                let mut request = request.to_vec();
+                if let Some(at) = request.windows(own.len()).position(|window| window == own) {
+                    request[at..at + other.len()].copy_from_slice(other);
+                }
+                Some(ask(kms, &request))
+            }),
+        );
+        Ok(())
+    })
+    .await
+}
+
 /// What anybody can read of the sealed model: the wrapped key, and what it is bound to.
 fn wanted(scene: &Scene) -> Value {
     let package = fs::read(scene.owner.package(&"fraud@1".parse().unwrap())).unwrap();

@@ -1,11 +1,13 @@
 //! The host's credentials, and the state of the KMS key.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use strongroom_hostile::{Found, Misdeeds, SceneOptions};
 use strongroom_proto::frame::Kind;
 use strongroom_proto::relay::Credentials;
-use strongroom_sim::kms::{Caller, SimCredential};
+use strongroom_sim::kms::{Caller, SimCredential, SimKms};
 use strongroom_sim::world::{ACCOUNT, Ground, Owner};
 
 use super::{misdeeds, refused, refused_for_a_while, said, unchanged};
@@ -40,7 +42,8 @@ pub(super) async fn credentials_with_another_secret() -> Found {
     for_a_while(|own| Credentials { secret_access_key: "another".to_owned(), ..own }.encode().ok()).await
 }
 
-pub(super) async fn credentials_of_another_role() -> Found {
+/// Gives the credentials of another role from the asking with this number on. The enclave asks before each call of KMS.
+async fn of_another_role(from: usize) -> Found {
     let other = SimCredential {
         access_key_id: "ASIAOTHER".to_owned(),
         secret_access_key: "the other's".to_owned(),
@@ -48,8 +51,11 @@ pub(super) async fn credentials_of_another_role() -> Found {
         expires: None,
         caller: Caller::role(ACCOUNT, "another", "i-0", &["kms:Decrypt"]),
     };
-    let known = other.clone();
+    let (known, asked) = (other.clone(), AtomicUsize::new(0));
     let options = gives(move |own| {
+        if asked.fetch_add(1, Ordering::SeqCst) < from {
+            return own.encode().ok();
+        }
         let session_token = other.session_token.clone()?;
         let (access_key_id, secret_access_key) =
             (other.access_key_id.clone(), other.secret_access_key.clone());
@@ -60,6 +66,15 @@ pub(super) async fn credentials_of_another_role() -> Found {
         Ok(())
     })
     .await
+}
+
+pub(super) async fn credentials_of_another_role() -> Found {
+    of_another_role(0).await
+}
+
+/// The private part's key is released to the host's own role; the model's is asked for with another's credentials.
+pub(super) async fn credentials_swapped_between_two_keys() -> Found {
+    of_another_role(1).await
 }
 
 /// What the host was given, as KMS knows it.
@@ -82,6 +97,31 @@ pub(super) async fn credentials_that_expire_on_the_way() -> Found {
         Ok(())
     })
     .await;
+    let later = SystemTime::now() + Duration::from_secs(3600);
+    scene.ground.kms.accept(as_kms_knows_it(&scene.ground, later));
+    refused_for_a_while(scene, said).await
+}
+
+/// The private part's key is released; by the time the model's is asked for, KMS no longer takes the credentials.
+pub(super) async fn credentials_that_expire_between_two_keys() -> Found {
+    let known: Arc<OnceLock<(Arc<SimKms>, SimCredential)>> = Arc::default();
+    let (expiring, asked) = (Arc::clone(&known), AtomicUsize::new(0));
+    let options = gives(move |own| {
+        if asked.fetch_add(1, Ordering::SeqCst) == 1 {
+            let (kms, expired) = expiring.get()?;
+            kms.accept(expired.clone());
+        }
+        own.encode().ok()
+    });
+    let (scene, said) = said(options, async |ground: &Ground, _: &Owner| {
+        let expired = as_kms_knows_it(ground, SystemTime::now() - Duration::from_secs(1));
+        let _ = known.set((Arc::clone(&ground.kms), expired));
+        Ok(())
+    })
+    .await;
+    let released = scene.ground.kms.calls();
+    let released = released.iter().filter(|call| call.operation == "Decrypt" && call.outcome.is_ok()).count();
+    assert_eq!(released, 1, "the first key was released");
     let later = SystemTime::now() + Duration::from_secs(3600);
     scene.ground.kms.accept(as_kms_knows_it(&scene.ground, later));
     refused_for_a_while(scene, said).await
