@@ -1,24 +1,26 @@
 //! What is let out over boots.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use strongroom_attestation::channel::Session;
-use strongroom_e2e::{outcome, request};
+use strongroom_e2e::request;
 use strongroom_hostile::{Client, Found, Misdeeds, Scene, SceneOptions};
 use strongroom_proto::frame::Kind;
 use strongroom_proto::limits::MAX_STATE_BYTES;
 use strongroom_proto::relay::BootDocuments;
 use strongroom_seal::message::Outcome;
-use strongroom_sim::world::{ReleasePlan, bundled_model, wait_for};
+use strongroom_sim::world::{EnclaveOptions, EnclaveProcess, READY, ReleasePlan, bundled_model, wait_for};
 
 const ALLOWANCE: u64 = 10;
 /// What the first boot lets out, of which the older state knows less.
 const FIRST: u64 = 7;
-pub(super) const KEY: [u8; 32] = [1; 32];
+/// The one key that the policy lists.
+pub(super) static KEY: LazyLock<[u8; 32]> = LazyLock::new(strongroom_e2e::random);
 
 /// One key with an allowance; its records are kept.
 pub(super) fn policy(role: &str) -> String {
-    let sha256 = hex::encode(ring::digest::digest(&ring::digest::SHA256, &KEY));
+    let sha256 = hex::encode(ring::digest::digest(&ring::digest::SHA256, &*KEY));
     format!(
         "audit_key = \"AUDIT\"\n\
          [model.fraud]\nlabel = [\"label\"]\nprobabilities = [\"probabilities\"]\n\
@@ -39,7 +41,7 @@ pub(super) async fn scene(policy: String) -> Scene {
 
 /// A client with an open session.
 pub(super) async fn session(scene: &Scene) -> (Client, Session) {
-    let client = scene.client().unwrap().with_key(KEY);
+    let client = scene.client_with(*KEY).unwrap();
     let session = client.session().await.unwrap();
     (client, session)
 }
@@ -50,7 +52,7 @@ async fn ask(scene: &Scene, most: u64) -> u64 {
     for answered in 0..most {
         let (message, pending) = session.seal(&request(1)).unwrap();
         let reply = client.send(&message).await;
-        let outcome = outcome(&session, &pending, &reply).unwrap();
+        let outcome = scene.outcome(&session, &pending, &reply).unwrap();
         if !matches!(Outcome::decode(&outcome), Ok(Outcome::Answer(_))) {
             return answered;
         }
@@ -78,8 +80,8 @@ async fn states(scene: &Scene, more_than: usize) -> Vec<Vec<u8>> {
     }
 }
 
-/// Restarts the enclave, and hands this over as the state.
-async fn restart(scene: &mut Scene, state: Vec<u8>) {
+/// Restarts the enclave, hands this over as the state, and says whether it serves again.
+async fn restart(scene: &mut Scene, state: Vec<u8>) -> bool {
     scene.host.turns_to(Misdeeds::default().told(move |kind, _, honest| {
         if kind != Kind::Boot {
             return honest;
@@ -88,7 +90,22 @@ async fn restart(scene: &mut Scene, state: Vec<u8>) {
         BootDocuments { state: state.clone(), ..documents }.encode().ok()
     }));
     scene.restart().await.unwrap();
-    scene.wait_until_serving().await.unwrap();
+    scene.wait_until_serving().await.is_ok()
+}
+
+/// What the enclave logged of the state that this boot was handed, in a word.
+fn read(scene: &Scene) -> &'static str {
+    let words = [
+        ("counters go on where", "read"),
+        ("cannot be read: counters begin anew", "not read"),
+        ("no state of an earlier boot", "none"),
+    ];
+    let lines = scene.host.kept(Kind::Log);
+    let word = |line: &Vec<u8>| {
+        let line = String::from_utf8_lossy(line);
+        words.iter().find(|(text, _)| line.contains(text)).map(|(_, word)| *word)
+    };
+    lines.iter().rev().find_map(word).unwrap_or("unknown")
 }
 
 /// The sum of boots, or that a boot let out more than its allowance.
@@ -100,23 +117,39 @@ fn rows(boots: &[u64], count: usize) -> String {
     format!("{} rows in {count} boots of {ALLOWANCE}", rows.join(" + "))
 }
 
+/// What two boots let out, and what the second one made of the state that it was handed.
+fn told(scene: &Scene, boots: &[u64; 2]) -> String {
+    let rows = rows(boots, boots.len());
+    if rows == Found::SUCCEEDED { rows } else { format!("{}: {rows}", read(scene)) }
+}
+
 /// Lets out a part of the allowance, restarts with what is made of the states so far, and lets out what is left.
 async fn over_a_restart(forge: impl FnOnce(&[Vec<u8>]) -> Vec<u8>) -> Found {
     let mut scene = scene(limited()).await;
     let before = states(&scene, 0).await.len();
     let first = ask(&scene, FIRST).await;
     let states = states(&scene, before).await;
-    restart(&mut scene, forge(&states)).await;
+    if !restart(&mut scene, forge(&states)).await {
+        return scene.found(Found::SUCCEEDED);
+    }
     let second = drain(&scene).await;
-    scene.found(rows(&[first, second], 2))
+    scene.found(told(&scene, &[first, second]))
 }
 
-/// The latest state with one byte changed: that so far behind the name of a field.
-async fn flipped(field: &'static str, behind: usize) -> Found {
-    over_a_restart(move |states| {
+/// The same with a state that must not be read: where the enclave goes on from it, it has believed the host.
+async fn forged(forge: impl FnOnce(&[Vec<u8>]) -> Vec<u8>) -> Found {
+    let found = over_a_restart(forge).await;
+    let refusal =
+        if found.refusal.starts_with("read: ") { Found::SUCCEEDED.to_owned() } else { found.refusal };
+    Found { refusal, ..found }
+}
+
+/// The latest state with some bits of one byte changed: that so far behind the name of a field.
+async fn flipped(field: &'static str, behind: usize, bits: u8) -> Found {
+    forged(move |states| {
         let mut state = states.last().unwrap().clone();
         let at = state.windows(field.len()).position(|window| window == field.as_bytes()).unwrap();
-        state[at + field.len() + behind] ^= 1;
+        state[at + field.len() + behind] ^= bits;
         state
     })
     .await
@@ -127,11 +160,11 @@ pub(super) async fn withheld_state() -> Found {
 }
 
 pub(super) async fn a_state_of_other_bytes() -> Found {
-    over_a_restart(|_| b"garbage".to_vec()).await
+    forged(|_| b"garbage".to_vec()).await
 }
 
 pub(super) async fn a_truncated_state() -> Found {
-    over_a_restart(|states| {
+    forged(|states| {
         let mut state = states.last().unwrap().clone();
         state.pop();
         state
@@ -140,45 +173,84 @@ pub(super) async fn a_truncated_state() -> Found {
 }
 
 pub(super) async fn an_oversized_state() -> Found {
-    over_a_restart(|_| vec![0; MAX_STATE_BYTES + 1]).await
+    forged(|_| vec![0; MAX_STATE_BYTES + 1]).await
 }
 
 pub(super) async fn a_state_of_another_boot() -> Found {
     // Behind the head of sixteen bytes.
-    flipped("boot", 1).await
+    flipped("boot", 1, 1).await
 }
 
 pub(super) async fn a_state_of_another_number() -> Found {
-    flipped("number", 0).await
+    flipped("number", 0, 1).await
 }
 
+/// The count of rows stands where it stands in every state with one key. What is encrypted by adding a stream of bits can be
+/// changed bit by bit by whoever knows where: 7 rows become 3.
 pub(super) async fn a_state_with_a_flipped_bit() -> Found {
-    flipped("sealed", 100).await
+    /// Bytes of the state before the count: the padding's length, names of fields, the key's digest, and its day.
+    const BEFORE: usize = 62;
+    /// The head of a string of bytes that has 256 or more of them.
+    const HEAD: usize = 3;
+    flipped("sealed", HEAD + BEFORE, 4).await
 }
 
 pub(super) async fn a_state_of_another_deployment() -> Found {
     let other = scene(limited()).await;
     let foreign = states(&other, 0).await.pop().unwrap();
-    over_a_restart(move |_| foreign).await
+    forged(move |_| foreign).await
 }
 
+/// The state from after some of the rows that the boot let out: what came later is let out once more, and no more than that.
 pub(super) async fn a_state_rolled_back() -> Found {
-    over_a_restart(|states| states.first().unwrap().clone()).await
+    const KNOWN: u64 = 3;
+    let mut scene = scene(limited()).await;
+    let before = states(&scene, 0).await.len();
+    let mut first = ask(&scene, KNOWN).await;
+    let older = states(&scene, before).await;
+    first += ask(&scene, FIRST - KNOWN).await;
+    let latest = states(&scene, older.len()).await;
+    assert_ne!(older.last(), latest.last(), "there is a newer one");
+    assert!(restart(&mut scene, older.last().unwrap().clone()).await);
+    let second = drain(&scene).await;
+    scene.found(told(&scene, &[first, second]))
+}
+
+/// A second enclave of the deployment has counted nothing: what the first let out, it lets out once more from that state.
+pub(super) async fn a_state_of_a_replica() -> Found {
+    let mut scene = scene(limited()).await;
+    let own = states(&scene, 0).await.len();
+    let service = scene.sockets.endpoint("replica");
+    let options = EnclaveOptions { service: Some(service), ..EnclaveOptions::default() };
+    let replica = EnclaveProcess::start(&scene.binaries, &scene.ground, &scene.sockets, &options).unwrap();
+    let serves = async || scene.status_at("replica").await.is_some_and(|status| status.serving);
+    assert!(wait_for(READY, serves).await);
+    let of_replica = states(&scene, own).await;
+    let first = ask(&scene, FIRST).await;
+    assert!(
+        states(&scene, of_replica.len()).await.len() > of_replica.len(),
+        "the first enclave's newer state"
+    );
+    drop(replica);
+    assert!(restart(&mut scene, of_replica.last().unwrap().clone()).await);
+    let second = drain(&scene).await;
+    let rows = rows(&[first, second], 3);
+    scene.found(if rows == Found::SUCCEEDED { rows } else { format!("{}: {rows}", read(&scene)) })
 }
 
 pub(super) async fn a_state_handed_over() -> Found {
     let found = over_a_restart(|states| states.last().unwrap().clone()).await;
     // What an honest restart lets out beyond the allowance is lost as well.
     let refusal =
-        if found.refusal.starts_with("7 + 10 ") { Found::SUCCEEDED.to_owned() } else { found.refusal };
+        if found.refusal.starts_with("read: 7 + 10 ") { Found::SUCCEEDED.to_owned() } else { found.refusal };
     Found { refusal, ..found }
 }
 
 pub(super) async fn a_restart_storm() -> Found {
     let mut scene = scene(limited()).await;
     let mut boots = vec![drain(&scene).await];
-    for _ in 0..2 {
-        restart(&mut scene, Vec::new()).await;
+    for _ in 1..8 {
+        assert!(restart(&mut scene, Vec::new()).await);
         boots.push(drain(&scene).await);
     }
     scene.found(rows(&boots, boots.len()))
@@ -189,7 +261,7 @@ pub(super) async fn a_state_read_again() -> Found {
     let before = states(&scene, 0).await.len();
     let first = ask(&scene, 3).await;
     let latest = states(&scene, before).await.pop().unwrap();
-    restart(&mut scene, latest).await;
+    assert!(restart(&mut scene, latest).await);
     let second = drain(&scene).await;
     let policy = Some(scene.ground.layout.owner("policy.toml"));
     let plan = ReleasePlan { epoch: 2, models: vec![bundled_model().unwrap()], policy };
