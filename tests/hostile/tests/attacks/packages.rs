@@ -10,6 +10,7 @@ use strongroom_hostile::{Attack, Found, Misdeeds, Scene, SceneOptions};
 use strongroom_proto::cbor;
 use strongroom_proto::name::PackageId;
 use strongroom_seal::package::{Header, MAGIC, PREFIX_BYTES};
+use strongroom_sim::kms::{Call, ciphertext};
 use strongroom_sim::world::{Binaries, Ground, ModelSource, Owner, ReleasePlan, WorldError, bundled_model};
 
 use super::attacks;
@@ -20,39 +21,39 @@ attacks! { Packages;
     /// changes the version of the format
     another_version("a package read by the rules of another format", "fraud@1: not a sealed package, or its header is damaged", "package-magic");
     /// says that the header has no bytes
-    a_header_of_nothing("a header that starts inside the chunks", "fraud@1: not a sealed package, or its header is damaged", "release-whole");
+    a_header_of_nothing("a header that starts inside the chunks", "fraud@1: not a sealed package, or its header is damaged", "header-length");
     /// says that the header has one byte
-    a_header_of_one_byte("a header that starts inside the chunks", "fraud@1: not a sealed package, or its header is damaged", "release-whole");
+    a_header_of_one_byte("a header that starts inside the chunks", "fraud@1: not a sealed package, or its header is damaged", "header-length");
     /// says that the header has 4 GiB
-    a_header_of_four_gibibytes("memory, for a length that a host claims", "fraud@1: not a sealed package, or its header is damaged", "release-whole");
+    a_header_of_four_gibibytes("memory, for a length that a host claims", "fraud@1: not a sealed package, or its header is damaged", "header-length");
     /// flips a bit of the owner's statement in the manifest
-    a_changed_manifest("an interface, or a size of answers, that is not the owner's", "fraud@1: manifest: signature does not verify", "release-whole");
+    a_changed_manifest("an interface, or a size of answers, that is not the owner's", "fraud@1: manifest: signature does not verify", "manifest-signed");
     /// flips a bit of the manifest's signature
     a_manifest_that_nobody_signed("a model of the host's own", "fraud@1: manifest: signature does not verify", "document-signed");
     /// signs the manifest anew with a key of its own
-    a_manifest_of_the_hosts_own("a model of the host's own", "fraud@1: manifest: signed by a key that is not accepted", "release-whole");
+    a_manifest_of_the_hosts_own("a model of the host's own", "fraud@1: manifest: signed by a key that is not accepted", "release-signer");
     /// flips a bit of the wrapped key
-    another_wrapped_key("a model under a key that is not its own", "fraud@1: kms refused: invalid ciphertext or encryption context", "release-whole");
-    /// names another KMS key
-    another_kms_key("a data key that the host knows", "fraud@1: the package names a KMS key that the charter does not", "release-whole");
+    another_wrapped_key("a model under a key that is not its own", "fraud@1: kms refused: invalid ciphertext or encryption context", "kms-ciphertext");
+    /// names a KMS key of its own, under which it has wrapped a data key that it knows
+    another_kms_key("a data key that the host knows", "fraud@1: the package names a KMS key that the charter does not", "kms-key-in-charter");
     /// flips a bit of the first chunk
-    a_changed_first_chunk("weights that the host altered", "fraud@1: chunk 0 is damaged, missing or out of order", "release-whole");
+    a_changed_first_chunk("weights that the host altered", "fraud@1: chunk 0 is damaged, missing or out of order", "chunk-tag");
     /// flips a bit of a chunk in the middle
-    a_changed_middle_chunk("weights that the host altered", "fraud@1: chunk 3 is damaged, missing or out of order", "release-whole");
+    a_changed_middle_chunk("weights that the host altered", "fraud@1: chunk 3 is damaged, missing or out of order", "chunk-tag");
     /// flips a bit of the last chunk
-    a_changed_last_chunk("weights that the host altered", "fraud@1: chunk 7 is damaged, missing or out of order", "release-whole");
+    a_changed_last_chunk("weights that the host altered", "fraud@1: chunk 7 is damaged, missing or out of order", "chunk-tag");
     /// flips a bit of a tag
-    a_changed_tag("weights that the host altered", "fraud@1: chunk 0 is damaged, missing or out of order", "release-whole");
+    a_changed_tag("weights that the host altered", "fraud@1: chunk 0 is damaged, missing or out of order", "chunk-tag");
     /// swaps two chunks
-    swapped_chunks("weights in another order", "fraud@1: chunk 1 is damaged, missing or out of order", "release-whole");
+    swapped_chunks("weights in another order", "fraud@1: chunk 1 is damaged, missing or out of order", "chunk-order");
     /// leaves a chunk out
-    a_dropped_chunk("a model without some of its weights", "fraud@1: chunk 1 is damaged, missing or out of order", "release-whole");
-    /// puts a chunk there twice
-    a_doubled_chunk("weights in another place", "fraud@1: chunk 2 is damaged, missing or out of order", "release-whole");
+    a_dropped_chunk("a model without some of its weights", "fraud@1: chunk 1 is damaged, missing or out of order", "chunk-order");
+    /// puts a chunk in the place of the next one as well
+    a_doubled_chunk("weights in another place", "fraud@1: chunk 2 is damaged, missing or out of order", "chunk-order");
     /// cuts off the last chunk
-    a_cut_package("a model without some of its weights", "fraud@1: package ends after chunk 7", "release-whole");
+    a_cut_package("a model without some of its weights", "fraud@1: package ends after chunk 7", "chunk-length");
     /// cuts off the last byte
-    a_byte_too_few("a model without some of its weights", "fraud@1: package ends after chunk 7", "release-whole");
+    a_byte_too_few("a model without some of its weights", "fraud@1: package ends after chunk 7", "chunk-length");
     /// puts a byte behind the last chunk
     a_byte_too_many("bytes that nobody sealed", "fraud@1: bytes follow the last chunk", "nothing-behind-the-last-chunk");
     /// delivers an empty file
@@ -68,7 +69,7 @@ attacks! { Packages;
     /// delivers the model as its owner sealed it for another deployment
     a_package_of_another_deployment("a model under the controls of another deployment", "fraud@1: manifest is not the one that the release names", "package-named");
     /// delivers the header of one sealing and the chunks of another
-    the_chunks_of_another_sealing("weights that do not belong to the manifest", "fraud@1: chunk 0 is damaged, missing or out of order", "release-whole");
+    the_chunks_of_another_sealing("weights that do not belong to the manifest", "fraud@1: chunk 0 is damaged, missing or out of order", "chunk-tag");
 }
 
 pub(super) fn attacks() -> Vec<Attack> {
@@ -100,7 +101,10 @@ async fn refused(
 ) -> Found {
     let options = SceneOptions { misdeeds, models: Some(models), ..SceneOptions::default() };
     let scene = Scene::set_with(options, change).await.unwrap();
-    scene.found(scene.refusal().await.unwrap())
+    let refusal = scene.refusal().await.unwrap();
+    // What the engine refuses has been let through to it, as its owner's.
+    let let_through = refusal.ends_with(": the engine does not take the model");
+    scene.found(if let_through { Found::SUCCEEDED.to_owned() } else { refusal })
 }
 
 /// The same, where one package was changed on the disk.
@@ -170,9 +174,10 @@ async fn a_header_of_four_gibibytes() -> Found {
 
 async fn a_changed_manifest() -> Found {
     in_the_header(|header| {
-        let stated = b"probabilities";
+        // The bound on bytes of names is a number of two bytes behind its name.
+        let stated = b"names_bytes";
         let at = header.manifest.windows(stated.len()).position(|window| window == stated).unwrap();
-        header.manifest[at] ^= 1;
+        header.manifest[at + stated.len() + 1] ^= 1;
     })
     .await
 }
@@ -199,15 +204,50 @@ async fn another_wrapped_key() -> Found {
 }
 
 async fn another_kms_key() -> Found {
-    in_the_header(|header| {
-        let last = header.key_arn.pop();
-        header.key_arn.push(if last == Some('0') { '1' } else { '0' });
-    })
-    .await
+    let options = SceneOptions { models: Some(vec![in_chunks()]), ..SceneOptions::default() };
+    let scene = Scene::set_with(options, async |ground, owner| {
+        own_kms_key(ground, owner);
+        let calls = ground.kms.calls();
+        let call = calls.iter().find(|call| call.context.contains_key("strongroom:model")).unwrap();
+        let wrapped = ciphertext::seal(OWN_KEY, &OWN_MATERIAL, &call.context, vec![7; 32]).unwrap();
+        let path = owner.package(&id("fraud@1"));
+        let bytes = std::fs::read(&path).unwrap();
+        let (header, chunks) = Header::split(&bytes).unwrap();
+        let key_arn = own_arn(owner);
+        std::fs::write(&path, whole(&Header { key_arn, wrapped_key: wrapped, ..header }, chunks)).unwrap();
+        Ok(())
+    });
+    let scene = scene.await.unwrap();
+    let said = scene.refusal().await.unwrap();
+    let own = Some(own_arn(&scene.owner));
+    let got_it = |call: &Call| call.operation == "Decrypt" && call.key == own && call.outcome.is_ok();
+    // The chunks are not sealed under it. A key that the host knows is in the enclave all the same.
+    let got_it = scene.ground.kms.calls().iter().any(got_it);
+    scene.found(if got_it { Found::SUCCEEDED.to_owned() } else { said })
+}
+
+/// Id and inside of a KMS key that the host has made, and that anybody may use.
+const OWN_KEY: &str = "0f0f0f0f-0f0f-0f0f-0f0f-0f0f0f0f0f0f";
+const OWN_MATERIAL: [u8; 32] = [9; 32];
+
+fn own_arn(owner: &Owner) -> String {
+    let (account, _) = owner.key().as_str().rsplit_once('/').unwrap();
+    format!("{account}/{OWN_KEY}")
+}
+
+fn own_kms_key(ground: &Ground, owner: &Owner) {
+    let anybody = serde_json::json!({ "Version": "2012-10-17", "Statement": [{
+        "Sid": "Anybody", "Effect": "Allow", "Principal": { "AWS": "*" }, "Action": ["kms:*"], "Resource": "*",
+    }]});
+    let made = ground.kms.alter(owner.key().as_str(), |key| {
+        (key.id, key.arn) = (OWN_KEY.to_owned(), own_arn(owner));
+        (key.material, key.policy) = (OWN_MATERIAL, anybody.to_string());
+    });
+    made.unwrap();
 }
 
 async fn a_changed_first_chunk() -> Found {
-    in_the_chunks(|chunks| chunks[0][0] ^= 1).await
+    in_the_chunks(|chunks| chunks[0][2000] ^= 1).await
 }
 
 async fn a_changed_middle_chunk() -> Found {
@@ -231,7 +271,7 @@ async fn a_dropped_chunk() -> Found {
 }
 
 async fn a_doubled_chunk() -> Found {
-    in_the_chunks(|chunks| chunks.insert(2, chunks[1].clone())).await
+    in_the_chunks(|chunks| chunks[2] = chunks[1].clone()).await
 }
 
 async fn a_cut_package() -> Found {

@@ -12,17 +12,17 @@ attacks! { Packages;
     /// answers each range with a byte more than was asked for
     a_longer_range("memory that nobody accounted for", "fraud@1: the host's answer has another form than asked for", "range-bound");
     /// answers each range of a chunk with a byte less
-    a_shorter_range("a model without some of its weights", "fraud@1: package ends after chunk 0", "release-whole");
+    a_shorter_range("a model without some of its weights", "fraud@1: package ends after chunk 0", "chunk-length");
     /// answers the header with half of it
-    half_a_header("a header that ends inside the chunks", "fraud@1: not a sealed package, or its header is damaged", "release-whole");
+    half_a_header("a header that ends inside the chunks", "fraud@1: not a sealed package, or its header is damaged", "header-length");
     /// answers with another place of the file
-    another_offset("weights in another place", "fraud@1: chunk 0 is damaged, missing or out of order", "release-whole");
+    another_offset("weights in another place", "fraud@1: chunk 0 is damaged, missing or out of order", "chunk-tag");
     /// answers each range of a chunk with nothing
-    an_empty_range("a model without its weights", "fraud@1: package ends after chunk 0", "release-whole");
+    an_empty_range("a model without its weights", "fraud@1: package ends after chunk 0", "chunk-length");
     /// says that a chunk is not there
     an_absent_chunk("a model without some of its weights", "fraud@1: the host does not have what was asked for", "release-whole");
     /// delivers the header that was accepted, and then the chunks of another sealing of the same model
-    a_file_that_changes_meanwhile("weights that nobody accepted", "fraud@1: chunk 0 is damaged, missing or out of order", "release-whole");
+    a_file_that_changes_meanwhile("weights that nobody accepted", "fraud@1: chunk 0 is damaged, missing or out of order", "chunk-tag");
     /// goes on with bytes where the package ends
     bytes_behind_the_end("bytes that nobody sealed", "fraud@1: bytes follow the last chunk", "nothing-behind-the-last-chunk");
 }
