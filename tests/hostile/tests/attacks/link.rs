@@ -70,7 +70,9 @@ attacks! { Link;
     /// sends a header byte by byte
     a_header_that_drips("connections that say nothing hold their places for ever", "closed", "header-time");
     /// sends 16 bytes of a message on each of 48 connections, and waits
-    bodies_that_drip("whoever is slow keeps others waiting", "others are served", "side-by-side");
+    bodies_left_unfinished("whoever is slow keeps others waiting", "others are served", "side-by-side");
+    /// begins a message on each of 48 connections, and goes on with a byte a second for as long as it is let
+    bodies_that_drip("whoever is slow holds its places for ever", "others are served, and each drip ends after a minute", "body-time");
     /// sends 40000 questions and reads no answer
     a_peer_that_never_reads("answers that nobody takes fill the enclave's memory", "it reads no further", "requests-bounded");
     /// holds 80 connections
