@@ -1,22 +1,81 @@
-//! The sentences of the threat model on the host, and who tries each.
+//! The sentences of the threat model, and who tries each.
 
 use crate::Attack;
 
-/// What the host can do, as the table of `docs/threat-model.md` says it.
+/// What `docs/threat-model.md` says: a row of its table on what the host can do, or the beginning of a sentence elsewhere.
 #[derive(Clone, Copy, Debug)]
 pub struct Sentence {
-    /// The first column of its row.
+    /// The first column of its row, or the words of the sentence.
     pub text: &'static str,
-    /// The attacks: a name, or its beginning and a star. None where only the very image can show it, which `e2e::nitro` and
-    /// the tests of the crates do; those stand in the row itself.
+    /// The attacks: a name, or its beginning and a star.
     pub tried_by: &'static [&'static str],
+    /// Where no attack of this suite can try it, the tests that do: those stand in the row itself.
+    pub shown_by: &'static [&'static str],
 }
 
 const fn tried(text: &'static str, tried_by: &'static [&'static str]) -> Sentence {
-    Sentence { text, tried_by }
+    Sentence { text, tried_by, shown_by: &[] }
 }
 
-/// All of them, in the order of the table.
+const fn shown(text: &'static str, shown_by: &'static [&'static str]) -> Sentence {
+    Sentence { text, tried_by: &[], shown_by }
+}
+
+/// Those of other sections, in no order: what the host sees, other parties, and state, time and memory.
+pub const FURTHER: &[Sentence] = &[
+    tried(
+        "That neither weights, data key, API key, requests nor answers",
+        &["messages::what_clients_send", "messages::what_clients_get"],
+    ),
+    tried(
+        "Whether a request was accepted or refused, and why, sizes and records do not tell",
+        &["messages::the_size_of_*"],
+    ),
+    tried(
+        "It cannot read weights, other clients' data, or a model that it may not ask.",
+        &[
+            "messages::openings_with_their_records_swapped",
+            "messages::a_request_under_another_clients_session",
+            "messages::an_answer_to_another_client",
+        ],
+    ),
+    tried(
+        "can reach the enclave's ports, because vsock knows machines and not processes or namespaces",
+        &["link::*", "releases::an_older_release"],
+    ),
+    tried(
+        "can stop the service and let the next boot begin with an older release that is still in force, and no more",
+        &["packages::*", "releases::an_older_release_after_a_restart", "key::a_charter_*"],
+    ),
+    tried(
+        "sees what the host sees. Its certificate proves nothing about the enclave",
+        &["messages::what_clients_send", "messages::what_clients_get", "evidence::*"],
+    ),
+    tried(
+        "can judge stored evidence at its own time, verify receipts, and follow the chain of a copied audit log",
+        &["state::a_record_*", "state::a_log_forked", "state::a_receipt_of_an_earlier_boot"],
+    ),
+    tried(
+        "it reads and can forge sealed state, which is what the host may withhold anyway",
+        &["state::withheld_state"],
+    ),
+    tried(
+        "what is released in total is at most allowance × boots × replicas",
+        &[
+            "state::withheld_state",
+            "state::a_state_rolled_back",
+            "state::a_state_of_a_replica",
+            "state::a_restart_storm",
+        ],
+    ),
+    tried(
+        "Inside a boot the epoch never goes back, also after a release that withdrew the image.",
+        &["releases::an_older_release", "releases::a_withdrawn_image_brought_back"],
+    ),
+    tried("The host may freeze the enclave.", &["releases::an_enclave_frozen_until_its_release_expired"]),
+];
+
+/// The rows of the table, in its order.
 pub const SENTENCES: &[Sentence] = &[
     tried(
         "drop, delay, stop, restart",
@@ -69,9 +128,9 @@ pub const SENTENCES: &[Sentence] = &[
             "evidence::evidence_for_another_client",
         ],
     ),
-    tried(
+    shown(
         "replace the proof of a document (chain and signature) by another valid proof of the same statement",
-        &["evidence::evidence_of_an_earlier_boot", "evidence::an_expired_leaf"],
+        &["e2e::nitro::the_measured_image_boots_attests_and_answers"],
     ),
     tried(
         "answer a hello itself",
@@ -94,7 +153,7 @@ pub const SENTENCES: &[Sentence] = &[
             "evidence::another_pcr2",
         ],
     ),
-    tried("put something else into the image", &[]),
+    shown("put something else into the image", &["e2e::nitro"]),
     tried(
         "run an image that the newest release does not list",
         &["releases::a_withdrawn_image_brought_back", "releases::a_release_for_another_image"],
@@ -163,6 +222,7 @@ pub const SENTENCES: &[Sentence] = &[
             "key::no_tls",
             "key::a_plaintext_*",
             "key::an_answer_*",
+            "key::a_context_changed_on_the_way",
             "key::a_flipped_*",
             "key::a_redirecting_answer",
             "key::a_huge_answer",
@@ -179,7 +239,7 @@ pub const SENTENCES: &[Sentence] = &[
         &[
             "key::a_document_of_the_hosts_own",
             "key::a_request_without_a_recipient",
-            "key::a_captured_request",
+            "key::a_captured_request*",
             "key::a_stripped_request",
             "key::a_pki_of_the_hosts_own",
             "key::a_disabled_key",
@@ -194,19 +254,20 @@ pub const SENTENCES: &[Sentence] = &[
             "link::a_crowd_of_hellos",
             "link::a_peer_that_never_reads",
             "link::a_header_that_drips",
+            "link::bodies_left_unfinished",
             "link::bodies_that_drip",
             "state::records_never_confirmed",
         ],
     ),
-    tried(
+    shown(
         "set the enclave's environment or arguments, or append to the kernel's command line where nobody measured it",
-        &[],
+        &["e2e::nitro"],
     ),
     tried(
         "start, kill and start enclaves, or have the host's program do it",
         &["state::a_restart_storm", "messages::an_opening_replayed_to_another_boot"],
     ),
-    tried("not answer the boot protocol", &[]),
+    shown("not answer the boot protocol", &["e2e::nitro"]),
     tried("take packages from a bucket that somebody else writes to", &["packages::*"]),
     tried("let a request be served again in another boot", &["messages::a_request_replayed_to_another_boot"]),
     tried(
@@ -214,6 +275,7 @@ pub const SENTENCES: &[Sentence] = &[
         &[
             "state::withheld_state",
             "state::a_state_rolled_back",
+            "state::a_state_of_a_replica",
             "state::a_state_handed_over",
             "state::a_state_read_again",
             "state::a_restart_storm",
@@ -249,9 +311,12 @@ pub const SENTENCES: &[Sentence] = &[
         "say that it kept what it threw away",
         &["state::an_end_cut_off_with_checkpoints", "state::the_last_boot_left_out"],
     ),
-    tried(
+    shown(
         "learn from the log which key asked what, or which request was refused",
-        &["messages::the_size_of_*"],
+        &[
+            "e2e::controls::audit::each_answer_is_recorded_once_and_the_owner_reads_it",
+            "e2e::controls::who::each_role_may_do_its_own_operations_and_no_other",
+        ],
     ),
 ];
 
@@ -274,8 +339,8 @@ fn matches(pattern: &str, name: &str) -> bool {
     }
 }
 
-/// Holds the sentences to those of the threat model and to the attacks: each row of its table stands here, each attack tries
-/// one of them, and each name here is that of an attack.
+/// Holds the sentences to those of the threat model and to the attacks: each row of its table stands here, the further ones
+/// stand in it, each attack tries one of them, and each name here is that of an attack or of a test in the row.
 ///
 /// # Errors
 /// What does not fit.
@@ -292,15 +357,25 @@ pub fn check(threat_model: &str, attacks: &[Attack]) -> Result<(), String> {
         if sentence.text != text {
             return Err(format!("'{}' stands where the threat model says '{text}'", sentence.text));
         }
-        if sentence.tried_by.is_empty() && !rest.contains("e2e::nitro") {
+        if let Some(strange) = sentence.shown_by.iter().find(|test| !rest.contains(**test)) {
+            return Err(format!("'{strange}' does not stand in the row of '{text}'"));
+        }
+    }
+    let words = threat_model.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some(missing) = FURTHER.iter().find(|sentence| !words.contains(sentence.text)) {
+        return Err(format!("the threat model does not say '{}'", missing.text));
+    }
+    for Sentence { text, tried_by, shown_by } in SENTENCES.iter().chain(FURTHER) {
+        if tried_by.is_empty() && shown_by.is_empty() {
             return Err(format!("nothing tries '{text}'"));
         }
         let idle = |pattern: &&&str| !attacks.iter().any(|attack| matches(pattern, &attack.id()));
-        if let Some(idle) = sentence.tried_by.iter().find(idle) {
+        if let Some(idle) = tried_by.iter().find(idle) {
             return Err(format!("'{idle}' is no attack"));
         }
     }
-    let loose = |attack: &&Attack| !SENTENCES.iter().any(|sentence| sentence.is_tried_by(attack));
+    let every = || SENTENCES.iter().chain(FURTHER);
+    let loose = |attack: &&Attack| !every().any(|sentence| sentence.is_tried_by(attack));
     match attacks.iter().find(loose) {
         Some(attack) => Err(format!("'{}' belongs to no sentence", attack.id())),
         None => Ok(()),

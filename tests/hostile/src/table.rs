@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::sentences::FURTHER;
 use crate::{Attack, SENTENCES, Sentence, Subject};
 
 /// The table of these attacks.
@@ -16,9 +17,9 @@ pub fn table(attacks: &[Attack]) -> String {
          scripts/hostile --mutants  # takes out one defence after the other, and fails where an attack is still refused\n\
          ```\n\n\
          *Refused with* is compared word by word. It is what the enclave tells any host, an HTTP status, or the exit code of `strongroom` with the check\n\
-         that failed. In each attack, too, weights, requests and API keys are looked for in all that passed through the host's hands. *Defence* names\n\
-         what is taken out of the code in [`mutants/`](../tests/hostile/mutants/) to see the attack work, which\n\
-         it has to.\n",
+         that failed. In each attack, too, weights, requests, answers, API keys and data keys are looked for in all that passed through the host's hands\n\
+         and through an attack's own sockets, keys in hexadecimal and base64 as well. *Defence* names what is taken out of the code in\n\
+         [`mutants/`](../tests/hostile/mutants/) to see the attack work, which it has to.\n",
         attacks.len()
     );
     text += &sentences(attacks);
@@ -42,11 +43,15 @@ pub fn table(attacks: &[Attack]) -> String {
 fn sentences(attacks: &[Attack]) -> String {
     let mut text = "\n## Sentences\n\n\
          Each row of [what the host can do](threat-model.md#what-the-host-can-do-and-what-comes-of-it), and who tries it. The test named in a row of that\n\
-         table stands beside these; of three only the very image under the emulator can speak.\n\n\
+         table stands beside these; where no attack here can try it, it stands alone.\n\n\
          | the host can | tried by |\n|---|---|\n"
         .to_owned();
     for sentence in SENTENCES {
         // Writing to a string does not fail.
+        let _ = writeln!(text, "| {} | {} |", sentence.text, who(sentence, attacks));
+    }
+    text += "\nOf the other sections of that page:\n\n| it says | tried by |\n|---|---|\n";
+    for sentence in FURTHER {
         let _ = writeln!(text, "| {} | {} |", sentence.text, who(sentence, attacks));
     }
     text
@@ -54,11 +59,11 @@ fn sentences(attacks: &[Attack]) -> String {
 
 fn who(sentence: &Sentence, attacks: &[Attack]) -> String {
     let count = attacks.iter().filter(|attack| sentence.is_tried_by(attack)).count();
-    if sentence.tried_by.is_empty() {
-        return "`e2e::nitro`".to_owned();
+    let quoted = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    match sentence.tried_by {
+        [] => quoted(sentence.shown_by),
+        names => format!("{count}: {}", quoted(names)),
     }
-    let names: Vec<_> = sentence.tried_by.iter().map(|name| format!("`{name}`")).collect();
-    format!("{count}: {}", names.join(", "))
 }
 
 fn title(subject: Subject) -> String {
