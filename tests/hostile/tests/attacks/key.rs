@@ -104,6 +104,8 @@ attacks! { Key;
     no_credentials("the enclave gets no key any more", "private part: credentials: the host does not have what was asked for", "asked-again");
     /// gives bytes that are no credentials
     malformed_credentials("the enclave gets no key any more", "private part: credentials: the host's answer has another form than asked for", "asked-again");
+    /// gives credentials with a line break, which no header can hold
+    credentials_that_are_no_header("the enclave panics where nobody asks again", "private part: credentials: the host's answer has another form than asked for", "credentials-visible");
     /// gives credentials that have expired
     expired_credentials("the enclave gets no key any more", "private part: aws credentials have expired", "asked-again");
     /// gives credentials that KMS no longer takes

@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
-use strongroom_hostile::{Found, Misdeeds, SceneOptions};
+use strongroom_hostile::{Found, Misdeeds, Scene, SceneOptions};
 use strongroom_proto::frame::Kind;
 use strongroom_proto::relay::Credentials;
 use strongroom_sim::kms::{Caller, SimCredential, SimKms};
-use strongroom_sim::world::{ACCOUNT, Ground, Owner};
+use strongroom_sim::world::{ACCOUNT, Ground, Owner, READY, wait_for};
 
 use super::{misdeeds, refused, refused_for_a_while, said, unchanged};
 
@@ -31,6 +31,18 @@ pub(super) async fn no_credentials() -> Found {
 
 pub(super) async fn malformed_credentials() -> Found {
     for_a_while(|_| Some(vec![0xff; 100])).await
+}
+
+/// They become headers of HTTP, and what makes those takes it for granted that they can.
+pub(super) async fn credentials_that_are_no_header() -> Found {
+    let options = gives(|own| Credentials { access_key_id: "ASIA\n".to_owned(), ..own }.encode().ok());
+    let scene = Scene::set_with(options, unchanged).await.unwrap();
+    let judged =
+        async || scene.status().await.is_some_and(|status| status.panics > 0 || !status.refusal.is_empty());
+    assert!(wait_for(READY, judged).await, "the enclave said nothing");
+    let status = scene.status().await.unwrap();
+    let said = if status.panics > 0 { Found::SUCCEEDED.to_owned() } else { status.refusal };
+    refused_for_a_while(scene, said).await
 }
 
 pub(super) async fn expired_credentials() -> Found {
