@@ -45,9 +45,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
-{{/* Seconds from SIGTERM to SIGKILL: drain, grace, and 40 for the program that stops the enclave and whatever is left of it. */}}
+{{/* Seconds from SIGTERM to SIGKILL: drain, grace, and 65 for what the enclave still hands over, the program that stops it and whatever is left of it. */}}
 {{- define "strongroom.terminationSeconds" -}}
-{{ add .Values.host.drainDelaySeconds .Values.host.graceSeconds 45 }}
+{{ add .Values.host.drainDelaySeconds .Values.host.graceSeconds 75 }}
 {{- end -}}
 
 {{- define "strongroom.hostToml" -}}
