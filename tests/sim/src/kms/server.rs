@@ -16,8 +16,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::crypto::aws_lc_rs;
-use tokio_rustls::rustls::{HandshakeKind, NamedGroup, ServerConfig};
+use tokio_rustls::rustls::crypto::aws_lc_rs::kx_group::X25519MLKEM768;
+use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs};
+use tokio_rustls::rustls::{HandshakeKind, ServerConfig};
 
 use super::date::to_http;
 use super::limits::{CONNECTION_TIME, MAX_CONNECTIONS, MAX_REQUEST_BYTES};
@@ -55,7 +56,9 @@ pub async fn serve(kms: Arc<SimKms>, listener: TcpListener, identity: TlsIdentit
 fn tls(identity: TlsIdentity) -> io::Result<ServerConfig> {
     let chain = identity.chain.into_iter().map(CertificateDer::from).collect();
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(identity.key));
-    ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    // Stricter than KMS: nobody gets in without the hybrid exchange.
+    let provider = CryptoProvider { kx_groups: vec![X25519MLKEM768], ..aws_lc_rs::default_provider() };
+    ServerConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
         .map_err(io::Error::other)
@@ -63,11 +66,9 @@ fn tls(identity: TlsIdentity) -> io::Result<ServerConfig> {
 
 async fn connection(kms: Arc<SimKms>, acceptor: TlsAcceptor, stream: TcpStream) -> io::Result<()> {
     let stream = acceptor.accept(stream).await?;
-    // Stricter than KMS: whoever does not offer the hybrid exchange with its key share is not ours.
-    let tls = stream.get_ref().1;
-    let group = tls.negotiated_key_exchange_group().map(|group| group.name());
-    if (group, tls.handshake_kind()) != (Some(NamedGroup::X25519MLKEM768), Some(HandshakeKind::Full)) {
-        return Err(io::Error::other("no post-quantum key exchange"));
+    // Nor does anybody who has to be asked for its key share.
+    if stream.get_ref().1.handshake_kind() != Some(HandshakeKind::Full) {
+        return Err(io::Error::other("no key share of the hybrid exchange"));
     }
     let service = service_fn(move |request| {
         let kms = Arc::clone(&kms);
