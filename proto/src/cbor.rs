@@ -70,6 +70,16 @@ pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8], bounds: Bounds) -> Result
     T::deserialize(&mut reader).map_err(|_| CborError::Shape)
 }
 
+/// As [`decode`], for a `T` that takes whatever stands there, and judges by itself what is a name: maps with numbers for keys,
+/// of other people's documents.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_tree<'a, T: Deserialize<'a>>(bytes: &'a [u8], bounds: Bounds) -> Result<T, CborError> {
+    scan(bytes, bounds)?;
+    serde_cbor::from_slice(bytes).map_err(|_| CborError::Shape)
+}
+
 /// Encodes deterministically: definite lengths, shortest integers, map keys in length-first order
 /// (RFC 8949 section 4.2.3). For documents that are signed or hashed.
 ///

@@ -171,6 +171,7 @@ mod tests {
         let signed = |header: HeaderBuilder| {
             let header =
                 header.content_type(label::CHARTER.text().to_owned()).algorithm(CoseAlgorithm::ES384);
+            let header = header.key_id(key.public().id().as_bytes().to_vec());
             let sign = |bytes: &[u8]| key.sign(bytes, &SystemRandom::new()).unwrap();
             let document = CoseSign1Builder::new().protected(header.build()).payload(b"p".to_vec());
             let document = document.create_signature(&[], sign).build().to_vec().unwrap();

@@ -37,7 +37,7 @@ impl<'a> Envelope<'a> {
             return Err(FormatError::Envelope);
         };
         // Step 3: the algorithm and nothing else is protected.
-        if cbor::decode(protected, HEADER_CBOR) != Ok(Item::Map(vec![ALG_ES384])) {
+        if cbor::decode_tree(protected, HEADER_CBOR) != Ok(Item::Map(vec![ALG_ES384])) {
             return Err(FormatError::Algorithm);
         }
         // Step 4: nothing is unprotected.
@@ -86,7 +86,7 @@ pub(super) fn payload(bytes: &[u8]) -> Result<&[u8], FormatError> {
 }
 
 fn elements(untagged: &[u8]) -> Result<[Item<'_>; 4], FormatError> {
-    match cbor::decode(untagged, ENVELOPE_CBOR) {
+    match cbor::decode_tree(untagged, ENVELOPE_CBOR) {
         Ok(Item::Array(elements)) => elements.try_into().map_err(|_| FormatError::Envelope),
         _ => Err(FormatError::Envelope),
     }

@@ -60,7 +60,7 @@ impl Fields {
 
 fn named_items(payload: &[u8]) -> Result<BTreeMap<&str, Item<'_>>, FormatError> {
     // Step 7: one map, definite or indefinite, no key twice, nothing after it.
-    let Item::Map(pairs) = cbor::decode(payload, PAYLOAD_CBOR).map_err(FormatError::Payload)? else {
+    let Item::Map(pairs) = cbor::decode_tree(payload, PAYLOAD_CBOR).map_err(FormatError::Payload)? else {
         return Err(FormatError::Payload(CborError::Shape));
     };
     // Step 8: known names only. `nitrotpm_pcrs` marks the document of an instance, not of an enclave.

@@ -16,7 +16,7 @@ pub(super) fn cbor(case: &Case, bytes: &[u8]) -> Verdict {
     let bound = |name| Ok::<_, super::Refused>(usize::try_from(case.uint(name)?)?);
     let max_depth = u8::try_from(case.uint("max_depth")?)?;
     let bounds = Bounds { max_bytes: bound("max_bytes")?, max_depth, max_items: bound("max_items")? };
-    let Tree(value) = cbor::decode(bytes, bounds)?;
+    let Tree(value) = cbor::decode_tree(bytes, bounds)?;
     found(json!({ "value": value }))
 }
 
