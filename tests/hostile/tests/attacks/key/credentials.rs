@@ -58,8 +58,8 @@ pub(super) async fn credentials_with_another_secret() -> Found {
 async fn of_another_role(from: usize) -> Found {
     let other = SimCredential {
         access_key_id: "ASIAOTHER".to_owned(),
-        secret_access_key: "the other's".to_owned(),
-        session_token: Some("the other's".to_owned()),
+        secret_access_key: "the-others".to_owned(),
+        session_token: Some("the-others".to_owned()),
         expires: None,
         caller: Caller::role(ACCOUNT, "another", "i-0", &["kms:Decrypt"]),
     };
