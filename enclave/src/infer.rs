@@ -113,8 +113,8 @@ impl Service {
         self.answers.share(inference.bound.record_bytes(inference.incoming.bytes), MAX_ANSWER_WAIT).await
     }
 
-    /// A place to run where the request was read. There are as many as cores, and one worker more, so that messages are read
-    /// however long those runs take. None comes free soon where what was known to be quick is not: a client can teach that.
+    /// A place to run where the request was read. There are as many as cores, and one worker more, which reads on once anything
+    /// wakes it. None comes free soon where what was known to be quick is not: a client can teach that.
     async fn quick_place(&self) -> Option<SemaphorePermit<'_>> {
         if let Ok(place) = self.quick_places.try_acquire() {
             return Some(place);
