@@ -50,6 +50,14 @@ pub(crate) struct Permit<'a> {
     pub(crate) charge: Charge,
 }
 
+impl Permit<'_> {
+    /// As [`Asked::held`], compiling where need be.
+    pub(crate) fn held(&self, request: &Request<'_>) -> u64 {
+        let engines = self.members.iter().filter_map(|member| member.model.engine.get());
+        engines.map(|engine| engine.held_compiled(&request.inputs)).max().unwrap_or(0)
+    }
+}
+
 impl<'a> Asked<'a> {
     pub(crate) fn of(
         caller: &'a Caller,
@@ -104,6 +112,13 @@ impl<'a> Asked<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Bytes that the models hold at their highest while they answer, one after the other. `None` where that is not known
+    /// before one of them is compiled for these shapes, which nobody gets without a charge.
+    pub(crate) fn held(&self, request: &Request<'_>) -> Option<u64> {
+        let mut engines = self.members.iter().filter_map(|member| member.model.engine.get());
+        engines.try_fold(0, |most: u64, engine| Some(most.max(engine.held(&request.inputs)?)))
     }
 
     /// Steps 2 and 3.

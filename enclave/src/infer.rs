@@ -1,7 +1,7 @@
 //! An inference: permission, a core, and the models' run, once.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use strongroom_attestation::UnixMillis;
 use strongroom_controls::Caller;
@@ -14,10 +14,10 @@ use strongroom_seal::record::Body;
 use tokio::sync::SemaphorePermit;
 
 use crate::access::Asked;
-use crate::answer::{self, Asking};
+use crate::answer::{self, Asking, Ran, Treated};
 use crate::dedup::{Claim, Identity};
 use crate::done::Done;
-use crate::limits::{MAX_ANSWER_WAIT, QUICK_RUN, QUICK_WAIT};
+use crate::limits::{MAX_ANSWER_WAIT, MAX_ROOM_WAIT, QUICK_RUN, QUICK_WAIT};
 use crate::memory::Share;
 use crate::service::Service;
 use crate::serving::Serving;
@@ -84,7 +84,9 @@ impl Service {
         let pace = inference.serving().paces.get(&request.model);
         let expected = pace.and_then(|pace| pace.of(incoming.bytes));
         let run = |expected| Run { key: caller.key(), priority: caller.priority(), expected };
-        if let Some(expected) = expected.filter(|expected| *expected <= QUICK_RUN) {
+        // What takes much memory, or has to be compiled first, is not quick, whatever was taught.
+        let quick = asked.held(request) == Some(0);
+        if let Some(expected) = expected.filter(|expected| quick && *expected <= QUICK_RUN) {
             let crowded = incoming.crowded;
             let mut turn =
                 if crowded { Some(self.quick_turns.take_among(run(expected)).await?) } else { None };
@@ -92,7 +94,7 @@ impl Service {
             turn.iter_mut().for_each(Turn::run_begins);
             if place.is_some() {
                 let share = self.share(&inference).await?;
-                return self.permitted(inference).map(|done| done.with(share));
+                return self.permitted(inference, Duration::ZERO).map(|done| done.with(share));
             }
         }
         // Nothing is charged before there is a core, so that who waits in vain has lost nothing.
@@ -126,22 +128,28 @@ impl Service {
     fn run(&self, incoming: &Incoming, bound: AnswerBound) -> Result<Done, Code> {
         let caller = incoming.live.caller.as_ref().ok_or(Code::Malformed)?;
         let Ok(Ask::Infer(request)) = Ask::decode(incoming.request()) else { return Err(Code::Malformed) };
-        self.permitted(Inference { incoming, caller, request: &request, bound })
+        self.permitted(Inference { incoming, caller, request: &request, bound }, MAX_ROOM_WAIT)
     }
 
     /// Asks for permission again and runs the models, for time has passed: the key may have expired, or the release been
-    /// replaced by one that blocks it.
-    fn permitted(&self, inference: Inference<'_>) -> Result<Done, Code> {
+    /// replaced by one that blocks it. Memory that others hold is waited for so long.
+    fn permitted(&self, inference: Inference<'_>, patience: Duration) -> Result<Done, Code> {
         self.may_answer(&inference.incoming.live.serving)?;
         let now = self.measured.clock().now();
         match inference.asked(now) {
-            Ok(asked) => self.once(inference, asked, now),
+            Ok(asked) => self.once(inference, asked, now, patience),
             Err(refusal) => inference.not_asked(refusal),
         }
     }
 
     /// Runs the models that answer a request; once, however often it is repeated.
-    fn once(&self, inference: Inference<'_>, asked: Asked<'_>, now: UnixMillis) -> Result<Done, Code> {
+    fn once(
+        &self,
+        inference: Inference<'_>,
+        asked: Asked<'_>,
+        now: UnixMillis,
+        patience: Duration,
+    ) -> Result<Done, Code> {
         let Inference { incoming, caller, request, bound } = inference;
         let (serving, content) = (inference.serving(), incoming.content);
         let model = asked.answers().ok_or(Code::Unavailable)?;
@@ -153,19 +161,39 @@ impl Service {
             Claim::InFlight => Done::of_model(model, bound, &Outcome::Refused(Refusal::InFlight)),
             Claim::Mine(claimed) => {
                 let begun = Instant::now();
+                let refused = |refusal: Refusal| {
+                    serving.count_refusal(name, &refusal, begun);
+                    Done::of_model(model, bound, &Outcome::Refused(refusal))
+                };
+                let held = asked.held(request);
+                let mut taken = match self.room.take(held.unwrap_or(0), patience) {
+                    Ok(taken) => taken,
+                    Err(full) => return refused(Refusal::Input(full.to_string())),
+                };
                 // A refusal for want of allowance is not remembered: the same request may pass later.
                 let permit = match asked.charge(request, &self.continuity.ledger, now) {
                     Ok(permit) => permit,
-                    Err(refusal) => {
-                        serving.count_refusal(name, &refusal, begun);
-                        return Done::of_model(model, bound, &Outcome::Refused(refusal));
-                    }
+                    Err(refusal) => return refused(refusal),
                 };
                 let charge = permit.charge;
+                if held.is_none() {
+                    taken = match self.room.take(permit.held(request), patience) {
+                        Ok(taken) => taken,
+                        Err(full) => {
+                            let refusal = Refusal::Input(full.to_string());
+                            serving.count_refusal(name, &refusal, begun);
+                            let outcome = Outcome::Refused(refusal);
+                            let ran = Ran { outcome, treated: Treated::default() };
+                            return Done::ran(model, bound, &ran, charge);
+                        }
+                    };
+                }
+                let running = Instant::now();
                 let asking = Asking { caller, now, telemetry: serving.telemetry(), panics: &self.panics };
                 let ran = answer::run(&permit, request, asking);
+                drop(taken);
                 if let Some(pace) = serving.paces.get(&request.model) {
-                    pace.note(incoming.bytes, begun.elapsed());
+                    pace.note(incoming.bytes, running.elapsed());
                 }
                 serving.count(name, OutcomeKind::of(&ran.outcome), begun);
                 let done = Done::ran(model, bound, &ran, charge)?;

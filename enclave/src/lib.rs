@@ -27,6 +27,7 @@ mod pace;
 mod panics;
 mod pauses;
 mod platform;
+mod room;
 mod run;
 mod runners;
 mod service;

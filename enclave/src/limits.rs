@@ -121,3 +121,18 @@ pub const SMALL_ANSWER_KIB: usize = 64 * 1024;
 
 /// Time that an answer waits for room among them; it is known before anything is charged.
 pub const MAX_ANSWER_WAIT: Duration = Duration::from_secs(5);
+
+/// Time that a run waits for memory that others have been promised, while it keeps its core.
+pub const MAX_ROOM_WAIT: Duration = Duration::from_secs(1);
+
+/// Time that a model's loading waits for memory that runs have been promised, before it is tried again.
+pub const MAX_LOAD_ROOM_WAIT: Duration = Duration::from_secs(20);
+
+/// What loading a model holds at its highest, in percent of its weights: the file, what is decoded of it, and the plan.
+pub const LOAD_FACTOR_PERCENT: u64 = 225;
+
+/// Bytes that runs and loads leave to everything else, beside what each core may hold without asking.
+pub const KEPT_BYTES: u64 = 64 * 1024 * 1024;
+
+/// The part of a small machine's memory, as a divisor, that they leave in place of it.
+pub const KEPT_SHARE: u64 = 4;

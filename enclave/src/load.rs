@@ -25,6 +25,8 @@ use zeroize::Zeroizing;
 use crate::boot::Measured;
 use crate::host::{Host, HostError};
 use crate::keys::{KeyError, Keys};
+use crate::limits::MAX_LOAD_ROOM_WAIT;
+use crate::room::{self, Room};
 
 /// Why a package did not load. For the owner; no client sees it.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +50,9 @@ pub enum LoadError {
     /// the owner learns it from `strongroom seal`, which loads the model first.
     #[error("the engine does not take the model")]
     Engine(#[from] strongroom_engine::LoadError),
+    /// The machine has less memory than loading it takes.
+    #[error("loading it takes more memory than is free")]
+    Memory,
     /// A task of the enclave ended early.
     #[error("loading was interrupted")]
     Interrupted,
@@ -67,7 +72,7 @@ impl LoadError {
             )
         };
         match self {
-            Self::Host(_) | Self::Interrupted | Self::Key(KeyError::Credentials(_)) => true,
+            Self::Host(_) | Self::Interrupted | Self::Memory | Self::Key(KeyError::Credentials(_)) => true,
             Self::Key(KeyError::Kms(error)) => kms(error),
             _ => false,
         }
@@ -112,6 +117,7 @@ pub(crate) struct Loader {
     pub(crate) measured: Arc<Measured>,
     pub(crate) host: Host,
     pub(crate) keys: Keys,
+    pub(crate) room: Arc<Room>,
 }
 
 impl Loader {
@@ -147,12 +153,16 @@ impl Loader {
     /// Fetches, decrypts and builds the weights. From then on the model answers.
     pub(crate) async fn load(&self, unlocked: &Unlocked) -> Result<(), LoadError> {
         let Unlocked { model, package, key, content_offset } = unlocked;
+        let (room, bytes) = (Arc::clone(&self.room), room::of_load(unlocked.bytes()));
+        let taken = tokio::task::spawn_blocking(move || room.take(bytes, MAX_LOAD_ROOM_WAIT));
+        let taken = taken.await.map_err(|_| LoadError::Interrupted)?.map_err(|_| LoadError::Memory)?;
         let onnx = self.content(&model.id, *content_offset, package.opener(key)?).await?;
         let model = Arc::clone(model);
         let build = tokio::task::spawn_blocking(move || {
             let engine = Model::load_with(onnx, &model.interface, &model.operators)?;
             // Nobody else loads it.
             let _ = model.engine.set(engine);
+            drop(taken);
             Ok::<_, strongroom_engine::LoadError>(())
         });
         build.await.map_err(|_| LoadError::Interrupted)??;

@@ -16,6 +16,7 @@ use crate::keys::{KeyError, Keys};
 use crate::limits::{MAX_CONNECTIONS, MAX_REQUESTS_PER_CONNECTION};
 use crate::load::Loader;
 use crate::pauses::Pauses;
+use crate::room::Room;
 use crate::service::{Connection, Service};
 
 /// Why an enclave stopped. It never stops for a reason that a client controls.
@@ -54,7 +55,7 @@ pub async fn run(platform: Platform) -> Result<(), RunError> {
     host.log(Event::Measured(measured.charter().digest())).await;
     host.log(Event::Clock(platform.clock_source)).await;
     let keys = Keys::new(&platform, Arc::clone(&measured), host.clone())?;
-    let loader = Loader { measured, host: host.clone(), keys };
+    let loader = Loader { measured, host: host.clone(), keys, room: Room::of_machine() };
     let (hellos, queue) = Hellos::queue();
     let nsm = Arc::clone(&platform.nsm);
     let service = Service::new(loader, nsm, random, hellos, documents.state);

@@ -32,6 +32,7 @@ use crate::memory::Memory;
 use crate::offers::Offers;
 use crate::panics::Panics;
 use crate::pauses::Pauses;
+use crate::room::Room;
 use crate::runners::Runners;
 use crate::serving::Serving;
 use crate::sessions::Sessions;
@@ -66,6 +67,8 @@ pub(crate) struct Service {
     bodies: Memory,
     /// Of sealed answers.
     pub(crate) answers: Memory,
+    /// Of the machine, for runs.
+    pub(crate) room: Arc<Room>,
     /// Told whenever another release is served, or none.
     replaced: Notify,
     answered: AtomicU64,
@@ -85,6 +88,7 @@ impl Service {
             continuity: Arc::new(Continuity::new(&loader.measured, &nsm, &random, state)),
             started: Instant::now(),
             measured: Arc::clone(&loader.measured),
+            room: Arc::clone(&loader.room),
             nsm,
             random,
             offers: Offers::default(),

@@ -20,7 +20,7 @@ use tract_onnx::tract_hir::tract_core::ops::scan::Scan;
 
 use crate::limits::{MAX_COUNTED_BYTES, MAX_VALUE_BYTES};
 pub(crate) use infer::watch;
-pub(crate) use live::{bound, run};
+pub(crate) use live::{answered, bound, held, run};
 pub(crate) use run::{gate_definers, gate_large};
 
 /// Bytes of a cell of the widest type.

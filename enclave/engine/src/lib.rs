@@ -18,6 +18,7 @@ mod cells;
 mod compile;
 mod convert;
 mod declared;
+mod demand;
 mod derive;
 mod error;
 mod faster;

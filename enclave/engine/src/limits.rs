@@ -15,6 +15,9 @@ pub const MAX_VALUE_BYTES: u64 = 1 << 30;
 /// Bytes of the tensors that one run of a model holds at once, its weights aside.
 pub const MAX_LIVE_BYTES: u64 = 8 << 30;
 
+/// Bytes that a run may hold without anybody being asked whether there is as much.
+pub const LITTLE_BYTES: u64 = 16 << 20;
+
 /// Multiplications (and other steps that tract counts) of one run: some minutes of a core.
 pub const MAX_MULTIPLICATIONS: u64 = 1 << 43;
 

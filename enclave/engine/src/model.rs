@@ -9,8 +9,10 @@ use zeroize::Zeroizing;
 
 use crate::ceiling::Excess;
 use crate::compile::SymbolValues;
+use crate::demand::Demand;
 use crate::error::{LoadError, RunError};
 use crate::guard::guarded;
+use crate::limits::LITTLE_BYTES;
 use crate::onnx::Graph;
 use crate::plans::Plans;
 use crate::{convert, declared, split};
@@ -19,6 +21,7 @@ use crate::{convert, declared, split};
 pub struct Model {
     interface: Interface,
     plans: Plans,
+    demand: Demand,
     /// Tells this model's [`ValidInputs`] from another's.
     identity: Arc<()>,
 }
@@ -57,7 +60,8 @@ impl Model {
         let graph = Graph::decode(onnx, operators)?;
         declared::check(graph.proto(), interface)?;
         let plans = Plans::compile(graph.parse()?, interface)?;
-        Ok(Self { interface: interface.clone(), plans, identity: Arc::new(()) })
+        let demand = guarded(|| Demand::of(&plans, interface)).map_err(|_| LoadError::Panicked)?;
+        Ok(Self { interface: interface.clone(), plans, demand, identity: Arc::new(()) })
     }
 
     /// The interface the model was loaded with.
@@ -70,6 +74,34 @@ impl Model {
     #[must_use]
     pub fn compiled_for_all_shapes(&self) -> bool {
         self.plans.complete()
+    }
+
+    /// Bytes that a run with these inputs holds at its highest, the weights and the answer's own copy aside; 0 for at most
+    /// [`LITTLE_BYTES`](crate::limits::LITTLE_BYTES), and for inputs that are not admitted or that a run refuses. `None` where
+    /// that is not known before the model is compiled for their shapes.
+    #[must_use]
+    pub fn held(&self, inputs: &[Tensor<'_>]) -> Option<u64> {
+        let Ok(symbols) = self.interface.admit(inputs) else { return Some(0) };
+        if self.demand.is_little(&symbols) {
+            return Some(0);
+        }
+        (!self.plans.compiles(&symbols)).then(|| self.held_compiled(inputs))
+    }
+
+    /// As [`Model::held`], compiling where need be.
+    #[must_use]
+    pub fn held_compiled(&self, inputs: &[Tensor<'_>]) -> u64 {
+        let Ok(symbols) = self.interface.admit(inputs) else { return 0 };
+        let held = guarded(|| self.plans.held(&symbols, &self.interface));
+        held.ok().flatten().filter(|held| *held > LITTLE_BYTES).unwrap_or(0)
+    }
+
+    /// Bytes that a run with the largest inputs holds at its highest, the weights aside. `None` where that takes compiling for
+    /// them, or where such a run is refused.
+    #[must_use]
+    pub fn most_held(&self) -> Option<u64> {
+        let largest = self.interface.symbols.iter().map(|(symbol, range)| (symbol.clone(), range.max));
+        guarded(|| self.plans.held_together(&largest.collect(), &self.interface)).ok().flatten()
     }
 
     /// Checks a request's tensors and copies them. `outputs` names those wanted, in order; empty for all.

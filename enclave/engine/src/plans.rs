@@ -3,10 +3,12 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use strongroom_seal::model::{DimRange, Interface};
+use strongroom_seal::model::{Dim, DimRange, Interface};
+use strongroom_seal::tensor::DType;
 use tract_onnx::prelude::InferenceModel;
 
 use crate::alone;
+use crate::ceiling;
 use crate::compile::{self, Plan, SymbolValues};
 use crate::error::LoadError;
 use crate::limits::{MAX_PLANS_PER_MODEL, PROBE_VALUES};
@@ -32,7 +34,22 @@ pub(crate) struct PerShape {
 }
 
 /// `None` inside means that this shape does not compile, which is worth remembering too.
-type Slot = Arc<OnceLock<Option<Arc<Plan>>>>;
+type Slot = Arc<OnceLock<Option<Compiled>>>;
+
+/// A plan for one shape.
+#[derive(Clone)]
+struct Compiled {
+    plan: Arc<Plan>,
+    /// Bytes that a run holds at its highest; `None` for more than it may.
+    held: Option<u64>,
+}
+
+impl Compiled {
+    fn of(plan: Arc<Plan>, interface: &Interface, values: &SymbolValues) -> Self {
+        let held = ceiling::held(&plan, shapes(interface, values, 0)).ok();
+        Self { plan, held }
+    }
+}
 
 impl Plans {
     /// Compiles for all shapes if tract can, and otherwise for one, to see that it compiles at all.
@@ -67,7 +84,7 @@ impl Plans {
         match self {
             Self::Symbolic(plan, Some(split)) => split.parts(values, plan),
             Self::Symbolic(plan, None) => Some(vec![Part { plan: Arc::clone(plan), rows: 0 }]),
-            Self::PerShape(plans) => plans.get(values).map(|plan| vec![Part { plan, rows: 0 }]),
+            Self::PerShape(plans) => plans.get(values).map(|one| vec![Part { plan: one.plan, rows: 0 }]),
             Self::Alone(symbol, plans) => {
                 let mut others = values.clone();
                 let images = others.remove(symbol)?;
@@ -75,6 +92,64 @@ impl Plans {
                 let part = parts.first()?;
                 Some((0..images).map(|_| Part { plan: Arc::clone(&part.plan), rows: 1 }).collect())
             }
+        }
+    }
+
+    /// Bytes that a run holds at its highest for these values of the symbols, compiling for them if need be. `None` where
+    /// there is no such run.
+    pub(crate) fn held(&self, values: &SymbolValues, interface: &Interface) -> Option<u64> {
+        if let Self::PerShape(plans) = self {
+            return plans.get(values)?.held;
+        }
+        let parts = self.get(values)?;
+        let alike = |one: &Part, other: &Part| Arc::ptr_eq(&one.plan, &other.plan) && one.rows == other.rows;
+        let (mut most, mut answers) = (0_u64, 0_u64);
+        for parts in parts.chunk_by(alike) {
+            let Part { plan, rows } = parts.first()?;
+            most = most.max(ceiling::held(plan, shapes(interface, values, *rows)).ok()?);
+            let one = ceiling::answered(plan, shapes(interface, values, *rows)).ok()?;
+            answers = answers.saturating_add(one.saturating_mul(parts.len() as u64));
+        }
+        if parts.len() == 1 {
+            return Some(most);
+        }
+        // Parts run one after the other. The inputs of all are there beside them, and so are answers, which are joined at the end.
+        Some(most.saturating_add(bytes(interface, values)).saturating_add(answers.saturating_mul(2)))
+    }
+
+    /// Whether a run for these values of the symbols has to compile first.
+    pub(crate) fn compiles(&self, values: &SymbolValues) -> bool {
+        match self {
+            Self::Symbolic(..) => false,
+            Self::PerShape(plans) => !plans.knows(values),
+            Self::Alone(symbol, plans) => {
+                let mut others = values.clone();
+                others.remove(symbol);
+                plans.compiles(&others)
+            }
+        }
+    }
+
+    /// As [`Plans::held`], as if batches were never split, so that it grows with each symbol. `None` where that takes compiling.
+    pub(crate) fn held_together(&self, values: &SymbolValues, interface: &Interface) -> Option<u64> {
+        match self {
+            Self::Symbolic(plan, _) => ceiling::held(plan, shapes(interface, values, 0)).ok(),
+            Self::PerShape(_) => None,
+            Self::Alone(symbol, plans) => {
+                let mut one = values.clone();
+                one.insert(symbol.clone(), 1);
+                let held = plans.held_together(&one, interface)?;
+                let images = values.get(symbol).copied().unwrap_or(1);
+                let answers = plans.answered(&one, interface)?.saturating_mul(images);
+                Some(held.saturating_add(bytes(interface, values)).saturating_add(answers.saturating_mul(2)))
+            }
+        }
+    }
+
+    fn answered(&self, values: &SymbolValues, interface: &Interface) -> Option<u64> {
+        match self {
+            Self::Symbolic(plan, _) => ceiling::answered(plan, shapes(interface, values, 0)).ok(),
+            Self::PerShape(_) | Self::Alone(..) => None,
         }
     }
 
@@ -88,6 +163,28 @@ impl Plans {
     }
 }
 
+/// The shapes of a run's inputs, of so many rows where that is not zero.
+fn shapes<'a>(
+    interface: &'a Interface,
+    values: &'a SymbolValues,
+    rows: usize,
+) -> impl Iterator<Item = impl Iterator<Item = u64> + 'a> + 'a {
+    let length = |dim: &Dim| match dim {
+        Dim::Fixed(length) => *length,
+        Dim::Symbol(symbol) => values.get(symbol).copied().unwrap_or(1),
+    };
+    let dim = move |(axis, dim)| if axis == 0 && rows > 0 { rows as u64 } else { length(dim) };
+    interface.inputs.iter().map(move |input| input.shape.iter().enumerate().map(dim))
+}
+
+/// Bytes of a request's inputs.
+fn bytes(interface: &Interface, values: &SymbolValues) -> u64 {
+    let element = |dtype: DType| dtype.element_bytes().unwrap_or(size_of::<String>()) as u64;
+    let sizes = shapes(interface, values, 0).zip(&interface.inputs);
+    let sizes = sizes.map(|(shape, input)| shape.fold(element(input.dtype), u64::saturating_mul));
+    sizes.fold(0, u64::saturating_add)
+}
+
 impl PerShape {
     fn probe(graph: InferenceModel, interface: &Interface) -> Result<Self, LoadError> {
         let mut refusal = LoadError::Panicked;
@@ -99,7 +196,8 @@ impl PerShape {
             match wired.and_then(|wired| compile::plan(wired, interface)) {
                 Ok(plan) => {
                     compile::check_outputs(&plan, interface)?;
-                    let slot: Slot = Arc::new(OnceLock::from(Some(plan)));
+                    let compiled = Compiled::of(plan, interface, &values);
+                    let slot: Slot = Arc::new(OnceLock::from(Some(compiled)));
                     let cache = Mutex::new(vec![(values, slot)]);
                     return Ok(Self { graph, interface: interface.clone(), cache });
                 }
@@ -109,15 +207,21 @@ impl PerShape {
         Err(refusal)
     }
 
-    fn get(&self, values: &SymbolValues) -> Option<Arc<Plan>> {
+    fn get(&self, values: &SymbolValues) -> Option<Compiled> {
         let slot = self.slot(values);
         // Compiled outside the cache's lock: others wait only when they ask for the same shape.
         slot.get_or_init(|| {
             let wired = compile::wire(self.graph.clone(), &self.interface, Some(values));
             let plan = wired.and_then(|wired| compile::plan(wired, &self.interface)).ok()?;
-            compile::check_outputs(&plan, &self.interface).ok().map(|()| plan)
+            compile::check_outputs(&plan, &self.interface).ok()?;
+            Some(Compiled::of(plan, &self.interface, values))
         })
         .clone()
+    }
+
+    fn knows(&self, values: &SymbolValues) -> bool {
+        let cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.iter().any(|(key, slot)| key == values && slot.get().is_some())
     }
 
     fn slot(&self, values: &SymbolValues) -> Slot {

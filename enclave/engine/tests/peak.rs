@@ -1,6 +1,7 @@
-//! Loading a model from memory takes no more than tract itself takes for the plain file, and little beside.
+//! Loading a model from memory takes no more than tract itself takes for the plain file, and little beside; and a run takes what it
+//! was said to hold.
 //!
-//! Each measurement is a process of its own: this test's executable, started again for one load.
+//! Each measurement is a process of its own: this test's executable, started again for one load or run.
 
 #![allow(
     clippy::unwrap_used,
@@ -22,6 +23,7 @@ use std::process::{Command, Stdio};
 use graphs::{file, floats, model, node, options, value};
 use strongroom_engine::{Model, derive};
 use strongroom_seal::model::Interface;
+use strongroom_seal::tensor::{DType, Tensor};
 use tract_onnx::pb::ModelProto;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::prelude::{Framework as _, InferenceModelExt as _, IntoRunnable as _, onnx};
@@ -110,4 +112,104 @@ fn loading_a_real_model_stays_near_the_engines_own_peak() {
     let reference = references::read("minilm");
     let bytes = Zeroizing::new(fs::read(&reference.model).expect("run scripts/fetch-models first"));
     compare(&reference.model, &derive(bytes, &reference.options).unwrap().0);
+}
+
+/// What every process has beside a run: its own code's pages, stacks, tract's scratch memory.
+const BESIDE_KIB: u64 = 24 * 1024;
+
+/// The started-again half: loads the file, and runs it with zeros of the shape in the environment.
+#[test]
+#[ignore = "started by the other tests of this file"]
+fn run_once() {
+    let Ok(path) = std::env::var("STRONGROOM_PEAK_FILE") else { return };
+    let interface: Interface =
+        serde_json::from_str(&std::env::var("STRONGROOM_PEAK_INTERFACE").unwrap()).unwrap();
+    let shape: Vec<u64> = serde_json::from_str(&std::env::var("STRONGROOM_PEAK_SHAPE").unwrap()).unwrap();
+    let model = Model::load(Zeroizing::new(fs::read(&path).unwrap()), &interface).unwrap();
+    let elements: u64 = shape.iter().product();
+    let data = vec![0_u8; usize::try_from(elements).unwrap() * 4];
+    let input = Tensor { name: "x".into(), dtype: DType::Fp32, shape, data: data.into() };
+    let held = model.held(std::slice::from_ref(&input)).unwrap() / 1024;
+    // From here on the peak is the run's (proc_pid_clear_refs(5)).
+    fs::write("/proc/self/clear_refs", "5").unwrap();
+    let before = status_kib("VmRSS:");
+    let valid = model.admit(&[input], &[]).unwrap();
+    std::hint::black_box(model.run(valid).unwrap());
+    println!("held_kib={held} took_kib={} end", status_kib("VmHWM:") - before);
+}
+
+/// What a run was said to hold, and what it took, in KiB.
+fn held_and_taken(onnx: &ModelProto, ranges: &[(&str, u64, u64)], shape: &[u64]) -> (u64, u64) {
+    let bytes = file(onnx);
+    let path = std::env::temp_dir().join(format!("strongroom-held-{}.onnx", std::process::id()));
+    fs::write(&path, &bytes).unwrap();
+    let interface = derive(bytes, &options(ranges)).unwrap().0;
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "run_once", "--nocapture"])
+        .env("STRONGROOM_PEAK_FILE", &path)
+        .env("STRONGROOM_PEAK_INTERFACE", serde_json::to_string(&interface).unwrap())
+        .env("STRONGROOM_PEAK_SHAPE", serde_json::to_string(shape).unwrap())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    fs::remove_file(&path).unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let number = |label: &str| {
+        let rest = text.split(label).nth(1).unwrap_or_else(|| panic!("no {label} in {text}"));
+        rest.split_whitespace().next().unwrap().parse().unwrap()
+    };
+    (number("held_kib="), number("took_kib="))
+}
+
+#[test]
+fn a_run_takes_what_it_is_said_to_hold() {
+    let outer = model(
+        vec![value("x", DataType::Float, &["1", "6144"])],
+        vec![
+            node("Transpose", &["x"], &["t"]),
+            node("MatMul", &["t", "x"], &["p"]),
+            node("ReduceMax", &["p"], &["y"]),
+        ],
+        vec![value("y", DataType::Float, &["1", "1"])],
+        vec![],
+    );
+    let wide = model(
+        vec![value("x", DataType::Float, &["batch", "8"])],
+        vec![
+            node("MatMul", &["x", "w"], &["h"]),
+            node("Relu", &["h"], &["r"]),
+            node("MatMul", &["r", "v"], &["y"]),
+        ],
+        vec![value("y", DataType::Float, &["batch", "2"])],
+        vec![
+            floats("w", &[8, 65536], &vec![0.5; 8 * 65536]),
+            floats("v", &[65536, 2], &vec![0.5; 65536 * 2]),
+        ],
+    );
+    let image = |images: &str, side: &str| {
+        model(
+            vec![value("x", DataType::Float, &[images, "8", side, side])],
+            vec![node("Conv", &["x", "w"], &["c"]), node("ReduceMax", &["c"], &["y"])],
+            vec![value("y", DataType::Float, &["1", "1", "1", "1"])],
+            vec![floats("w", &[8, 8, 3, 3], &vec![0.5; 8 * 8 * 9])],
+        )
+    };
+    let squares = model(
+        vec![value("x", DataType::Float, &["16", "768", "768"])],
+        vec![node("MatMul", &["x", "x"], &["p"]), node("ReduceMax", &["p"], &["y"])],
+        vec![value("y", DataType::Float, &["1", "1", "1"])],
+        vec![],
+    );
+    let cases = [
+        ("an outer product", held_and_taken(&outer, &[], &[1, 6144])),
+        ("a wide layer", held_and_taken(&wide, &[("batch", 1, 4096)], &[4096, 8])),
+        ("an image", held_and_taken(&image("1", "1536"), &[], &[1, 8, 1536, 1536])),
+        ("four images", held_and_taken(&image("4", "512"), &[], &[4, 8, 512, 512])),
+        ("a batch of products", held_and_taken(&squares, &[], &[16, 768, 768])),
+    ];
+    for (what, (held, taken)) in cases {
+        eprintln!("{what}: said to hold {} MiB, took {} MiB", held >> 10, taken >> 10);
+        assert!(taken <= held + held / 8 + BESIDE_KIB, "{what} took {taken} KiB of {held} KiB");
+        assert!(held <= taken * 2 + BESIDE_KIB, "{what} asks for {held} KiB and takes {taken} KiB");
+    }
 }

@@ -14,8 +14,11 @@ mod graphs;
 
 use std::sync::Arc;
 
-use graphs::{as_f32s, f32s, gather, i64s, identity, load, matmul, model, node, run, texts, value};
-use strongroom_engine::{Mismatch, Model, RunError, Tolerance, check_samples};
+use graphs::{
+    as_f32s, f32s, file, floats, gather, i64s, identity, load, matmul, model, node, options, run, texts,
+    value,
+};
+use strongroom_engine::{Mismatch, Model, RunError, Tolerance, check_samples, derive};
 use strongroom_seal::model::InterfaceError;
 use strongroom_seal::tensor::{DType, Tensor};
 use tract_onnx::pb::tensor_proto::DataType;
@@ -73,8 +76,8 @@ fn strings_pass_and_must_be_text() {
         max_bytes: 1 << 20,
     };
     let options = strongroom_engine::DeriveOptions { answer: Some(stated), ..Default::default() };
-    let (interface, _) = strongroom_engine::derive(graphs::file(&graph), &options).unwrap();
-    let model = Model::load(graphs::file(&graph), &interface).unwrap();
+    let (interface, _) = derive(file(&graph), &options).unwrap();
+    let model = Model::load(file(&graph), &interface).unwrap();
     let input = texts("x", &[b"key", "schlüssel".as_bytes(), b""]);
     let output = run(&model, std::slice::from_ref(&input));
     assert!(output[0].data == input.data && output[0].shape == [3]);
@@ -158,4 +161,45 @@ fn samples_are_compared_within_the_tolerance() {
     assert_eq!(check(i64s("y", &[1, 3], &[5, 7, 9])), Err(Mismatch::Shape { output: "y".into() }));
     assert_eq!(check(f32s("x", &[1, 2], &[1.0, 1.0])), Err(Mismatch::Names));
     assert_eq!(check_samples(&model, &inputs, &[], Tolerance::default()), Err(Mismatch::Names));
+}
+
+/// Rows of so many numbers become rows of 1024, and then of one.
+fn wide() -> Model {
+    let weights = vec![0.5; 8 * 1024];
+    let graph = model(
+        vec![value("x", DataType::Float, &["batch", "steps", "8"])],
+        vec![
+            node("MatMul", &["x", "w"], &["h"]),
+            node("Sigmoid", &["h"], &["s"]),
+            node("MatMul", &["s", "v"], &["y"]),
+        ],
+        vec![value("y", DataType::Float, &["batch", "steps", "1"])],
+        vec![floats("w", &[8, 1024], &weights), floats("v", &[1024, 1], &vec![0.5; 1024])],
+    );
+    let bytes = file(&graph);
+    let ranges = options(&[("batch", 1, 512), ("steps", 1, 512)]);
+    let interface = derive(bytes, &ranges).unwrap().0;
+    Model::load(file(&graph), &interface).unwrap()
+}
+
+#[test]
+fn what_a_run_holds_is_told_and_little_is_told_as_nothing() {
+    let model = wide();
+    let held = |batch: u64, steps: u64| {
+        let elements = usize::try_from(batch * steps * 8).unwrap();
+        model.held(&[f32s("x", &[batch, steps, 8], &vec![0.0; elements])]).unwrap()
+    };
+    for (batch, steps) in [(1, 1), (512, 1), (1, 512), (32, 32), (512, 3), (3, 512)] {
+        assert_eq!(held(batch, steps), 0, "{batch} × {steps}");
+    }
+    let rows = |rows: u64| rows * 1024 * 4;
+    // Long ones go one by one.
+    let by_one = held(512, 512);
+    assert!((8 << 20..24 << 20).contains(&by_one) || by_one == 0, "{by_one} bytes");
+    for (batch, steps) in [(512, 63), (400, 60), (512, 40)] {
+        let (held, layer) = (held(batch, steps), rows(batch * steps));
+        assert!((layer..3 * layer).contains(&held), "{batch} × {steps}: {held} bytes, {layer} of a layer");
+    }
+    assert_eq!(model.held(&[f32s("x", &[1, 8], &[0.0; 8])]), Some(0), "what is not admitted is not run");
+    assert!(model.most_held().unwrap() >= rows(512 * 512));
 }

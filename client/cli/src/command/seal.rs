@@ -143,6 +143,10 @@ impl Args {
         let model = Model::load_with(onnx, interface, &self.operators())?;
         let report = check_samples(&model, &samples.inputs, &samples.expected, Tolerance::default())?;
         drop(checking);
+        if let Some(held) = model.most_held() {
+            let mib = held.div_ceil(1 << 20);
+            output::note(&format!("a run of the largest request holds {mib} MiB, the weights aside"));
+        }
         for output in report.outputs {
             let (name, elements, largest) = (output.name, output.elements, output.largest_difference);
             output::note(&format!("checked {name}: {elements} elements, largest difference {largest:e}"));
