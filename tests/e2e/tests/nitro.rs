@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use strongroom_attestation::{ImagePcrs, Pcr, PcrIndex, Statement};
+use strongroom_e2e::onnx::{self, Message, row as row_of};
 use strongroom_eif::archive::{Entry, EntryKind, entries};
 use strongroom_link::Mux;
 use strongroom_proto::frame::Kind;
@@ -14,7 +15,7 @@ use strongroom_proto::hello::Evidence;
 use strongroom_sim::kms::ErrorKind;
 use strongroom_sim::nitro::{Bridge, EmulatedEnclave, Emulator, Resigner};
 use strongroom_sim::world::{
-    Binaries, Documents, Ground, HostOptions, HostProcess, Output, Owner, ReleasePlan, Sockets,
+    Binaries, Documents, Ground, HostOptions, HostProcess, ModelSource, Output, Owner, ReleasePlan, Sockets,
     bundled_folder, bundled_model, wait_for,
 };
 
@@ -114,9 +115,13 @@ impl Rig {
     }
 
     async fn infer(&self, host: &HostProcess) -> Output {
+        self.infer_with(host, "fraud", &bundled_folder().unwrap().join("request.json")).await
+    }
+
+    async fn infer_with(&self, host: &HostProcess, model: &str, input: &Path) -> Output {
         let key = format!("--api-key=@{}", self.ground.layout.api_key().display());
-        let input = format!("--input={}", bundled_folder().unwrap().join("request.json").display());
-        self.command(host, "infer", &[key, "--model=fraud".to_owned(), input]).await
+        let (model, input) = (format!("--model={model}"), format!("--input={}", input.display()));
+        self.command(host, "infer", &[key, model, input]).await
     }
 
     /// What the enclave says when asked directly, without anyone who signs in between.
@@ -152,7 +157,7 @@ async fn the_measured_image_boots_attests_and_answers() {
     let _bridge = rig.bridge(&vm);
     let mut host = rig.host(HostOptions::default()).await;
     let start = Instant::now();
-    vm.boot_to_heartbeat(BOOT).await.unwrap();
+    vm.boot_until_it_listens(BOOT).await.unwrap();
     let serving = host.wait_until_serving(PATIENCE).await;
     assert!(serving.is_ok(), "{}", vm.console());
     let serving = start.elapsed();
@@ -205,21 +210,57 @@ async fn the_measured_image_boots_attests_and_answers() {
     vm.kill().await;
 }
 
-/// As much memory as the promises page says, with the bundled model.
+/// Numbers of a request that makes a model hold a square of them, 256 MiB: more than there is with [`LITTLE_MEMORY`].
+const GREEDY: usize = 8192;
+
+/// As much memory as the promises page says, with the bundled model; and a request that would take more costs nobody else.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs scripts/nitro-test"]
 async fn a_small_model_is_served_in_little_memory() {
     let rig = Rig::set_up().await;
     let (image, pcrs) = rig.image("strongroom.eif", &from_environment(STATIC_ENCLAVE)).await;
     rig.owner.allow(&rig.ground, &[pcrs]).await.unwrap();
-    rig.owner.release(&ReleasePlan::first(vec![bundled_model().unwrap()])).await.unwrap();
+    let greedy = rig.folder.path().join("greedy.onnx");
+    std::fs::write(&greedy, greedy_model()).unwrap();
+    let greedy = ModelSource { id: "greedy@1".parse().unwrap(), onnx: greedy, arguments: vec![] };
+    rig.owner.release(&ReleasePlan::first(vec![bundled_model().unwrap(), greedy])).await.unwrap();
     let mut vm = rig.prepare_with(&image, "", LITTLE_MEMORY);
     let _bridge = rig.bridge(&vm);
     let host = rig.host(HostOptions::default()).await;
-    vm.boot_to_heartbeat(BOOT).await.unwrap();
+    vm.boot_until_it_listens(BOOT).await.unwrap();
     assert!(host.wait_until_serving(PATIENCE).await.is_ok(), "{}", vm.console());
     assert_eq!(rig.infer(&host).await.code, 0);
+    let boots = vm.console().matches("Linux version").count();
+
+    let numbers = serde_json::json!({
+        "inputs": [{ "name": "x", "datatype": "FP32", "shape": [1, GREEDY], "data": vec![0.5; GREEDY] }]
+    });
+    let input = rig.folder.path().join("greedy.json");
+    std::fs::write(&input, numbers.to_string()).unwrap();
+    let refused = rig.infer_with(&host, "greedy", &input).await;
+    assert_ne!(refused.code, 0, "{}", refused.stdout);
+    assert!(refused.stderr.contains("the model would take more memory"), "{}", refused.stderr);
+    assert_eq!(rig.infer(&host).await.code, 0, "{}", vm.console());
+    assert_eq!(vm.console().matches("Linux version").count(), boots, "the enclave ended: {}", vm.console());
     vm.kill().await;
+}
+
+/// The ONNX file of the largest product of any two numbers of a row.
+fn greedy_model() -> Vec<u8> {
+    let node = |operator: &str, inputs: &[&str], output: &str| {
+        let mut node = Message::default();
+        for input in inputs {
+            node.text(1, input);
+        }
+        node.text(2, output).text(4, operator);
+        node
+    };
+    let mut graph = Message::default();
+    graph.message(1, &node("Transpose", &["x"], "t"));
+    graph.message(1, &node("MatMul", &["t", "x"], "p"));
+    graph.message(1, &node("ReduceMax", &["p"], "y")).text(2, "greedy");
+    graph.message(11, &row_of("x", GREEDY)).message(12, &row_of("y", 1));
+    onnx::model(&graph)
 }
 
 /// One byte of the kernel's command line differs, so nothing that runs does, and KMS still refuses.
@@ -246,7 +287,7 @@ async fn an_image_with_one_changed_byte_gets_no_key() {
     let mut vm = rig.prepare(&changed, "");
     let _bridge = rig.bridge(&vm);
     let host = rig.host(HostOptions::default()).await;
-    vm.boot_to_heartbeat(BOOT).await.unwrap();
+    vm.boot_until_it_listens(BOOT).await.unwrap();
     let refused = async || {
         let calls = rig.ground.kms.calls();
         calls.iter().any(|call| call.operation == "Decrypt" && call.outcome == Err(ErrorKind::AccessDenied))
@@ -273,7 +314,7 @@ async fn neither_environment_nor_kernel_command_line_is_a_way_in() {
     let mut vm = rig.prepare(&image, APPENDED);
     let _bridge = rig.bridge(&vm);
     let host = rig.host(HostOptions::default()).await;
-    vm.boot_to_heartbeat(BOOT).await.unwrap();
+    vm.boot_until_it_listens(BOOT).await.unwrap();
     let serving = host.wait_until_serving(PATIENCE).await;
     assert!(vm.console().contains("STRONGROOM_PARENT_CID=7"), "the guest never saw it: {}", vm.console());
     assert!(serving.is_ok(), "{}", vm.console());

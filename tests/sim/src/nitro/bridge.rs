@@ -65,7 +65,7 @@ async fn accept(listener: Listener, device: PathBuf, meddle: Meddle) {
 
 /// Connects to the guest, once it is awake: a connection before its driver is ready can leave the emulated device
 /// without any for good.
-async fn connect(device: &Path) -> io::Result<UnixStream> {
+pub(super) async fn connect(device: &Path) -> io::Result<UnixStream> {
     if !device.with_file_name(AWAKE).exists() {
         return Err(io::ErrorKind::NotConnected.into());
     }

@@ -10,7 +10,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixListener;
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
+use super::bridge::connect;
 use crate::world::{Sockets, WorldError, wait_for};
 
 /// Where the emulator's files lie, as `scripts/setup-emulator` leaves them.
@@ -32,6 +34,11 @@ const HEARTBEAT: u8 = 0xb7;
 const HEARTBEAT_PORT: u32 = 9000;
 /// Ports of the host's services and of the tunnel, and the names of their sockets.
 const PORTS: [(u32, &str); 2] = [(5001, "host"), (5002, "kms")];
+/// From the heartbeat until the guest most likely serves. Connections to a port where nobody listens yet, while the guest makes its
+/// own, have left the emulated device without any for good: about once in twenty boots.
+const SETTLES: Duration = Duration::from_secs(3);
+/// The device says by then whether somebody listens, unless it hangs.
+const ANSWERS: Duration = Duration::from_secs(2);
 const STOP: Duration = Duration::from_secs(10);
 
 impl Emulator {
@@ -157,15 +164,18 @@ impl EmulatedEnclave {
         Ok(())
     }
 
-    /// Boots it and waits for the guest's heartbeat. Software emulation of several cores hangs once in many boots, before
-    /// the guest's kernel is done; then it boots a second time.
+    /// Boots it and waits until the enclave listens, which it does once a host has given it its documents. The emulation of several
+    /// cores and of vsock hangs once in many boots, before the guest's kernel is done or after its heartbeat; then it boots a
+    /// second time.
     ///
     /// # Errors
     /// [`WorldError::Io`], and [`WorldError::NotReady`] with the console when it did not come up either time.
-    pub async fn boot_to_heartbeat(&mut self, limit: Duration) -> Result<(), WorldError> {
+    pub async fn boot_until_it_listens(&mut self, limit: Duration) -> Result<(), WorldError> {
         for _ in 0..2 {
             self.boot()?;
-            if wait_for(limit, async || self.folder.join(AWAKE).exists()).await {
+            let awake = async || self.folder.join(AWAKE).exists();
+            let listens = async || matches!(timeout(ANSWERS, connect(&self.device())).await, Ok(Ok(_)));
+            if wait_for(limit, awake).await && wait_for(limit, listens).await {
                 return Ok(());
             }
             self.kill().await;
@@ -198,7 +208,7 @@ impl EmulatedEnclave {
     /// Waits for the machine to end by itself.
     pub async fn ended(&mut self, limit: Duration) -> bool {
         match &mut self.child {
-            Some(child) => tokio::time::timeout(limit, child.wait()).await.is_ok(),
+            Some(child) => timeout(limit, child.wait()).await.is_ok(),
             None => true,
         }
     }
@@ -208,7 +218,7 @@ impl EmulatedEnclave {
         if let Some(mut child) = self.child.take() {
             let _ = child.kill().await;
         }
-        let _ = tokio::time::timeout(STOP, Command::new(self.end_script()).status()).await;
+        let _ = timeout(STOP, Command::new(self.end_script()).status()).await;
     }
 }
 
@@ -219,14 +229,16 @@ impl Drop for EmulatedEnclave {
     }
 }
 
-/// Sends every byte of the boot protocol back, and notes that the guest is awake.
+/// Sends every byte of the boot protocol back, and notes that the guest is awake once it has had time to serve.
 async fn answer(listener: UnixListener, awake: PathBuf) {
     while let Ok((mut stream, _)) = listener.accept().await {
         if let Ok(byte) = stream.read_u8().await
             && byte == HEARTBEAT
         {
-            let _ = fs::write(&awake, b"");
             let _ = stream.write_all(&[byte]).await;
+            drop(stream);
+            tokio::time::sleep(SETTLES).await;
+            let _ = fs::write(&awake, b"");
         }
     }
 }
