@@ -16,17 +16,15 @@
 )]
 
 mod forgotten;
-mod grep;
-mod schedules;
 mod wire;
 
 use std::path::{Path, PathBuf};
 
-use grep::{Needle, Needles, files_below, is_telling, memory_of, open_files_of};
 use serde_json::{Value, json};
 use strongroom_proto::name::PackageId;
 use strongroom_seal::package::Header;
 use strongroom_sim::kms::ciphertext;
+use strongroom_sim::memory::{Needle, Needles, files_below, is_telling, memory_of, open_files_of};
 use strongroom_sim::world::{
     Binaries, EnclaveOptions, EnclaveProcess, Ground, HostOptions, HostProcess, ModelSource, Owner, READY,
     ReleasePlan, Sockets, bundled_folder, bundled_model, wait_for,

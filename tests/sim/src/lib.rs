@@ -5,6 +5,7 @@ pub mod attack;
 pub mod command;
 pub mod intercept;
 pub mod kms;
+pub mod memory;
 pub mod nitro;
 pub mod nsm;
 pub mod pki;

@@ -10,10 +10,9 @@ use std::time::Duration;
 
 use strongroom_client::InferRequest;
 use strongroom_seal::tensor::{DType, Tensor};
+use strongroom_sim::memory::{Needle, Needles, keys_in, memory_of};
 use strongroom_sim::world::{ModelSource, READY, ReleasePlan, bundled_model, wait_for};
 
-use super::grep::{Needle, Needles, memory_of};
-use super::schedules::keys_in;
 use super::wire::Valve;
 use super::{Scene, WINDOW_BYTES, floats, weights};
 use crate::load;

@@ -16,13 +16,14 @@ const PAGE_BYTES: usize = 4096;
 
 /// Bytes to look for, and what they are. They are public in a test, and so may be named.
 #[derive(Clone)]
-pub(super) struct Needle {
+pub struct Needle {
     what: String,
     bytes: Vec<u8>,
 }
 
 impl Needle {
-    pub(super) fn new(what: impl Into<String>, bytes: &[u8]) -> Self {
+    /// These bytes under this name.
+    pub fn new(what: impl Into<String>, bytes: &[u8]) -> Self {
         let what = what.into();
         assert!(is_telling(bytes), "{what} could not be told from filler");
         Self { what, bytes: bytes.to_vec() }
@@ -31,12 +32,14 @@ impl Needle {
 
 impl Needle {
     /// This one in all forms.
-    pub(super) fn forms(&self) -> Vec<Self> {
+    #[must_use]
+    pub fn forms(&self) -> Vec<Self> {
         Self::in_all_forms(&self.what, &self.bytes)
     }
 
     /// The bytes as they are, in hexadecimal, and in base64 wherever they begin in what was encoded.
-    pub(super) fn in_all_forms(what: &str, bytes: &[u8]) -> Vec<Self> {
+    #[must_use]
+    pub fn in_all_forms(what: &str, bytes: &[u8]) -> Vec<Self> {
         let mut forms =
             vec![Self::new(what, bytes), Self::new(format!("{what}, in hex"), hex::encode(bytes).as_bytes())];
         for before in 0..3 {
@@ -52,19 +55,21 @@ impl Needle {
 }
 
 /// Whether bytes are too varied to occur by chance.
-pub(super) fn is_telling(bytes: &[u8]) -> bool {
+#[must_use]
+pub fn is_telling(bytes: &[u8]) -> bool {
     bytes.iter().collect::<BTreeSet<_>>().len() >= PREFIX_BYTES
 }
 
 /// A set of needles, looked for together.
-pub(super) struct Needles {
+pub struct Needles {
     by_prefix: HashMap<[u8; PREFIX_BYTES], Vec<Needle>>,
     /// Which pairs of first bytes occur at all: most places are passed over by this alone.
     pairs: Vec<bool>,
 }
 
 impl Needles {
-    pub(super) fn new(needles: impl IntoIterator<Item = Needle>) -> Self {
+    /// These together.
+    pub fn new(needles: impl IntoIterator<Item = Needle>) -> Self {
         let mut all = Self { by_prefix: HashMap::new(), pairs: vec![false; 1 << 16] };
         for needle in needles {
             let prefix: [u8; PREFIX_BYTES] = needle.bytes[..PREFIX_BYTES].try_into().unwrap();
@@ -75,12 +80,16 @@ impl Needles {
         all
     }
 
-    pub(super) fn len(&self) -> usize {
+    /// How many there are; never none.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "there is always one")]
+    pub fn len(&self) -> usize {
         self.by_prefix.values().map(Vec::len).sum()
     }
 
     /// What is found, each once.
-    pub(super) fn found_in(&self, haystacks: &[Vec<u8>]) -> BTreeSet<String> {
+    #[must_use]
+    pub fn found_in(&self, haystacks: &[Vec<u8>]) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
         for haystack in haystacks {
             for (place, window) in haystack.windows(PREFIX_BYTES).enumerate() {
@@ -102,7 +111,8 @@ fn pair(bytes: &[u8]) -> usize {
 
 /// Every readable mapping of a process. Mappings that follow one another are joined, so that nothing is
 /// missed between two.
-pub(super) fn memory_of(process: u32) -> Vec<Vec<u8>> {
+#[must_use]
+pub fn memory_of(process: u32) -> Vec<Vec<u8>> {
     let maps = std::fs::read_to_string(format!("/proc/{process}/maps")).unwrap();
     let memory = File::open(format!("/proc/{process}/mem")).unwrap_or_else(|error| {
         panic!("the memory of process {process} may not be read ({error}): run as root")
@@ -147,7 +157,8 @@ fn read(memory: &File, start: u64, length: usize) -> Vec<u8> {
 }
 
 /// Ordinary files that a process holds open, those without a name any more among them: name, and what is in them.
-pub(super) fn open_files_of(process: u32) -> Vec<(PathBuf, Vec<u8>)> {
+#[must_use]
+pub fn open_files_of(process: u32) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(format!("/proc/{process}/fd")).unwrap() {
         let descriptor = entry.unwrap().path();
@@ -161,7 +172,8 @@ pub(super) fn open_files_of(process: u32) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 /// All ordinary files below a folder.
-pub(super) fn files_below(folder: &Path) -> Vec<PathBuf> {
+#[must_use]
+pub fn files_below(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let entry = entry.unwrap();
@@ -175,26 +187,31 @@ pub(super) fn files_below(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-#[test]
-fn a_needle_is_found_once_wherever_it_lies() {
-    let needles = Needles::new([Needle::new("a", b"0123456789"), Needle::new("b", b"01234567xy")]);
-    let at_ends = [b"--0123456789".to_vec(), b"0123456789--0123456789".to_vec(), b"01234567".to_vec()];
-    assert_eq!(needles.found_in(&at_ends), BTreeSet::from(["a".to_owned()]));
-    assert_eq!(needles.found_in(&[b"_01234567xy".to_vec()]), BTreeSet::from(["b".to_owned()]));
-    assert!(needles.found_in(&[b"0123456788".to_vec()]).is_empty());
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-#[test]
-fn every_form_is_found_at_every_place_of_an_encoding() {
-    let secret = b"sixteen telling bytes";
-    let found = |haystack: String| {
-        Needles::new(Needle::in_all_forms("it", secret)).found_in(&[haystack.into_bytes()])
-    };
-    for before in 0..7 {
-        let whole = [vec![b'<'; before], secret.to_vec(), b">".to_vec()].concat();
-        assert_eq!(found(STANDARD_NO_PAD.encode(&whole)), BTreeSet::from(["it, in base64".to_owned()]));
-        assert_eq!(found(URL_SAFE_NO_PAD.encode(&whole)), BTreeSet::from(["it, in base64".to_owned()]));
-        assert_eq!(found(hex::encode(&whole)), BTreeSet::from(["it, in hex".to_owned()]));
+    #[test]
+    fn a_needle_is_found_once_wherever_it_lies() {
+        let needles = Needles::new([Needle::new("a", b"0123456789"), Needle::new("b", b"01234567xy")]);
+        let at_ends = [b"--0123456789".to_vec(), b"0123456789--0123456789".to_vec(), b"01234567".to_vec()];
+        assert_eq!(needles.found_in(&at_ends), BTreeSet::from(["a".to_owned()]));
+        assert_eq!(needles.found_in(&[b"_01234567xy".to_vec()]), BTreeSet::from(["b".to_owned()]));
+        assert!(needles.found_in(&[b"0123456788".to_vec()]).is_empty());
     }
-    assert!(found(STANDARD_NO_PAD.encode(b"sixteen selling bytes")).is_empty());
+
+    #[test]
+    fn every_form_is_found_at_every_place_of_an_encoding() {
+        let secret = b"sixteen telling bytes";
+        let found = |haystack: String| {
+            Needles::new(Needle::in_all_forms("it", secret)).found_in(&[haystack.into_bytes()])
+        };
+        for before in 0..7 {
+            let whole = [vec![b'<'; before], secret.to_vec(), b">".to_vec()].concat();
+            assert_eq!(found(STANDARD_NO_PAD.encode(&whole)), BTreeSet::from(["it, in base64".to_owned()]));
+            assert_eq!(found(URL_SAFE_NO_PAD.encode(&whole)), BTreeSet::from(["it, in base64".to_owned()]));
+            assert_eq!(found(hex::encode(&whole)), BTreeSet::from(["it, in hex".to_owned()]));
+        }
+        assert!(found(STANDARD_NO_PAD.encode(b"sixteen selling bytes")).is_empty());
+    }
 }

@@ -15,7 +15,8 @@ const SCHEDULE_WORDS: usize = 60;
 const WORD_BYTES: usize = 4;
 
 /// Keys whose whole schedule stands in memory, each once.
-pub(super) fn keys_in(haystacks: &[Vec<u8>]) -> BTreeSet<[u8; 32]> {
+#[must_use]
+pub fn keys_in(haystacks: &[Vec<u8>]) -> BTreeSet<[u8; 32]> {
     let cipher = SubBytes::new();
     let mut found = BTreeSet::new();
     for haystack in haystacks {
@@ -82,27 +83,32 @@ impl SubBytes {
     }
 }
 
-/// FIPS 197, appendix A.3.
-#[test]
-fn the_schedule_of_the_standards_example_is_found_where_it_is_whole() {
-    let key: [u32; KEY_WORDS] = [
-        0x603d_eb10,
-        0x15ca_71be,
-        0x2b73_aef0,
-        0x857d_7781,
-        0x1f35_2c07,
-        0x3b61_08d7,
-        0x2d98_10a3,
-        0x0914_dff4,
-    ];
-    let schedule = SubBytes::new().expand(key);
-    assert_eq!(schedule[8..12], [0x9ba3_5411, 0x8e69_25af, 0xa51a_8b5f, 0x2067_fcde]);
-    assert_eq!(schedule[56..], [0xfe48_90d1, 0xe618_8d0b, 0x046d_f344, 0x706c_631e]);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    let bytes = schedule.map(u32::to_be_bytes).as_flattened().to_vec();
-    let (zeros, key) = (vec![0; 4096], bytes[..32].try_into().unwrap());
-    let around = [&zeros[..20], &bytes, &zeros].concat();
-    assert_eq!(keys_in(&[zeros.clone(), around.clone(), around]), BTreeSet::from([key]));
-    let cut = [&bytes[..239], &zeros].concat();
-    assert!(keys_in(&[zeros, cut]).is_empty());
+    /// FIPS 197, appendix A.3.
+    #[test]
+    fn the_schedule_of_the_standards_example_is_found_where_it_is_whole() {
+        let key: [u32; KEY_WORDS] = [
+            0x603d_eb10,
+            0x15ca_71be,
+            0x2b73_aef0,
+            0x857d_7781,
+            0x1f35_2c07,
+            0x3b61_08d7,
+            0x2d98_10a3,
+            0x0914_dff4,
+        ];
+        let schedule = SubBytes::new().expand(key);
+        assert_eq!(schedule[8..12], [0x9ba3_5411, 0x8e69_25af, 0xa51a_8b5f, 0x2067_fcde]);
+        assert_eq!(schedule[56..], [0xfe48_90d1, 0xe618_8d0b, 0x046d_f344, 0x706c_631e]);
+
+        let bytes = schedule.map(u32::to_be_bytes).as_flattened().to_vec();
+        let (zeros, key) = (vec![0; 4096], bytes[..32].try_into().unwrap());
+        let around = [&zeros[..20], &bytes, &zeros].concat();
+        assert_eq!(keys_in(&[zeros.clone(), around.clone(), around]), BTreeSet::from([key]));
+        let cut = [&bytes[..239], &zeros].concat();
+        assert!(keys_in(&[zeros, cut]).is_empty());
+    }
 }
