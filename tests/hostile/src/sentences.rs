@@ -72,7 +72,10 @@ pub const FURTHER: &[Sentence] = &[
         "Inside a boot the epoch never goes back, also after a release that withdrew the image.",
         &["releases::an_older_release", "releases::a_withdrawn_image_brought_back"],
     ),
-    tried("The host may freeze the enclave.", &["releases::an_enclave_frozen_until_its_release_expired"]),
+    tried(
+        "The host may freeze the enclave.",
+        &["releases::an_enclave_frozen_until_its_release_expired", "releases::a_guest_that_slept_a_month"],
+    ),
 ];
 
 /// The rows of the table, in its order.
@@ -207,6 +210,8 @@ pub const SENTENCES: &[Sentence] = &[
             "evidence::a_stale_document",
             "evidence::a_document_from_the_future",
             "releases::an_enclave_frozen_until_its_release_expired",
+            "releases::a_guest_that_slept_a_month",
+            "releases::a_module_whose_clock_falls_back",
             "releases::an_expired_release*",
             "releases::a_release_before_its_time",
         ],

@@ -8,6 +8,8 @@ mod draft;
 mod measure;
 mod registers;
 
+use std::fs;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, SystemTime};
 
@@ -36,6 +38,18 @@ pub fn system_clock() -> Clock {
     Arc::new(|| {
         let elapsed = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         UnixMillis::new(0).plus(elapsed)
+    })
+}
+
+/// The clock of this machine, ahead by the milliseconds that a file holds at that moment, or behind; by none where it holds no
+/// number.
+#[must_use]
+pub fn shifted_clock(file: PathBuf) -> Clock {
+    let system = system_clock();
+    Arc::new(move || {
+        let text = fs::read_to_string(&file).unwrap_or_default();
+        let ahead: i64 = text.trim().parse().unwrap_or(0);
+        UnixMillis::new(system().as_millis().saturating_add_signed(ahead))
     })
 }
 

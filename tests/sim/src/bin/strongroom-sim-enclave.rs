@@ -11,7 +11,7 @@ use clap::Parser;
 use strongroom_enclave::{ClockSource, Platform, run};
 use strongroom_kms::TlsRoots;
 use strongroom_link::{Endpoint, PeerRule};
-use strongroom_sim::nsm::{SimIdentity, SimNsm, system_clock};
+use strongroom_sim::nsm::{SimIdentity, SimNsm, shifted_clock, system_clock};
 use strongroom_sim::pki::NitroPki;
 use zeroizing_alloc::ZeroAlloc;
 
@@ -40,6 +40,9 @@ struct Arguments {
     /// What a document takes the NSM, in milliseconds.
     #[arg(long, value_name = "N", default_value_t = 0)]
     nsm_delay_ms: u64,
+    /// By how many milliseconds the NSM's clock is ahead of this machine's, or behind, at each moment
+    #[arg(long, value_name = "FILE")]
+    nsm_ahead_ms: Option<PathBuf>,
     /// Debug mode: PCR0 to PCR2 are zero.
     #[arg(long)]
     debug: bool,
@@ -68,7 +71,8 @@ fn platform(arguments: Arguments) -> Result<Platform, String> {
         debug: arguments.debug,
     };
     let delay = Duration::from_millis(arguments.nsm_delay_ms);
-    let nsm = SimNsm::new(Arc::new(pki), identity, delay, system_clock());
+    let clock = arguments.nsm_ahead_ms.map_or_else(system_clock, shifted_clock);
+    let nsm = SimNsm::new(Arc::new(pki), identity, delay, clock);
     let roots = std::fs::read(&arguments.kms_roots).map_err(|error| error.to_string())?;
     Ok(Platform {
         nsm: Arc::new(nsm.map_err(|error| error.to_string())?),

@@ -30,6 +30,8 @@ pub struct EnclaveOptions {
     pub debug: bool,
     /// What a document takes.
     pub nsm_delay: Duration,
+    /// A file with the milliseconds by which the NSM's clock is ahead.
+    pub nsm_ahead_ms: Option<PathBuf>,
     /// A PKI other than the simulation's.
     pub pki: Option<PathBuf>,
     /// Where it listens, if not at the ordinary socket.
@@ -72,6 +74,9 @@ impl EnclaveProcess {
             .arg(format!("--host={}", sockets.endpoint(SERVICES)))
             .arg(format!("--kms-tunnel={}", sockets.endpoint(TUNNEL)))
             .arg(format!("--nsm-delay-ms={}", options.nsm_delay.as_millis()));
+        if let Some(file) = &options.nsm_ahead_ms {
+            command.arg("--nsm-ahead-ms").arg(file);
+        }
         if options.debug {
             command.arg("--debug");
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use strongroom_attestation::release::Bundle;
 use strongroom_e2e::request;
-use strongroom_hostile::{Found, Misdeeds, Scene};
+use strongroom_hostile::{Found, Misdeeds, Scene, SceneOptions};
 use strongroom_proto::frame::Kind;
 use strongroom_sim::world::{EnclaveOptions, EnclaveProcess, READY, ReleasePlan, bundled_model, wait_for};
 
@@ -29,6 +29,10 @@ attacks! { Releases;
     a_split_view("who asks does not notice that the owner's newer release is not served to it", "exit 12: epoch", "epoch-floor");
     /// stops the enclave until its release has expired, and lets it run on under a session that is open
     an_enclave_frozen_until_its_release_expired("a release that its owner let go", "503", "release-expiry");
+    /// freezes the guest for a month, after which its security module knows the time and its own clock does not, and lets it run on under a session that is open
+    a_guest_that_slept_a_month("a release that its owner let go", "503", "clock-anchored");
+    /// lets the security module's clock run an hour ahead and fall back, and hands over a release that expires between the two
+    a_module_whose_clock_falls_back("a release that its owner let go", "release has expired", "clock-forward");
     /// serves the first release to a client that demands the second
     a_release_below_the_demanded_epoch("a release that its owner replaced", "exit 12: epoch", "epoch-demanded");
     /// shows a client a release that has expired, with everything else attested
@@ -153,6 +157,59 @@ async fn an_enclave_frozen_until_its_release_expired() -> Found {
     signal(&scene, "-CONT");
     let (message, _) = session.seal(&request(1)).unwrap();
     scene.found(answered(client.send(&message).await.status))
+}
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+/// How far a security module's clock is ahead of this machine's.
+struct Ahead(tempfile::TempDir);
+
+impl Ahead {
+    fn file(&self) -> std::path::PathBuf {
+        self.0.path().join("ahead-ms")
+    }
+
+    /// The module reads it at any moment, so it is replaced as a whole.
+    fn set(&self, by: Duration) {
+        let new = self.0.path().join("new");
+        std::fs::write(&new, by.as_millis().to_string()).unwrap();
+        std::fs::rename(new, self.file()).unwrap();
+    }
+}
+
+/// A scene whose security module has such a clock.
+async fn with_a_clock() -> (Scene, Ahead) {
+    let clock = Ahead(tempfile::tempdir().unwrap());
+    clock.set(Duration::ZERO);
+    let enclave = EnclaveOptions { nsm_ahead_ms: Some(clock.file()), ..EnclaveOptions::default() };
+    let options = SceneOptions { enclave, ..SceneOptions::default() };
+    let scene = Scene::set_with(options, async |_, _| Ok(())).await.unwrap();
+    scene.wait_until_serving().await.unwrap();
+    (scene, clock)
+}
+
+async fn a_guest_that_slept_a_month() -> Found {
+    let (scene, clock) = with_a_clock().await;
+    let client = scene.client().unwrap();
+    let session = client.session().await.unwrap();
+    clock.set(30 * 24 * HOUR);
+    // Anybody's: its document tells the enclave.
+    assert_eq!(client.hello().await.1.status, 200);
+    let (message, _) = session.seal(&request(1)).unwrap();
+    scene.found(answered(client.send(&message).await.status))
+}
+
+async fn a_module_whose_clock_falls_back() -> Found {
+    let (scene, clock) = with_a_clock().await;
+    let client = scene.client().unwrap();
+    for by in [HOUR, Duration::ZERO] {
+        clock.set(by);
+        assert_eq!(client.hello().await.1.status, 200);
+    }
+    next(&scene).await;
+    let expires = strongroom_e2e::now().plus(HOUR / 2);
+    let bundle = resigned(&scene.ground, |release| release.not_after = expires);
+    scene.found(scene.hand_over(bundle.encode().unwrap()).await.unwrap())
 }
 
 async fn a_release_below_the_demanded_epoch() -> Found {
