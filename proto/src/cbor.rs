@@ -77,7 +77,7 @@ pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8], bounds: Bounds) -> Result
 /// As [`decode`].
 pub fn decode_tree<'a, T: Deserialize<'a>>(bytes: &'a [u8], bounds: Bounds) -> Result<T, CborError> {
     scan(bytes, bounds)?;
-    serde_cbor::from_slice(bytes).map_err(|_| CborError::Shape)
+    T::deserialize(&mut serde_cbor::Deserializer::from_slice(bytes)).map_err(|_| CborError::Shape)
 }
 
 /// Encodes deterministically: definite lengths, shortest integers, map keys in length-first order

@@ -83,8 +83,8 @@ attacks! { Link;
     connections_left_inside_a_header("connections that are over keep others out", "others are served", "connection-ends");
     /// says hello 6000 times at once while the security module is slow
     a_flood_of_hellos("hellos that wait fill the enclave's memory", "busy", "hellos-bounded");
-    /// says hello 400 times at once, more than one attestation document answers
-    a_crowd_of_hellos("a client in a crowd gets no evidence", "400 of 400 answered", "hellos-kept");
+    /// says hello 600 times at once, more than one attestation document answers
+    a_crowd_of_hellos("a client in a crowd gets no evidence", "600 of 600 answered", "hellos-kept");
     /// binds a socket for a peer that cannot be behind it, as a context id on a socket of this machine: the rule itself is asked, for there is no vsock here
     a_peer_of_another_kind("anyone who reaches the socket is taken for the parent", "endpoint does not fit this use", "peer-rule");
 

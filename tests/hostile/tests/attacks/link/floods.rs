@@ -73,10 +73,10 @@ pub(super) async fn a_flood_of_hellos() -> Found {
 }
 
 pub(super) async fn a_crowd_of_hellos() -> Found {
-    const HELLOS: usize = 400;
+    const HELLOS: usize = 600;
     let scene = slow().await;
-    let codes = hellos(&scene, 2, 200).await;
+    let codes = hellos(&scene, 3, 200).await;
     let served = codes.iter().filter(|code| **code == "ok").count();
     let seen = format!("{served} of {HELLOS} answered");
-    after(&scene, seen, "400 of 400 answered", served < HELLOS).await
+    after(&scene, seen, "600 of 600 answered", served < HELLOS).await
 }
