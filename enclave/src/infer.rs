@@ -85,8 +85,8 @@ impl Service {
         let expected = pace.and_then(|pace| pace.of(incoming.bytes));
         let run = |expected| Run { key: caller.key(), priority: caller.priority(), expected };
         // What takes much memory, or has to be compiled first, is not quick, whatever was taught.
-        let quick = asked.held(request) == Some(0);
-        if let Some(expected) = expected.filter(|expected| quick && *expected <= QUICK_RUN) {
+        let quick = |expected: &Duration| *expected <= QUICK_RUN && asked.held(request) == Some(0);
+        if let Some(expected) = expected.filter(quick) {
             let crowded = incoming.crowded;
             let mut turn =
                 if crowded { Some(self.quick_turns.take_among(run(expected)).await?) } else { None };
