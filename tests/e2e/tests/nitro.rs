@@ -20,6 +20,7 @@ use strongroom_sim::world::{
 };
 
 use crate::load::{client, row};
+use crate::memory::linear_model;
 
 /// Where `scripts/nitro-test` says the emulator and the static binary are.
 const EMULATOR: &str = "STRONGROOM_EMULATOR";
@@ -213,7 +214,11 @@ async fn the_measured_image_boots_attests_and_answers() {
 /// Numbers of a request that makes a model hold a square of them, 256 MiB: more than there is with [`LITTLE_MEMORY`].
 const GREEDY: usize = 8192;
 
-/// As much memory as the promises page says, with the bundled model; and a request that would take more costs nobody else.
+/// Numbers in a row of a model with weights of 64 MiB, whose loading takes more than there is.
+const HEAVY: usize = 4096;
+
+/// As much memory as the promises page says, with the bundled model; and a request, or a model, that would take more costs
+/// nobody else.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs scripts/nitro-test"]
 async fn a_small_model_is_served_in_little_memory() {
@@ -223,14 +228,21 @@ async fn a_small_model_is_served_in_little_memory() {
     let greedy = rig.folder.path().join("greedy.onnx");
     std::fs::write(&greedy, greedy_model()).unwrap();
     let greedy = ModelSource { id: "greedy@1".parse().unwrap(), onnx: greedy, arguments: vec![] };
-    rig.owner.release(&ReleasePlan::first(vec![bundled_model().unwrap(), greedy])).await.unwrap();
+    let heavy = rig.folder.path().join("heavy.onnx");
+    std::fs::write(&heavy, linear_model(HEAVY)).unwrap();
+    let heavy = ModelSource { id: "heavy@1".parse().unwrap(), onnx: heavy, arguments: vec![] };
+    rig.owner.release(&ReleasePlan::first(vec![bundled_model().unwrap(), greedy, heavy])).await.unwrap();
     let mut vm = rig.prepare_with(&image, "", LITTLE_MEMORY);
     let _bridge = rig.bridge(&vm);
-    let host = rig.host(HostOptions::default()).await;
+    let log = rig.folder.path().join("host.log");
+    let host = rig.host(HostOptions { log: Some(log.clone()), ..HostOptions::default() }).await;
     vm.boot_until_it_listens(BOOT).await.unwrap();
     assert!(host.wait_until_serving(PATIENCE).await.is_ok(), "{}", vm.console());
     assert_eq!(rig.infer(&host).await.code, 0);
     let boots = vm.console().matches("Linux version").count();
+    let refused = "heavy@1: loading it takes more memory than is free";
+    let refused = async || std::fs::read_to_string(&log).unwrap().contains(refused);
+    assert!(wait_for(PATIENCE, refused).await, "{}", std::fs::read_to_string(&log).unwrap());
 
     let numbers = serde_json::json!({
         "inputs": [{ "name": "x", "datatype": "FP32", "shape": [1, GREEDY], "data": vec![0.5; GREEDY] }]

@@ -34,8 +34,8 @@ const HEARTBEAT: u8 = 0xb7;
 const HEARTBEAT_PORT: u32 = 9000;
 /// Ports of the host's services and of the tunnel, and the names of their sockets.
 const PORTS: [(u32, &str); 2] = [(5001, "host"), (5002, "kms")];
-/// From the heartbeat until the guest most likely serves. Connections to a port where nobody listens yet, while the guest makes its
-/// own, have left the emulated device without any for good: about once in twenty boots.
+/// From the heartbeat until the guest most likely serves. Twice a guest was seen to get no further than its heartbeat; what is suspected
+/// are connections to a port where nobody listens yet while it makes its own, which are known to upset the emulated device.
 const SETTLES: Duration = Duration::from_secs(3);
 /// The device says by then whether somebody listens, unless it hangs.
 const ANSWERS: Duration = Duration::from_secs(2);
