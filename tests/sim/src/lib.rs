@@ -1,5 +1,5 @@
-//! Everything that is pretended: the NSM, the Nitro PKI, KMS; and what a host can read of a process. The simulator passes through the same verifier
-//! and the same enclave code as the real thing, with a root of its own.
+//! Everything that is pretended: the NSM, the Nitro PKI, KMS; and what a host can read of a process. The
+//! simulator passes through the same verifier and the same enclave code as the real thing, with a root of its own.
 
 pub mod attack;
 pub mod command;

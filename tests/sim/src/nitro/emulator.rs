@@ -34,8 +34,9 @@ const HEARTBEAT: u8 = 0xb7;
 const HEARTBEAT_PORT: u32 = 9000;
 /// Ports of the host's services and of the tunnel, and the names of their sockets.
 const PORTS: [(u32, &str); 2] = [(5001, "host"), (5002, "kms")];
-/// From the heartbeat until the guest most likely serves. Twice a guest was seen to get no further than its heartbeat; what is suspected
-/// are connections to a port where nobody listens yet while it makes its own, which are known to upset the emulated device.
+/// From the heartbeat until the guest most likely serves. Twice a guest was seen to get no further than its
+/// heartbeat; what is suspected are connections to a port where nobody listens yet while it makes its own,
+/// which are known to upset the emulated device.
 const SETTLES: Duration = Duration::from_secs(3);
 /// The device says by then whether somebody listens, unless it hangs.
 const ANSWERS: Duration = Duration::from_secs(2);
@@ -164,9 +165,9 @@ impl EmulatedEnclave {
         Ok(())
     }
 
-    /// Boots it and waits until the enclave listens, which it does once a host has given it its documents. The emulation of several
-    /// cores and of vsock hangs once in many boots, before the guest's kernel is done or after its heartbeat; then it boots a
-    /// second time.
+    /// Boots it and waits until the enclave listens, which it does once a host has given it its documents.
+    /// The emulation of several cores and of vsock hangs once in many boots, before the guest's kernel is
+    /// done or after its heartbeat; then it boots a second time.
     ///
     /// # Errors
     /// [`WorldError::Io`], and [`WorldError::NotReady`] with the console when it did not come up either time.
