@@ -2,14 +2,11 @@
 
 use std::time::Duration;
 
-/// Sessions held at once. Beyond it the longest unused one makes room.
+/// Sessions held at once, of accepted API keys and of refused ones. Beyond it the longest unused one makes room.
 pub const MAX_SESSIONS: usize = 10_000;
 
 /// Locks that sessions are spread over.
 pub const SESSION_SHARDS: usize = 16;
-
-/// Sessions held at once for API keys that were refused.
-pub const MAX_REFUSED_SESSIONS: usize = 1024;
 
 /// Time after which an unused session goes.
 pub const SESSION_IDLE: Duration = Duration::from_secs(15 * 60);
@@ -37,6 +34,10 @@ pub const CROWD: usize = 8;
 
 /// Time that a message may wait for a core.
 pub const MAX_TURN_WAIT: Duration = Duration::from_secs(20);
+
+/// Time that those ahead are likely to take from which on a message is turned away at once. Less than it may wait, because what
+/// is likely is not certain, and who is refused is to know it early.
+pub const MAX_LIKELY_WAIT: Duration = Duration::from_secs(15);
 
 /// Time that a message may wait for its model to be loaded.
 pub const MAX_LOAD_WAIT: Duration = Duration::from_secs(5);
@@ -74,7 +75,7 @@ pub const HOST_RETRY: Duration = Duration::from_millis(50);
 /// Attempts to reach the host at boot.
 pub const HOST_ATTEMPTS: u32 = 600;
 
-/// Bytes of the largest outcome that is remembered: one client cannot make the others' be forgotten.
+/// Bytes of the largest outcome that is remembered: a single one makes few others be forgotten.
 pub const MAX_REMEMBERED_OUTCOME_BYTES: usize = MAX_REMEMBERED_BYTES / 16;
 
 /// First pause before the first release, or a model of it, is tried again; it doubles up to [`MAX_RELEASE_RETRY`].
@@ -107,17 +108,21 @@ pub const REPORT_POLL: Duration = Duration::from_secs(1);
 /// Bytes of the smallest sealed state.
 pub const MIN_STATE_BYTES: usize = 4096;
 
-/// KiB of message bodies held at once; further ones wait on their connection.
+/// KiB of message bodies held at once; further ones are refused unread.
 pub const MAX_BODY_KIB: usize = 512 * 1024;
-
-/// KiB of them that large bodies leave to small ones, so that messages nobody finishes keep none of those waiting.
-pub const SMALL_BODY_KIB: usize = 64 * 1024;
 
 /// KiB of sealed answers that the host has not taken yet.
 pub const MAX_ANSWER_KIB: usize = 512 * 1024;
 
-/// KiB of them that large answers leave to small ones.
-pub const SMALL_ANSWER_KIB: usize = 64 * 1024;
+/// Bytes of the largest body or answer that is small.
+pub const SMALL_BYTES: usize = 64 * 1024;
+
+/// KiB of bodies, and of answers, that larger ones leave to small ones, so that messages nobody finishes and models that take
+/// long keep none of those waiting.
+pub const SMALL_KIB: usize = 32 * 1024;
+
+/// KiB that those above [`LARGE_BODY_BYTES`](strongroom_link::limits::LARGE_BODY_BYTES) leave to those up to it.
+pub const MEDIUM_KIB: usize = 160 * 1024;
 
 /// Time that an answer waits for room among them; it is known before anything is charged.
 pub const MAX_ANSWER_WAIT: Duration = Duration::from_secs(5);
@@ -134,5 +139,6 @@ pub const LOAD_FACTOR_PERCENT: u64 = 225;
 /// Bytes that runs and loads leave to everything else, beside what each core may hold without asking.
 pub const KEPT_BYTES: u64 = 64 * 1024 * 1024;
 
-/// The part of a small machine's memory, as a divisor, that they leave in place of it.
+/// The part of a small machine's memory, as a divisor, that they leave in place of it; and, once more, for messages and answers
+/// in place of all that those may take.
 pub const KEPT_SHARE: u64 = 4;

@@ -8,9 +8,12 @@ use strongroom_link::limits::LARGE_BODY_BYTES;
 use strongroom_proto::Code;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// Memory in KiB. Small things have a part of it to themselves, so that they never wait for large ones.
+use crate::limits::SMALL_BYTES;
+
+/// Memory in KiB. Smaller things have parts of it to themselves, so that they never wait for larger ones.
 pub(crate) struct Memory {
     small: Arc<Semaphore>,
+    medium: Arc<Semaphore>,
     large: Arc<Semaphore>,
 }
 
@@ -24,15 +27,34 @@ struct Held {
 }
 
 impl Memory {
-    /// So many KiB, of which so many are for small things alone.
-    pub(crate) fn new(kib: usize, small_kib: usize) -> Self {
+    /// So many KiB, of which so many are for small things alone, and so many for medium ones.
+    pub(crate) fn new(kib: usize, small_kib: usize, medium_kib: usize) -> Self {
         let pool = |kib| Arc::new(Semaphore::new(kib));
-        Self { small: pool(small_kib), large: pool(kib.saturating_sub(small_kib)) }
+        let large = kib.saturating_sub(small_kib).saturating_sub(medium_kib);
+        Self { small: pool(small_kib), medium: pool(medium_kib), large: pool(large) }
     }
 
     /// Where something of this size takes its share.
     pub(crate) fn pool(&self, bytes: usize) -> &Arc<Semaphore> {
-        if bytes <= LARGE_BODY_BYTES { &self.small } else { &self.large }
+        if bytes <= SMALL_BYTES {
+            &self.small
+        } else if bytes <= LARGE_BODY_BYTES {
+            &self.medium
+        } else {
+            &self.large
+        }
+    }
+
+    /// A share for so many bytes, where there is room at this moment.
+    pub(crate) fn share_now(&self, bytes: usize) -> Option<Share> {
+        let kib = u32::try_from(bytes.div_ceil(1024)).ok()?;
+        Arc::clone(self.pool(bytes)).try_acquire_many_owned(kib).ok().map(Share)
+    }
+
+    /// Bytes that nobody has taken a share of.
+    pub(crate) fn unused(&self) -> u64 {
+        let pools = [&self.small, &self.medium, &self.large];
+        pools.into_iter().map(|pool| pool.available_permits() as u64 * 1024).sum()
     }
 
     /// Waits for room for so many bytes.
@@ -70,14 +92,19 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_held_is_counted_until_its_last_copy_is_gone() {
-        let memory = Memory::new(3 * 1024, 1024);
+        let memory = Memory::new(3 * 1024 + 64, 64, 1024);
+        assert_eq!(memory.unused(), (3 * 1024 + 64) * 1024);
         let record = memory.share(2048 * 1024, SOON).await.unwrap().filled(vec![7; 2048 * 1024]);
         let copy = record.slice(5..6);
         drop(record);
+        assert_eq!(memory.unused(), (1024 + 64) * 1024);
         assert!(matches!(memory.share(LARGE_BODY_BYTES + 1, SOON).await, Err(Code::Busy)));
-        assert!(memory.share(LARGE_BODY_BYTES, SOON).await.is_ok(), "small ones have their own");
+        assert!(memory.share_now(LARGE_BODY_BYTES + 1).is_none());
+        let medium = memory.share(LARGE_BODY_BYTES, SOON).await.unwrap();
+        assert!(memory.share_now(SMALL_BYTES + 1).is_none());
+        assert!(memory.share_now(SMALL_BYTES).is_some(), "small ones have their own");
         assert_eq!(copy.as_ref(), [7]);
-        drop(copy);
+        drop((copy, medium));
         assert!(memory.share(2048 * 1024, SOON).await.is_ok());
         assert!(matches!(memory.share(4096 * 1024, SOON).await, Err(Code::Busy)), "more than there is");
     }

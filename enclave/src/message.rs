@@ -40,13 +40,13 @@ impl Service {
         match Message::parse(&message).ok_or(Code::Malformed)? {
             Message::Opening { .. } if message.len() > MAX_OPENING_BYTES => Err(Code::TooLarge),
             Message::Opening { offer, nonce, encapsulated_key, header, .. } => {
-                self.room()?;
+                self.recordable()?;
                 let offer = self.offers.take(offer, nonce, came).ok_or(Code::Misdirected)?;
                 let (encapsulated, header_bytes) = (*encapsulated_key, header.len());
                 self.opening(offer, &encapsulated, Sealed::new(message, header_bytes), came).await
             }
             Message::Request { session, number, header, .. } => {
-                self.room()?;
+                self.recordable()?;
                 let header_bytes = header.len();
                 let sealed = Sealed::new(message, header_bytes);
                 self.request(session, number, sealed, (came, crowded)).await
@@ -55,7 +55,7 @@ impl Service {
     }
 
     /// Whether another answer can be recorded.
-    fn room(&self) -> Result<(), Code> {
+    fn recordable(&self) -> Result<(), Code> {
         let full =
             self.serving().is_some_and(|serving| serving.audit.as_ref().is_some_and(|log| log.is_full()));
         if full { Err(Code::Busy) } else { Ok(()) }
@@ -134,7 +134,7 @@ impl Service {
         let record_bytes = done.record_bytes(slot.request_bytes());
         let share = match done.share.take() {
             Some(share) => share,
-            None => self.answers.share(record_bytes, MAX_ANSWER_WAIT).await?,
+            None => self.room.answers.share(record_bytes, MAX_ANSWER_WAIT).await?,
         };
         let departure = Departure::new(came, live.serving.release.controls().answer_quantum());
         departure.to_seal().await;
@@ -146,8 +146,7 @@ impl Service {
     /// What is checked before anything is decrypted: the release is the one in force, the size allowed.
     fn check(&self, serving: &Arc<Serving>, sealed: &Sealed) -> Result<(), Code> {
         self.may_answer(serving)?;
-        let allowed = serving.release.controls().max_request_bytes;
-        if sealed.record_bytes() as u64 > allowed { Err(Code::TooLarge) } else { Ok(()) }
+        serving.allows(sealed.record_bytes())
     }
 
     /// Decides on what is asked.

@@ -3,7 +3,7 @@
 //!
 //! How much is free is read from the kernel each time, so that models, messages and whatever else lives here are counted by what
 //! they take. What was promised and may not be used yet is counted beside it, at worst twice, so that two never rely on the same
-//! bytes.
+//! bytes; and so is what messages and answers may still take, for they do not ask.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,7 +11,10 @@ use std::{fs, thread};
 
 use strongroom_engine::limits::LITTLE_BYTES;
 
-use crate::limits::{KEPT_BYTES, KEPT_SHARE, LOAD_FACTOR_PERCENT};
+use crate::limits::{
+    KEPT_BYTES, KEPT_SHARE, LOAD_FACTOR_PERCENT, MAX_ANSWER_KIB, MAX_BODY_KIB, MEDIUM_KIB, SMALL_KIB,
+};
+use crate::memory::Memory;
 
 /// Why there is no room. A caller is told so in a sealed answer, for it depends on what was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,12 +27,16 @@ pub(crate) enum Full {
     Promised,
 }
 
-/// Tells how many bytes are free.
-type Free = Box<dyn Fn() -> u64 + Send + Sync>;
+/// Tells how many bytes are free where messages and answers may still take so many.
+type Free = Box<dyn Fn(u64) -> u64 + Send + Sync>;
 
 /// Hands out the machine's memory.
 pub(crate) struct Room {
     free: Free,
+    /// Of message bodies.
+    pub(crate) bodies: Memory,
+    /// Of sealed answers.
+    pub(crate) answers: Memory,
     promised: Mutex<u64>,
     given_back: Condvar,
 }
@@ -45,14 +52,21 @@ impl Room {
     /// `/proc`, everything fits.
     pub(crate) fn of_machine() -> Arc<Self> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        Self::new(Box::new(move || {
+        let bodies = Memory::new(MAX_BODY_KIB, SMALL_KIB, MEDIUM_KIB);
+        let answers = Memory::new(MAX_ANSWER_KIB, SMALL_KIB, MEDIUM_KIB);
+        let free = move |untaken| {
             let told = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-            free(&told, cores as u64).unwrap_or(u64::MAX)
-        }))
+            free(&told, cores as u64, untaken).unwrap_or(u64::MAX)
+        };
+        Self::new(Box::new(free), bodies, answers)
     }
 
-    fn new(free: Free) -> Arc<Self> {
-        Arc::new(Self { free, promised: Mutex::new(0), given_back: Condvar::new() })
+    fn new(free: Free, bodies: Memory, answers: Memory) -> Arc<Self> {
+        Arc::new(Self { free, bodies, answers, promised: Mutex::new(0), given_back: Condvar::new() })
+    }
+
+    fn free(&self) -> u64 {
+        (self.free)(self.bodies.unused().saturating_add(self.answers.unused()))
     }
 
     /// Takes so many bytes, waiting so long at most for others to give theirs back. Up to [`LITTLE_BYTES`] nobody is asked.
@@ -65,7 +79,7 @@ impl Room {
         }
         let give_up = Instant::now() + patience;
         let mut promised = self.promised.lock().unwrap_or_else(PoisonError::into_inner);
-        while promised.saturating_add(bytes) > (self.free)() {
+        while promised.saturating_add(bytes) > self.free() {
             if *promised == 0 {
                 return Err(Full::Lacking);
             }
@@ -98,15 +112,15 @@ pub(crate) fn of_load(bytes: u64) -> u64 {
 }
 
 /// Bytes that may be promised, of what the kernel tells in `/proc/meminfo`: what is available, without what is kept for all that
-/// is not asked about.
-fn free(told: &str, cores: u64) -> Option<u64> {
+/// is not asked about, and for messages and answers, which may still take so many.
+fn free(told: &str, cores: u64, untaken: u64) -> Option<u64> {
     let bytes = |name: &str| {
         let line = told.lines().find_map(|line| line.strip_prefix(name))?;
         line.trim().strip_suffix("kB")?.trim_end().parse::<u64>().ok()?.checked_mul(1024)
     };
     let (total, available) = (bytes("MemTotal:")?, bytes("MemAvailable:")?);
     let kept = cores.saturating_mul(LITTLE_BYTES).saturating_add(KEPT_BYTES).min(total / KEPT_SHARE);
-    let free = available.saturating_sub(kept);
+    let free = available.saturating_sub(kept).saturating_sub(untaken.min(total / KEPT_SHARE));
     // In coarse steps: whoever is refused by it could follow what others take.
     Some(free - free % LITTLE_BYTES)
 }
@@ -119,13 +133,27 @@ mod tests {
     const SOON: Duration = Duration::from_millis(5);
 
     fn room(free: u64) -> Arc<Room> {
-        Room::new(Box::new(move || free))
+        let memory = || Memory::new(3, 1, 1);
+        Room::new(Box::new(move |untaken| free - untaken), memory(), memory())
+    }
+
+    #[test]
+    fn what_messages_and_answers_may_still_take_is_not_promised() {
+        let room = room(100 * MIB);
+        let all = 100 * MIB - 6 * 1024;
+        assert_eq!(room.take(all + 1, SOON).err(), Some(Full::Lacking));
+        assert!(room.take(all, SOON).is_ok());
+        // What they have taken, the kernel counts.
+        let share = room.bodies.share_now(1024).unwrap();
+        assert!(room.take(all + 1024, SOON).is_ok());
+        drop(share);
+        assert_eq!(room.take(all + 1024, SOON).err(), Some(Full::Lacking));
     }
 
     #[test]
     fn what_never_fits_is_refused_and_little_is_not_asked_about() {
-        let room = room(100 * MIB);
-        assert_eq!(room.take(101 * MIB, SOON).err(), Some(Full::Lacking));
+        let room = room(101 * MIB);
+        assert_eq!(room.take(102 * MIB, SOON).err(), Some(Full::Lacking));
         assert!(room.take(100 * MIB, SOON).is_ok());
         let _little: Vec<_> = (0..10).map(|_| room.take(LITTLE_BYTES, SOON).unwrap()).collect();
         assert!(room.take(100 * MIB, SOON).is_ok());
@@ -133,7 +161,7 @@ mod tests {
 
     #[test]
     fn two_do_not_rely_on_the_same_bytes_and_who_waits_gets_what_is_given_back() {
-        let room = room(300 * MIB);
+        let room = room(301 * MIB);
         let first = room.take(200 * MIB, SOON).unwrap();
         assert_eq!(room.take(200 * MIB, SOON).err(), Some(Full::Promised));
         let beside = room.take(100 * MIB, SOON).unwrap();
@@ -153,14 +181,19 @@ mod tests {
             format!("MemTotal:  {total} kB\nMemFree: 7 kB\nMemAvailable:\t{available} kB\n")
         };
         let gib = 1 << 20;
-        assert_eq!(free(&told(8 * gib, 6 * gib), 2), Some((6 << 30) - 2 * LITTLE_BYTES - KEPT_BYTES));
-        assert_eq!(free(&told(8 * gib, 6 * gib - 1), 2), Some((6 << 30) - 3 * LITTLE_BYTES - KEPT_BYTES));
-        assert_eq!(free(&told(gib / 8, gib / 16), 2), Some((64 - 32) * MIB), "of a small machine a part");
-        assert_eq!(free(&told(gib, 1), 2), Some(0));
+        assert_eq!(free(&told(8 * gib, 6 * gib), 2, 0), Some((6 << 30) - 2 * LITTLE_BYTES - KEPT_BYTES));
+        assert_eq!(free(&told(8 * gib, 6 * gib - 1), 2, 0), Some((6 << 30) - 3 * LITTLE_BYTES - KEPT_BYTES));
+        assert_eq!(
+            free(&told(8 * gib, 6 * gib), 2, 1 << 30),
+            Some((5 << 30) - 2 * LITTLE_BYTES - KEPT_BYTES)
+        );
+        assert_eq!(free(&told(gib / 8, gib / 16), 2, 0), Some((64 - 32) * MIB), "of a small machine a part");
+        assert_eq!(free(&told(gib / 8, gib * 3 / 32), 2, 1 << 30), Some((96 - 32 - 32) * MIB), "and another");
+        assert_eq!(free(&told(gib, 1), 2, 0), Some(0));
         for none in
             ["", "MemTotal: 1 kB", "MemTotal: 1 kB\nMemAvailable: x kB", "MemTotal: 1\nMemAvailable: 1"]
         {
-            assert_eq!(free(none, 2), None);
+            assert_eq!(free(none, 2, 0), None);
         }
     }
 
@@ -168,7 +201,7 @@ mod tests {
     #[test]
     fn this_machine_tells() {
         let room = Room::of_machine();
-        assert!((room.free)() < u64::MAX);
+        assert!(room.free() < u64::MAX);
         assert_eq!(room.take(u64::MAX - 1, SOON).err(), Some(Full::Lacking));
     }
 }

@@ -23,12 +23,8 @@ use crate::continuity::Continuity;
 use crate::dedup::Dedup;
 use crate::event::Event;
 use crate::hello::Hellos;
-use crate::limits::{
-    CROWD, MAX_ANSWER_KIB, MAX_BODY_KIB, MAX_WAITING_MESSAGES, MAX_WAITING_QUICK, SMALL_ANSWER_KIB,
-    SMALL_BODY_KIB,
-};
+use crate::limits::{CROWD, MAX_WAITING_MESSAGES, MAX_WAITING_QUICK};
 use crate::load::{Loader, Unlocked};
-use crate::memory::Memory;
 use crate::offers::Offers;
 use crate::panics::Panics;
 use crate::pauses::Pauses;
@@ -63,11 +59,7 @@ pub(crate) struct Service {
     pub(crate) runners: Runners,
     /// Runs at once on the threads that read messages.
     pub(crate) quick_places: Semaphore,
-    /// Of message bodies.
-    bodies: Memory,
-    /// Of sealed answers.
-    pub(crate) answers: Memory,
-    /// Of the machine, for runs.
+    /// Of the machine, for messages, runs and answers.
     pub(crate) room: Arc<Room>,
     /// Told whenever another release is served, or none.
     replaced: Notify,
@@ -104,8 +96,6 @@ impl Service {
             runners: Runners::start(cores)?,
             quick_places: Semaphore::new(cores),
             replaced: Notify::new(),
-            bodies: Memory::new(MAX_BODY_KIB, SMALL_BODY_KIB),
-            answers: Memory::new(MAX_ANSWER_KIB, SMALL_ANSWER_KIB),
             answered: AtomicU64::new(0),
             panics: Panics::default(),
         })
@@ -298,25 +288,27 @@ impl Handler for Connection {
         matches!(kind, Kind::Hello | Kind::Message | Kind::Release | Kind::Status)
     }
 
-    /// A handshake precedes anything large: only a session may send it. One that was refused is a session, too,
-    /// because the host must not be able to tell them apart.
-    fn refuse_early(&self, kind: Kind, first: &[u8]) -> Option<Answer> {
-        let refused = |code: Code| Some(reply(code, Bytes::new()));
-        match (kind, Message::parse(first)) {
-            (Kind::Message, Some(Message::Request { session, .. })) => {
-                if self.0.sessions.get(session, Instant::now()).is_some() {
-                    None
-                } else {
-                    refused(Code::Misdirected)
-                }
+    /// A handshake precedes anything large: only a session may send it, and no more than its release allows. One that was
+    /// refused is a session, too, because the host must not be able to tell them apart.
+    fn refuse_early(&self, kind: Kind, first: &[u8], body_bytes: usize) -> Option<Answer> {
+        let let_in = match (kind, Message::parse(first)) {
+            (Kind::Message, Some(Message::Request { session, header, .. })) => {
+                let live = self.0.sessions.get(session, Instant::now()).ok_or(Code::Misdirected);
+                live.and_then(|live| live.serving.allows(body_bytes.saturating_sub(header.len())))
             }
-            (Kind::Message, _) => refused(Code::TooLarge),
-            _ => None,
-        }
+            (Kind::Message, _) => Err(Code::TooLarge),
+            _ => Ok(()),
+        };
+        let_in.err().map(|code| reply(code, Bytes::new()))
     }
 
     fn memory(&self, body_bytes: usize) -> Option<Arc<Semaphore>> {
-        Some(Arc::clone(self.0.bodies.pool(body_bytes)))
+        Some(Arc::clone(self.0.room.bodies.pool(body_bytes)))
+    }
+
+    /// What one key fills keeps nobody else's messages waiting behind it.
+    fn when_full(&self) -> Option<Answer> {
+        Some(reply(Code::Busy, Bytes::new()))
     }
 
     async fn handle(&self, kind: Kind, body: Bytes, beside: usize) -> Option<Answer> {

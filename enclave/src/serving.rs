@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use strongroom_attestation::release::{AcceptedRelease, Bundle, ModelControls, RouteRule};
 use strongroom_controls::Grants;
+use strongroom_proto::Code;
 use strongroom_proto::name::{Name, PackageId};
 use strongroom_seal::model::AnswerBound;
 
@@ -52,6 +53,15 @@ impl Serving {
     /// Whether this is what a bundle holds, so that it need not be taken over again.
     pub(crate) fn is_bundle(&self, bytes: &[u8]) -> bool {
         Bundle::decode(bytes).is_ok_and(|bundle| bundle == self.bundle)
+    }
+
+    /// Whether a record of so many bytes may come in.
+    ///
+    /// # Errors
+    /// [`Code::TooLarge`].
+    pub(crate) fn allows(&self, record_bytes: usize) -> Result<(), Code> {
+        let allowed = self.release.controls().max_request_bytes;
+        if record_bytes as u64 > allowed { Err(Code::TooLarge) } else { Ok(()) }
     }
 
     /// The bound on answers to whoever asks for this name, refusals included: of a model its own, of a route one

@@ -26,13 +26,19 @@ pub trait Handler: Send + Sync + 'static {
     /// Whether frames of this kind are requests here. The body of any other is never read.
     fn takes(&self, kind: Kind) -> bool;
 
-    /// Refuses a large body by its first bytes, before the rest is read. `None` lets it in.
-    fn refuse_early(&self, _kind: Kind, _first: &[u8]) -> Option<Answer> {
+    /// Refuses a large body by its first bytes and its length, before the rest is read. `None` lets it in.
+    fn refuse_early(&self, _kind: Kind, _first: &[u8], _body_bytes: usize) -> Option<Answer> {
         None
     }
 
     /// The memory that a body of so many bytes may take a share of, as permits of one KiB. `None` sets no bound.
     fn memory(&self, _body_bytes: usize) -> Option<Arc<Semaphore>> {
+        None
+    }
+
+    /// What a body is answered with that finds no such memory, unread. With `None` it waits there, and whatever comes behind it
+    /// on its connection waits, too.
+    fn when_full(&self) -> Option<Answer> {
         None
     }
 
@@ -118,11 +124,16 @@ where
         Ok(())
     }
 
-    /// Waits until the body may take memory.
-    async fn reserve(&self, header: Header) -> Result<Option<OwnedSemaphorePermit>, LinkError> {
-        let Some(memory) = self.handler.memory(header.body_bytes()) else { return Ok(None) };
-        let kib = u32::try_from(header.body_bytes().div_ceil(1024)).map_err(|_| LinkError::Busy)?;
-        memory.acquire_many_owned(kib).await.map(Some).map_err(|_| LinkError::Lost)
+    /// Takes the memory of a body of so many bytes, or says what it is answered with where there is none.
+    async fn reserve(&self, body_bytes: usize) -> Result<Reserved, LinkError> {
+        let Some(memory) = self.handler.memory(body_bytes) else { return Ok(Ok(None)) };
+        let kib = u32::try_from(body_bytes.div_ceil(1024)).map_err(|_| LinkError::Busy)?;
+        match self.handler.when_full() {
+            Some(full) => Ok(memory.try_acquire_many_owned(kib).map(Some).map_err(|_| full)),
+            None => {
+                memory.acquire_many_owned(kib).await.map(|held| Ok(Some(held))).map_err(|_| LinkError::Lost)
+            }
+        }
     }
 
     /// Reads a body; a large one takes memory only after its first bytes were let in.
@@ -130,24 +141,38 @@ where
     where
         R: AsyncRead + Unpin,
     {
-        if header.body_bytes() <= LARGE_BODY_BYTES {
-            let memory = self.reserve(header).await?;
-            return Ok(Body::Read(read_body(reader, header, BODY_TIMEOUT).await?, memory));
+        let body_bytes = header.body_bytes();
+        if body_bytes <= LARGE_BODY_BYTES {
+            return match self.reserve(body_bytes).await? {
+                Ok(memory) => Ok(Body::Read(read_body(reader, header, BODY_TIMEOUT).await?, memory)),
+                Err(full) => Self::unread(reader, header, full).await,
+            };
         }
         let mut first = [0; FIRST_BYTES];
         tokio::time::timeout(BODY_TIMEOUT, reader.read_exact(&mut first))
             .await
             .map_err(|_| LinkError::ReadTimeout)??;
-        let rest = Header::new(header.kind(), header.id(), header.body_bytes() - FIRST_BYTES)?;
-        if let Some(answer) = self.handler.refuse_early(header.kind(), &first) {
-            skip_body(reader, rest, BODY_TIMEOUT).await?;
-            return Ok(Body::Refused(answer));
+        let rest = Header::new(header.kind(), header.id(), body_bytes - FIRST_BYTES)?;
+        if let Some(answer) = self.handler.refuse_early(header.kind(), &first, body_bytes) {
+            return Self::unread(reader, rest, answer).await;
         }
-        let memory = self.reserve(header).await?;
+        let memory = match self.reserve(body_bytes).await? {
+            Ok(memory) => memory,
+            Err(full) => return Self::unread(reader, rest, full).await,
+        };
         // What was reserved is allocated at once; the rest grows as it comes.
-        let mut body = Vec::with_capacity(if memory.is_some() { header.body_bytes() } else { FIRST_BYTES });
+        let mut body = Vec::with_capacity(if memory.is_some() { body_bytes } else { FIRST_BYTES });
         body.extend_from_slice(&first);
         Ok(Body::Read(read_after(reader, body, rest, BODY_TIMEOUT).await?, memory))
+    }
+
+    /// Drops what comes of a body, so that the connection goes on behind it.
+    async fn unread<R>(reader: &mut R, rest: Header, answer: Answer) -> Result<Body, LinkError>
+    where
+        R: AsyncRead + Unpin,
+    {
+        skip_body(reader, rest, BODY_TIMEOUT).await?;
+        Ok(Body::Refused(answer))
     }
 
     async fn write(&self, id: u32, answer: &Answer) -> Result<(), LinkError> {
@@ -179,6 +204,9 @@ where
         }
     }
 }
+
+/// The memory of a body, if it is bounded at all, or the answer to one that finds none.
+type Reserved = Result<Option<OwnedSemaphorePermit>, Answer>;
 
 /// What became of a body.
 enum Body {
@@ -246,9 +274,9 @@ mod tests {
             kind == Kind::Message
         }
 
-        fn refuse_early(&self, _: Kind, first: &[u8]) -> Option<Answer> {
+        fn refuse_early(&self, _: Kind, first: &[u8], body_bytes: usize) -> Option<Answer> {
             let refused = Answer { kind: Kind::Reply, parts: vec![Bytes::from_static(&[3])] };
-            (first.first() != Some(&1)).then_some(refused)
+            (first.first() != Some(&1) || body_bytes > 2 * LARGE_BODY_BYTES).then_some(refused)
         }
 
         fn memory(&self, _: usize) -> Option<Arc<Semaphore>> {
@@ -277,8 +305,55 @@ mod tests {
         assert_eq!(reply.body.as_ref(), [3]);
         large[0] = 1;
         let length = u32::try_from(large.len()).unwrap().to_be_bytes();
-        let reply = mux.call(Kind::Message, large.into(), limit).await.unwrap();
+        let reply = mux.call(Kind::Message, large.clone().into(), limit).await.unwrap();
         assert_eq!(reply.body.as_ref(), [&[0], length.as_slice()].concat());
+        large.resize(2 * LARGE_BODY_BYTES + 1, 9);
+        let reply = mux.call(Kind::Message, large.into(), limit).await.unwrap();
+        assert_eq!(reply.body.as_ref(), [3], "by its length");
+    }
+
+    /// Has memory for one body, and holds it until it is told.
+    struct Full(Arc<Semaphore>, tokio::sync::Notify);
+
+    impl Handler for Full {
+        fn takes(&self, kind: Kind) -> bool {
+            kind == Kind::Message
+        }
+
+        fn memory(&self, _: usize) -> Option<Arc<Semaphore>> {
+            Some(Arc::clone(&self.0))
+        }
+
+        fn when_full(&self) -> Option<Answer> {
+            Some(Answer { kind: Kind::Reply, parts: vec![Bytes::from_static(&[7])] })
+        }
+
+        async fn handle(&self, _: Kind, _: Bytes, _: usize) -> Option<Answer> {
+            self.1.notified().await;
+            Some(Answer { kind: Kind::Reply, parts: vec![Bytes::from_static(&[0])] })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_finds_no_memory_is_refused_and_what_comes_behind_it_is_read() {
+        let (near, far) = duplex(4096);
+        let (reader, writer) = split(far);
+        let full = Arc::new(Full(Arc::new(Semaphore::new(2048)), tokio::sync::Notify::new()));
+        tokio::spawn(serve(reader, writer, Arc::clone(&full), 8));
+        let (reader, writer) = split(near);
+        let mux = Mux::over(reader, writer);
+        let call = |bytes: usize| mux.call(Kind::Message, vec![1; bytes].into(), Duration::from_secs(5));
+        let first = call(LARGE_BODY_BYTES + 1);
+        let others = async {
+            for bytes in [LARGE_BODY_BYTES + 1, LARGE_BODY_BYTES] {
+                assert_eq!(call(bytes).await.unwrap().body.as_ref(), [7], "{bytes}");
+            }
+            full.1.notify_one();
+        };
+        let (first, ()) = tokio::join!(first, others);
+        assert_eq!(first.unwrap().body.as_ref(), [0]);
+        full.1.notify_one();
+        assert_eq!(call(LARGE_BODY_BYTES).await.unwrap().body.as_ref(), [0], "given back");
     }
 
     #[tokio::test]
