@@ -13,7 +13,8 @@ use strongroom_attestation::release::{Ensemble, ModelControls, Target, Treatment
 use strongroom_controls::access::thawed;
 use strongroom_controls::ledger::Holders;
 use strongroom_controls::measure::Priced;
-use strongroom_controls::{Caller, Charge, Ledger, route};
+use strongroom_controls::{Caller, Charge, Ledger, route, transform};
+use strongroom_engine::limits::LITTLE_BYTES;
 use strongroom_proto::Code;
 use strongroom_proto::name::Name;
 use strongroom_seal::message::{Refusal, Request};
@@ -54,7 +55,8 @@ impl Permit<'_> {
     /// As [`Asked::held`], compiling where need be.
     pub(crate) fn held(&self, request: &Request<'_>) -> u64 {
         let engines = self.members.iter().filter_map(|member| member.model.engine.get());
-        engines.map(|engine| engine.held_compiled(&request.inputs)).max().unwrap_or(0)
+        let most = engines.map(|engine| engine.held_compiled(&request.inputs)).max().unwrap_or(0);
+        most.max(around(&self.members, request))
     }
 }
 
@@ -114,11 +116,12 @@ impl<'a> Asked<'a> {
         Ok(())
     }
 
-    /// Bytes that the models hold at their highest while they answer, one after the other. `None` where that is not known
+    /// Bytes that the models, or what is done around them, hold at their highest while they answer, one after the other. `None` where that is not known
     /// before one of them is compiled for these shapes, which nobody gets without a charge.
     pub(crate) fn held(&self, request: &Request<'_>) -> Option<u64> {
         let mut engines = self.members.iter().filter_map(|member| member.model.engine.get());
-        engines.try_fold(0, |most: u64, engine| Some(most.max(engine.held(&request.inputs)?)))
+        let around = around(&self.members, request);
+        engines.try_fold(around, |most: u64, engine| Some(most.max(engine.held(&request.inputs)?)))
     }
 
     /// Steps 2 and 3.
@@ -168,6 +171,16 @@ impl<'a> Asked<'a> {
         let stricter = self.ensemble.as_ref().map(|ensemble| priced.charge(&ensemble.stricter, symbols));
         Charge { bits: stricter.map_or(charge.bits, |stricter| charge.bits.max(stricter.bits)), ..charge }
     }
+}
+
+/// Bytes that transforming inputs and adding noise take, as far as it is more than little.
+fn around(members: &[Member<'_>], request: &Request<'_>) -> u64 {
+    let field = members.first().and_then(|first| first.model.field.as_ref());
+    let noise = field.map_or(0, |field| field.held(&request.inputs));
+    let transformed =
+        members.iter().map(|member| transform::held(&request.inputs, &member.controls.transforms));
+    let most = transformed.max().unwrap_or(0).max(noise);
+    if most > LITTLE_BYTES { most } else { 0 }
 }
 
 /// Tells the watchers of these models that a request was refused for what it said.

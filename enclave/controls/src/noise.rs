@@ -105,6 +105,20 @@ impl Field {
         Ok(Self { key, inputs, features: scales.len(), waves, phases })
     }
 
+    /// Bytes that the field takes at the rows of a request, about.
+    #[must_use]
+    pub fn held(&self, inputs: &[Tensor<'_>]) -> u64 {
+        let (mut rows, mut values) = (0, 0);
+        for (name, features) in &self.inputs {
+            let input = inputs.iter().find(|input| input.name == *name);
+            let elements = input.and_then(|input| input.elements().ok()).unwrap_or(0);
+            rows = rows.max(elements / (*features).max(1));
+            values += elements;
+        }
+        let bytes = rows.saturating_mul(NOISE_TERMS * size_of::<f32>());
+        bytes.saturating_add(values.saturating_mul(size_of::<f64>())) as u64
+    }
+
     /// The field at the rows of a request, for one key. `None` where the treatment adds no noise.
     #[must_use]
     pub fn keyed<'a>(

@@ -22,6 +22,18 @@ pub fn apply(inputs: &mut [Tensor<'_>], transforms: &BTreeMap<String, Vec<Transf
     }
 }
 
+/// Bytes that transforming takes beside the inputs, about.
+#[must_use]
+pub fn held(inputs: &[Tensor<'_>], transforms: &BTreeMap<String, Vec<Transform>>) -> u64 {
+    let transformed = inputs.iter().filter(|input| transforms.contains_key(input.name.as_ref()));
+    let bytes = |input: &Tensor<'_>| {
+        let values = input.elements().unwrap_or(0).saturating_mul(size_of::<f64>());
+        // Smoothing has them twice.
+        values.saturating_mul(2).saturating_add(input.data.len()) as u64
+    };
+    transformed.map(bytes).fold(0, u64::saturating_add)
+}
+
 fn apply_one(values: &mut Vec<f64>, shape: &[u64], step: &Transform) {
     match step {
         Transform::Clip { min, max } => values.iter_mut().for_each(|value| *value = value.clamp(*min, *max)),
@@ -68,6 +80,19 @@ mod tests {
         let mut inputs = [tensor];
         apply(&mut inputs, &BTreeMap::from([("x".to_owned(), vec![step])]));
         inputs[0].data.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+    }
+
+    #[test]
+    fn what_is_transformed_takes_its_numbers_twice_and_its_new_bytes() {
+        let tensor = |name: &'static str| Tensor {
+            name: name.into(),
+            dtype: DType::Fp32,
+            shape: vec![2, 2],
+            data: vec![0; 16].into(),
+        };
+        let transforms = BTreeMap::from([("x".to_owned(), vec![Transform::Quantize { step: 0.5 }])]);
+        assert_eq!(held(&[tensor("x"), tensor("y")], &transforms), 2 * 4 * 8 + 16);
+        assert_eq!(held(&[tensor("y")], &transforms), 0);
     }
 
     #[test]

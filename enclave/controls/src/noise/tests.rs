@@ -116,6 +116,21 @@ fn averaging_jittered_copies_leaves_the_field_and_removes_hashed_noise() {
 }
 
 #[test]
+fn the_waves_of_a_request_are_counted_by_its_rows() {
+    let rows = 1000;
+    let input = Tensor {
+        name: "x".into(),
+        dtype: DType::Fp32,
+        shape: vec![rows as u64, FEATURES as u64],
+        data: vec![0; rows * FEATURES * 4].into(),
+    };
+    let field = field(1);
+    assert_eq!(field.held(std::slice::from_ref(&input)), (rows * (NOISE_TERMS * 4 + FEATURES * 8)) as u64);
+    assert_eq!(field.cosines(&[input]).unwrap().capacity(), rows * NOISE_TERMS);
+    assert_eq!(field.held(&[]), 0);
+}
+
+#[test]
 fn values_that_are_no_numbers_or_far_away_get_finite_noise() {
     let field = field(1);
     for odd in [f32::NAN, f32::INFINITY, f32::MAX, f32::MIN] {
