@@ -43,11 +43,15 @@ pub(crate) enum Claim<'a> {
     Served(Remembered),
 }
 
+/// How often everything was forgotten.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Era(u64);
+
 /// The right to serve one request. Dropped without an outcome, it lets the next one try.
 pub(crate) struct Claimed<'a> {
     dedup: &'a Dedup,
     identity: Identity,
-    era: u64,
+    era: Era,
 }
 
 #[derive(Default)]
@@ -59,19 +63,26 @@ struct Table {
     known: HashMap<Identity, Option<Remembered>>,
     order: VecDeque<Identity>,
     bytes: usize,
-    /// How often everything was forgotten.
-    era: u64,
+    era: Era,
 }
 
 impl Dedup {
-    pub(crate) fn claim(&self, identity: Identity) -> Claim<'_> {
+    /// What to claim requests in whose release is found to be served after this.
+    pub(crate) fn era(&self) -> Era {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).era
+    }
+
+    /// Claims a request. In an era that is over nothing is remembered: its release may not be served any more.
+    pub(crate) fn claim(&self, identity: Identity, era: Era) -> Claim<'_> {
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match table.known.get(&identity) {
             Some(Some(remembered)) => Claim::Served(remembered.clone()),
             Some(None) => Claim::InFlight,
             None => {
-                table.known.insert(identity, None);
-                Claim::Mine(Claimed { dedup: self, identity, era: table.era })
+                if table.era == era {
+                    table.known.insert(identity, None);
+                }
+                Claim::Mine(Claimed { dedup: self, identity, era })
             }
         }
     }
@@ -79,7 +90,7 @@ impl Dedup {
     /// Forgets every outcome, and those of requests that are being served at this moment.
     pub(crate) fn forget(&self) {
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let era = table.era + 1;
+        let era = Era(table.era.0 + 1);
         *table = Table { era, ..Table::default() };
     }
 }
@@ -136,28 +147,45 @@ mod tests {
         }
     }
 
+    impl Dedup {
+        fn claim_now(&self, identity: Identity) -> Claim<'_> {
+            self.claim(identity, self.era())
+        }
+    }
+
+    #[test]
+    fn what_was_let_in_before_everything_was_forgotten_is_not_remembered_afterwards() {
+        let dedup = Dedup::default();
+        let era = dedup.era();
+        dedup.forget();
+        let Claim::Mine(claimed) = dedup.claim(identity(1), era) else { panic!("not mine") };
+        claimed.finish(outcome(3));
+        assert!(matches!(dedup.claim_now(identity(1)), Claim::Mine(_)));
+        assert_eq!(dedup.0.lock().unwrap().bytes, 0);
+    }
+
     #[test]
     fn a_request_is_served_once() {
         let dedup = Dedup::default();
-        let Claim::Mine(claimed) = dedup.claim(identity(1)) else { panic!("not mine") };
-        assert!(matches!(dedup.claim(identity(1)), Claim::InFlight));
-        assert!(matches!(dedup.claim(identity(2)), Claim::Mine(_)));
+        let Claim::Mine(claimed) = dedup.claim_now(identity(1)) else { panic!("not mine") };
+        assert!(matches!(dedup.claim_now(identity(1)), Claim::InFlight));
+        assert!(matches!(dedup.claim_now(identity(2)), Claim::Mine(_)));
         claimed.finish(outcome(3));
-        let Claim::Served(remembered) = dedup.claim(identity(1)) else { panic!("not served") };
+        let Claim::Served(remembered) = dedup.claim_now(identity(1)) else { panic!("not served") };
         assert_eq!(remembered.outcome.len(), 3);
     }
 
     #[test]
     fn a_failed_request_may_be_tried_again() {
         let dedup = Dedup::default();
-        drop(dedup.claim(identity(1)));
-        assert!(matches!(dedup.claim(identity(1)), Claim::Mine(_)));
+        drop(dedup.claim_now(identity(1)));
+        assert!(matches!(dedup.claim_now(identity(1)), Claim::Mine(_)));
     }
 
     #[test]
     fn a_new_release_makes_forget_what_was_and_what_is_being_served() {
         let dedup = Dedup::default();
-        let claimed = |id| match dedup.claim(identity(id)) {
+        let claimed = |id| match dedup.claim_now(identity(id)) {
             Claim::Mine(claimed) => claimed,
             _ => panic!("not mine"),
         };
@@ -173,15 +201,15 @@ mod tests {
     fn memory_is_bounded() {
         let dedup = Dedup::default();
         for id in 0..20 {
-            let Claim::Mine(claimed) = dedup.claim(identity(id)) else { panic!("not mine") };
+            let Claim::Mine(claimed) = dedup.claim_now(identity(id)) else { panic!("not mine") };
             claimed.finish(outcome(MAX_REMEMBERED_OUTCOME_BYTES));
         }
-        assert!(matches!(dedup.claim(identity(0)), Claim::Mine(_)), "forgotten");
-        assert!(matches!(dedup.claim(identity(19)), Claim::Served(_)), "remembered");
-        let Claim::Mine(large) = dedup.claim(identity(99)) else { panic!("not mine") };
+        assert!(matches!(dedup.claim_now(identity(0)), Claim::Mine(_)), "forgotten");
+        assert!(matches!(dedup.claim_now(identity(19)), Claim::Served(_)), "remembered");
+        let Claim::Mine(large) = dedup.claim_now(identity(99)) else { panic!("not mine") };
         large.finish(outcome(MAX_REMEMBERED_OUTCOME_BYTES + 1));
-        assert!(matches!(dedup.claim(identity(19)), Claim::Served(_)), "a large one displaces nobody");
-        assert!(matches!(dedup.claim(identity(99)), Claim::Mine(_)), "and is not remembered");
+        assert!(matches!(dedup.claim_now(identity(19)), Claim::Served(_)), "a large one displaces nobody");
+        assert!(matches!(dedup.claim_now(identity(99)), Claim::Mine(_)), "and is not remembered");
         assert!(dedup.0.lock().unwrap().bytes <= MAX_REMEMBERED_BYTES);
     }
 }

@@ -15,7 +15,7 @@ use tokio::sync::SemaphorePermit;
 
 use crate::access::Asked;
 use crate::answer::{self, Asking, Ran, Treated};
-use crate::dedup::{Claim, Identity};
+use crate::dedup::{Claim, Era, Identity};
 use crate::done::Done;
 use crate::limits::{MAX_ANSWER_WAIT, MAX_ROOM_WAIT, QUICK_RUN, QUICK_WAIT};
 use crate::memory::Share;
@@ -60,6 +60,11 @@ impl<'a> Inference<'a> {
         &self.incoming.live.serving
     }
 
+    /// Bytes of the record that answers it.
+    fn answer_bytes(&self) -> usize {
+        self.bound.record_bytes(self.incoming.bytes)
+    }
+
     fn asked(&self, now: UnixMillis) -> Result<Asked<'a>, Refusal> {
         Asked::of(self.caller, self.serving(), self.request, now)
     }
@@ -82,24 +87,26 @@ impl Service {
         };
         asked.loaded().await?;
         let pace = inference.serving().paces.get(&request.model);
-        let expected = pace.and_then(|pace| pace.of(incoming.bytes));
+        let expected = || pace.and_then(|pace| pace.of(incoming.bytes));
         let run = |expected| Run { key: caller.key(), priority: caller.priority(), expected };
+        let quick = |expected: &Duration| *expected <= QUICK_RUN;
         // What takes much memory, or has to be compiled first, is not quick, whatever was taught.
-        let quick = |expected: &Duration| *expected <= QUICK_RUN && asked.held(request) == Some(0);
-        if let Some(expected) = expected.filter(quick) {
+        if let Some(expected_then) = expected().filter(quick).filter(|_| asked.held(request) == Some(0)) {
             let crowded = incoming.crowded;
             let mut turn =
-                if crowded { Some(self.quick_turns.take_among(run(expected)).await?) } else { None };
+                if crowded { Some(self.quick_turns.take_among(run(expected_then)).await?) } else { None };
             let place = self.quick_place().await;
             turn.iter_mut().for_each(Turn::run_begins);
-            if place.is_some() {
-                let share = self.share(&inference).await?;
+            // Runs that it waited for may have taught that it is not quick after all.
+            if place.is_some()
+                && expected().is_some_and(|now| quick(&now))
+                && let Some(share) = self.room.answers.share_now(inference.answer_bytes())
+            {
                 return self.permitted(inference, Duration::ZERO).map(|done| done.with(share));
             }
         }
         // Nothing is charged before there is a core, so that who waits in vain has lost nothing.
-        let turn = self.turns.take(run(expected.unwrap_or(QUICK_RUN))).await?;
-        let share = self.share(&inference).await?;
+        let (turn, share) = self.turn(&inference, run(expected().unwrap_or(QUICK_RUN))).await?;
         let (service, incoming) = (Arc::clone(self), incoming.clone());
         // The turn goes along: it ends with the run, whether anybody still waits for that or not.
         let work = move || {
@@ -110,9 +117,16 @@ impl Service {
         self.runners.run(work).await
     }
 
-    /// Memory for the answer, before anything is charged.
-    async fn share(&self, inference: &Inference<'_>) -> Result<Share, Code> {
-        self.answers.share(inference.bound.record_bytes(inference.incoming.bytes), MAX_ANSWER_WAIT).await
+    /// A turn, and memory for the answer, before anything is charged. No core is kept while memory is waited for.
+    async fn turn(&self, inference: &Inference<'_>, run: Run<'_>) -> Result<(Turn, Share), Code> {
+        let turn = self.turns.take(run).await?;
+        let bytes = inference.answer_bytes();
+        if let Some(share) = self.room.answers.share_now(bytes) {
+            return Ok((turn, share));
+        }
+        drop(turn);
+        let share = self.room.answers.share(bytes, MAX_ANSWER_WAIT).await?;
+        Ok((self.turns.take(run).await?, share))
     }
 
     /// A place to run where the request was read. There are as many as cores, and one worker more, which reads on once anything
@@ -134,10 +148,11 @@ impl Service {
     /// Asks for permission again and runs the models, for time has passed: the key may have expired, or the release been
     /// replaced by one that blocks it. Memory that others hold is waited for so long.
     fn permitted(&self, inference: Inference<'_>, patience: Duration) -> Result<Done, Code> {
+        let era = self.dedup.era();
         self.may_answer(&inference.incoming.live.serving)?;
         let now = self.measured.clock().now();
         match inference.asked(now) {
-            Ok(asked) => self.once(inference, asked, now, patience),
+            Ok(asked) => self.once(inference, asked, (now, era), patience),
             Err(refusal) => inference.not_asked(refusal),
         }
     }
@@ -147,7 +162,7 @@ impl Service {
         &self,
         inference: Inference<'_>,
         asked: Asked<'_>,
-        now: UnixMillis,
+        (now, era): (UnixMillis, Era),
         patience: Duration,
     ) -> Result<Done, Code> {
         let Inference { incoming, caller, request, bound } = inference;
@@ -156,7 +171,7 @@ impl Service {
         let name = &model.id.name;
         let identity =
             Identity { caller: *caller.key(), id: request.id, content, release: serving.release.digest() };
-        match self.dedup.claim(identity) {
+        match self.dedup.claim(identity, era) {
             Claim::Served(remembered) => Ok(Done::repeated(bound, remembered)),
             Claim::InFlight => Done::of_model(model, bound, &Outcome::Refused(Refusal::InFlight)),
             Claim::Mine(claimed) => {

@@ -5,8 +5,11 @@
 //! the other, the closer together the higher its role's priority. So a key that asks for much waits behind itself, and
 //! nobody waits for ever. Of the places to wait in, no key has more than half; and whoever would wait too long is told at
 //! once, while it can still go elsewhere.
+//!
+//! Only the first of a key's runs stands among those of other keys, and it stands behind what the key's earlier ones really took:
+//! a crowd that was expected to be quick, and is not, does not go before everybody.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,7 +18,7 @@ use strongroom_proto::Code;
 use strongroom_seal::secret::ApiKeyDigest;
 use tokio::sync::oneshot;
 
-use crate::limits::MAX_TURN_WAIT;
+use crate::limits::{MAX_LIKELY_WAIT, MAX_TURN_WAIT};
 
 /// The turns, and who waits for one.
 pub(crate) struct Turns(Mutex<State>);
@@ -25,15 +28,26 @@ struct State {
     free: usize,
     /// Virtual time: when the run that had the last turn begins in it.
     now: u64,
-    /// When the last run of each key ends in virtual time.
-    ends: HashMap<ApiKeyDigest, u64>,
-    waiting: BTreeMap<Ticket, Waiting>,
-    /// How many of them are of each key.
-    crowds: HashMap<ApiKeyDigest, usize>,
+    flows: HashMap<ApiKeyDigest, Flow>,
+    /// The first run that waits of each key.
+    heads: BTreeMap<Ticket, ApiKeyDigest>,
+    /// How many wait.
+    waiting: usize,
     /// What all of them together are likely to take.
     backlog: Duration,
     places: usize,
-    tickets: u64,
+    numbers: u64,
+}
+
+/// The runs of one key.
+#[derive(Default)]
+struct Flow {
+    /// When the last of those that got a turn ends in virtual time.
+    end: u64,
+    /// Those that wait for one, as they came.
+    waiting: VecDeque<Waiting>,
+    /// Where the first of them stands.
+    head: Option<Ticket>,
 }
 
 /// Where somebody stands in the queue: by the virtual time at which the run ends, then by arrival.
@@ -44,10 +58,13 @@ struct Ticket {
 }
 
 struct Waiting {
-    begin: u64,
-    key: ApiKeyDigest,
+    number: u64,
+    /// Virtual time when it came: who rests saves nothing up.
+    came: u64,
+    priority: Priority,
     expected: Duration,
-    wake: oneshot::Sender<()>,
+    /// Told when the run ends in virtual time.
+    wake: oneshot::Sender<u64>,
 }
 
 /// Whose run it is, and how long it is likely to take.
@@ -74,39 +91,41 @@ pub(crate) struct Turn {
 enum Entered {
     /// A core is free; the run ends at this virtual time.
     Runs(u64),
-    Waits(Ticket, oneshot::Receiver<()>),
+    Waits(Queued),
 }
+
+/// The number of a place in the queue, and what is told there.
+type Queued = (u64, oneshot::Receiver<u64>);
 
 /// A place in the queue, given back when nobody waits there any more.
 struct Place<'a> {
     turns: &'a Turns,
-    ticket: Ticket,
+    run: Run<'a>,
+    number: u64,
     served: bool,
 }
 
 impl Turns {
     /// As many turns as cores, and places for those who wait.
     pub(crate) fn new(cores: usize, places: usize) -> Self {
-        let (ends, waiting, crowds) = (HashMap::new(), BTreeMap::new(), HashMap::new());
-        let backlog = Duration::ZERO;
         Self(Mutex::new(State {
             cores,
             free: cores,
             now: 0,
-            ends,
-            waiting,
-            crowds,
-            backlog,
+            flows: HashMap::new(),
+            heads: BTreeMap::new(),
+            waiting: 0,
+            backlog: Duration::ZERO,
             places,
-            tickets: 0,
+            numbers: 0,
         }))
     }
 
     /// Waits for a turn.
     ///
     /// # Errors
-    /// [`Code::Busy`] when too many wait, of all or of its key, when those ahead are likely to take [`MAX_TURN_WAIT`], or when
-    /// this one has waited for so long.
+    /// [`Code::Busy`] when too many wait, of all or of its key, when those ahead are likely to take [`MAX_LIKELY_WAIT`], or when
+    /// this one has waited for [`MAX_TURN_WAIT`].
     pub(crate) async fn take(self: &Arc<Self>, run: Run<'_>) -> Result<Turn, Code> {
         self.take_within(MAX_TURN_WAIT, run).await
     }
@@ -116,15 +135,15 @@ impl Turns {
         let entered = self.state().enter(run)?;
         match entered {
             Entered::Runs(end) => Ok(Turn::begin(self, run, end)),
-            Entered::Waits(ticket, given) => self.wait(limit, run, ticket, given).await,
+            Entered::Waits(queued) => self.wait(limit, run, queued).await,
         }
     }
 
     /// As [`Self::take`], but everybody who is ready gets into the queue before anybody gets a turn. For runs that are so
     /// short that those who come meanwhile would never be seen waiting.
     pub(crate) async fn take_among(self: &Arc<Self>, run: Run<'_>) -> Result<Turn, Code> {
-        let (ticket, given) = self.state().queue(run)?;
-        let waited = self.wait(MAX_TURN_WAIT, run, ticket, given);
+        let queued = self.state().queue(run)?;
+        let waited = self.wait(MAX_TURN_WAIT, run, queued);
         tokio::task::yield_now().await;
         self.state().hand_out();
         waited.await
@@ -134,14 +153,13 @@ impl Turns {
         self: &Arc<Self>,
         limit: Duration,
         run: Run<'_>,
-        ticket: Ticket,
-        given: oneshot::Receiver<()>,
+        (number, given): Queued,
     ) -> Result<Turn, Code> {
-        let mut place = Place { turns: self, ticket, served: false };
+        let mut place = Place { turns: self, run, number, served: false };
         match tokio::time::timeout(limit, given).await {
-            Ok(Ok(())) => {
+            Ok(Ok(end)) => {
                 place.served = true;
-                Ok(Turn::begin(self, run, ticket.end))
+                Ok(Turn::begin(self, run, end))
             }
             _ => Err(Code::Busy),
         }
@@ -156,110 +174,155 @@ impl State {
     /// Takes a free turn, or a place in the queue.
     fn enter(&mut self, run: Run<'_>) -> Result<Entered, Code> {
         if self.free == 0 {
-            return self.queue(run).map(|(ticket, given)| Entered::Waits(ticket, given));
+            return self.queue(run).map(Entered::Waits);
         }
         let (begin, end) = self.stamp(run);
-        self.ends.insert(*run.key, end);
+        self.flow(run.key).end = end;
         self.free -= 1;
         self.now = self.now.max(begin);
         Ok(Entered::Runs(end))
     }
 
     /// Takes a place in the queue.
-    fn queue(&mut self, run: Run<'_>) -> Result<(Ticket, oneshot::Receiver<()>), Code> {
-        let own = self.crowds.get(run.key).copied().unwrap_or_default();
-        if self.waiting.len() >= self.places || own >= self.places.div_ceil(2) {
+    fn queue(&mut self, run: Run<'_>) -> Result<Queued, Code> {
+        let own = self.flows.get(run.key).map_or(0, |flow| flow.waiting.len());
+        if self.waiting >= self.places || own >= self.places.div_ceil(2) {
             return Err(Code::Busy);
         }
-        let (begin, end) = self.stamp(run);
-        let ticket = Ticket { end, number: self.tickets };
         // Looked up one by one only where it can matter.
-        if self.on_all_cores(self.backlog) >= MAX_TURN_WAIT && self.wait_before(ticket) >= MAX_TURN_WAIT {
+        if self.on_all_cores(self.backlog) >= MAX_LIKELY_WAIT && self.wait_before(run) >= MAX_LIKELY_WAIT {
             return Err(Code::Busy);
         }
         let (wake, given) = oneshot::channel();
-        self.tickets += 1;
-        self.ends.insert(*run.key, end);
-        self.crowds.insert(*run.key, own + 1);
-        self.backlog = self.backlog.saturating_add(run.expected);
-        self.waiting.insert(ticket, Waiting { begin, key: *run.key, expected: run.expected, wake });
-        Ok((ticket, given))
+        let (number, came) = (self.numbers, self.now);
+        let Run { key, priority, expected } = run;
+        self.flow(key).waiting.push_back(Waiting { number, came, priority, expected, wake });
+        self.numbers += 1;
+        self.waiting += 1;
+        self.backlog = self.backlog.saturating_add(expected);
+        if own == 0 {
+            self.place_head(key);
+        }
+        Ok((number, given))
     }
 
-    /// How long those who come before are likely to keep the cores.
-    fn wait_before(&self, ticket: Ticket) -> Duration {
-        let ahead = self.waiting.range(..ticket).map(|(_, waiting)| waiting.expected);
-        self.on_all_cores(ahead.fold(Duration::ZERO, Duration::saturating_add))
+    /// How long those who would come before one more run of this key are likely to keep the cores.
+    fn wait_before(&self, run: Run<'_>) -> Duration {
+        let last =
+            self.flows.get(run.key).map_or(0, |flow| flow.ends().last().map_or(flow.end, |(end, _)| end));
+        let end = self.now.max(last).saturating_add(length(run.expected, run.priority));
+        let ahead = self.flows.values().flat_map(|flow| flow.ends().take_while(|(other, _)| *other <= end));
+        self.on_all_cores(ahead.map(|(_, expected)| expected).fold(Duration::ZERO, Duration::saturating_add))
     }
 
     fn on_all_cores(&self, work: Duration) -> Duration {
         work / u32::try_from(self.cores.max(1)).unwrap_or(u32::MAX)
     }
 
-    /// Whoever is next leaves the queue.
-    fn next(&mut self) -> Option<Waiting> {
-        let (_, next) = self.waiting.pop_first()?;
-        self.one_less(&next);
-        Some(next)
+    /// Gives a turn to whoever is next. Whoever has left meanwhile passes it on itself.
+    fn wake_next(&mut self) -> bool {
+        let Some((ticket, key)) = self.heads.pop_first() else { return false };
+        let Some(flow) = self.flows.get_mut(&key) else { return false };
+        flow.head = None;
+        let begin = flow.begin();
+        flow.end = ticket.end;
+        let first = flow.waiting.pop_front();
+        if let Some(first) = first {
+            self.now = self.now.max(begin);
+            self.one_less(first.expected);
+            let _ = first.wake.send(ticket.end);
+        }
+        self.place_head(&key);
+        true
     }
 
-    fn one_less(&mut self, left: &Waiting) {
-        self.backlog = self.backlog.saturating_sub(left.expected);
-        match self.crowds.get_mut(&left.key) {
-            Some(own) if *own > 1 => *own -= 1,
-            _ => drop(self.crowds.remove(&left.key)),
-        }
+    fn one_less(&mut self, expected: Duration) {
+        self.waiting -= 1;
+        self.backlog = self.backlog.saturating_sub(expected);
     }
 
     /// Gives out what turns are free.
     fn hand_out(&mut self) {
-        while self.free > 0 {
-            let Some(next) = self.next() else { return };
+        while self.free > 0 && self.wake_next() {
             self.free -= 1;
-            self.wake(next);
         }
     }
 
-    fn wake(&mut self, next: Waiting) {
-        self.now = self.now.max(next.begin);
-        // Whoever has left meanwhile passes it on itself.
-        let _ = next.wake.send(());
-    }
-
-    /// The virtual times at which a run begins and ends.
-    fn stamp(&mut self, run: Run<'_>) -> (u64, u64) {
-        if self.ends.len() >= self.places {
-            // A key whose runs lie in the past is like one that has not asked.
-            self.ends.retain(|_, end| *end > self.now);
-        }
-        let begin = self.ends.get(run.key).map_or(self.now, |end| self.now.max(*end));
+    /// The virtual times at which a run begins and ends that has its turn at once.
+    fn stamp(&self, run: Run<'_>) -> (u64, u64) {
+        let begin = self.flows.get(run.key).map_or(self.now, |flow| self.now.max(flow.end));
         (begin, begin.saturating_add(length(run.expected, run.priority)))
     }
 
-    /// Moves the end of a key's runs by what one of them took longer, or less long, than was expected.
-    fn settle(&mut self, turn: &Turn) {
-        let took = length(turn.begun.elapsed(), turn.priority);
-        // One that lies in the past may be forgotten meanwhile.
-        let end = self.ends.entry(turn.key).or_insert(turn.end);
-        let settled = end.saturating_add(took).saturating_sub(length(turn.expected, turn.priority));
-        *end = settled.max(self.now);
+    /// The runs of a key.
+    fn flow(&mut self, key: &ApiKeyDigest) -> &mut Flow {
+        if self.flows.len() >= self.places {
+            // A key whose runs lie in the past is like one that has not asked.
+            let (now, asked) = (self.now, key);
+            self.flows.retain(|key, flow| key == asked || flow.end > now || !flow.waiting.is_empty());
+        }
+        self.flows.entry(*key).or_default()
     }
 
-    /// Takes back what a run that was never begun has cost its key.
-    fn forgive(&mut self, left: &Waiting, end: u64) {
-        if let Some(last) = self.ends.get_mut(&left.key) {
-            *last = last.saturating_sub(end - left.begin).max(self.now);
+    /// Puts the first of a key's waiting runs where it belongs among those of others.
+    fn place_head(&mut self, key: &ApiKeyDigest) {
+        let Some(flow) = self.flows.get_mut(key) else { return };
+        if let Some(old) = flow.head.take() {
+            self.heads.remove(&old);
         }
+        let first = flow.waiting.front().map(|first| first.number);
+        let end = flow.ends().next().map(|(end, _)| end);
+        if let (Some(number), Some(end)) = (first, end) {
+            let ticket = Ticket { end, number };
+            flow.head = Some(ticket);
+            self.heads.insert(ticket, *key);
+        }
+    }
+
+    /// Moves the runs of a key by what one of them took longer, or less long, than was expected.
+    fn settle(&mut self, key: &ApiKeyDigest, took: u64, expected: u64) {
+        if let Some(flow) = self.flows.get_mut(key) {
+            flow.end = flow.end.saturating_add(took).saturating_sub(expected).max(self.now);
+        }
+        self.place_head(key);
+    }
+
+    /// Somebody does not wait any more. False where nobody did: a turn was given.
+    fn leave(&mut self, key: &ApiKeyDigest, number: u64) -> bool {
+        let Some(flow) = self.flows.get_mut(key) else { return false };
+        let Some(at) = flow.waiting.iter().position(|waiting| waiting.number == number) else { return false };
+        let left = flow.waiting.remove(at);
+        if let Some(left) = left {
+            self.one_less(left.expected);
+        }
+        self.place_head(key);
+        true
     }
 
     fn pass_on(&mut self) {
-        if let Some(next) = self.next() {
-            return self.wake(next);
+        if self.wake_next() {
+            return;
         }
         self.free += 1;
         if self.free == self.cores {
-            self.ends.clear();
+            self.flows.clear();
         }
+    }
+}
+
+impl Flow {
+    /// When the first of those that wait begins.
+    fn begin(&self) -> u64 {
+        self.waiting.front().map_or(self.end, |first| first.came.max(self.end))
+    }
+
+    /// When each of those that wait ends, and what it is likely to take.
+    fn ends(&self) -> impl Iterator<Item = (u64, Duration)> + '_ {
+        self.waiting.iter().scan(self.end, |end, waiting| {
+            let length = length(waiting.expected, waiting.priority);
+            *end = waiting.came.max(*end).saturating_add(length);
+            Some((*end, waiting.expected))
+        })
     }
 }
 
@@ -292,8 +355,11 @@ impl Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
+        let (took, expected) = (self.begun.elapsed(), self.expected);
         let mut state = self.turns.state();
-        state.settle(self);
+        // A key whose runs lay in the past may be forgotten meanwhile.
+        state.flows.entry(self.key).or_insert_with(|| Flow { end: self.end, ..Flow::default() });
+        state.settle(&self.key, length(took, self.priority), length(expected, self.priority));
         state.pass_on();
     }
 }
@@ -303,13 +369,12 @@ impl Drop for Place<'_> {
         if self.served {
             return;
         }
+        let Run { key, priority, expected } = self.run;
         let mut state = self.turns.state();
-        match state.waiting.remove(&self.ticket) {
-            Some(left) => {
-                state.one_less(&left);
-                state.forgive(&left, self.ticket.end);
-            }
-            None => state.pass_on(),
+        if !state.leave(key, self.number) {
+            // It had a turn, and does not run.
+            state.settle(key, 0, length(expected, priority));
+            state.pass_on();
         }
     }
 }
