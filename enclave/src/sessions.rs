@@ -1,5 +1,9 @@
 //! Open sessions, bounded, each pinned to the release it was verified against.
 //!
+//! Those of refused API keys lie among those of accepted ones, and the longest unused one goes whosever it is. Places of their own
+//! would tell the host which is which: it could fill them, and see whose session is gone. The price is that whoever knows no
+//! key can make others that rest open a session anew.
+//!
 //! Messages look sessions up all the time, and only an opening adds one. So they lie in shards with a lock each, chosen by the
 //! random id; how many there are is counted beside them, and the longest unused one is looked for only when all places
 //! are taken.
@@ -13,7 +17,7 @@ use strongroom_attestation::channel::ServerSession;
 use strongroom_controls::Caller;
 use strongroom_proto::hello::OfferId;
 
-use crate::limits::{MAX_REFUSED_SESSIONS, MAX_SESSIONS, SESSION_IDLE, SESSION_SHARDS};
+use crate::limits::{MAX_SESSIONS, SESSION_IDLE, SESSION_SHARDS};
 use crate::serving::Serving;
 
 /// A session, whose it is and what it was verified against.
@@ -24,20 +28,7 @@ pub(crate) struct Live {
     pub(crate) serving: Arc<Serving>,
 }
 
-impl Live {
-    fn sort(&self) -> Sort {
-        if self.caller.is_some() { Sort::Accepted } else { Sort::Refused }
-    }
-}
-
-/// Sessions of accepted keys and of refused ones have places of their own: those who know no key take none from others.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sort {
-    Accepted,
-    Refused,
-}
-
-/// Sessions of one sort.
+/// What is held by session id.
 struct Table<T> {
     shards: [Mutex<HashMap<OfferId, Entry<T>>>; SESSION_SHARDS],
     held: AtomicUsize,
@@ -49,48 +40,36 @@ struct Entry<T> {
     used: Instant,
 }
 
-pub(crate) struct Sessions {
-    accepted: Table<Live>,
-    refused: Table<Live>,
-}
+pub(crate) struct Sessions(Table<Live>);
 
 impl Default for Sessions {
     fn default() -> Self {
-        Self { accepted: Table::new(MAX_SESSIONS), refused: Table::new(MAX_REFUSED_SESSIONS) }
+        Self(Table::new(MAX_SESSIONS))
     }
 }
 
 impl Sessions {
-    /// Adds a session, unless its release was replaced meanwhile. When all places of its sort are taken,
-    /// the longest unused one goes.
+    /// Adds a session, unless its release was replaced meanwhile. When all places are taken, the longest unused one goes.
     pub(crate) fn add(&self, live: Arc<Live>, now: Instant, is_current: impl Fn(&Live) -> bool) {
-        let table = match live.sort() {
-            Sort::Accepted => &self.accepted,
-            Sort::Refused => &self.refused,
-        };
-        table.add(live.channel.id(), live, now, is_current);
+        self.0.add(live.channel.id(), live, now, is_current);
     }
 
     /// Drops sessions that were unused for long.
     pub(crate) fn sweep(&self, now: Instant) {
-        self.tables().for_each(|table| table.sweep(now));
+        self.0.sweep(now);
     }
 
     pub(crate) fn get(&self, id: OfferId, now: Instant) -> Option<Arc<Live>> {
-        self.tables().find_map(|table| table.get(id, now))
+        self.0.get(id, now)
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.tables().map(Table::len).sum()
+        self.0.len()
     }
 
     /// Ends every session: their release is no longer served.
     pub(crate) fn clear(&self) {
-        self.tables().for_each(Table::clear);
-    }
-
-    fn tables(&self) -> impl Iterator<Item = &Table<Live>> {
-        [&self.accepted, &self.refused].into_iter()
+        self.0.clear();
     }
 }
 

@@ -1,12 +1,14 @@
 //! The main job: a verified client gets the plain model's answers.
 
 use std::process::Stdio;
+use std::sync::Arc;
 
-use strongroom_e2e::{RawClient, Stage, StageOptions, outcome, request};
+use strongroom_e2e::{Opened, RawClient, Stage, StageOptions, outcome, request};
 use strongroom_proto::limits::MAX_OPENING_BYTES;
 use strongroom_seal::message::{Outcome, Refusal};
 use strongroom_sim::world::{ModelSource, READY, bundled_model};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::task::JoinSet;
 
 #[tokio::test]
 async fn a_verified_client_gets_an_answer_in_two_round_trips() {
@@ -111,6 +113,35 @@ async fn to_the_host_a_refused_api_key_looks_like_an_accepted_one() {
     let mut junk = message;
     *junk.last_mut().unwrap() ^= 1;
     assert_eq!(bad.send(&junk).await.status, 400, "as in any session");
+}
+
+/// With places of their own, a host could fill those of refused keys and see whose session is gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sessions_of_a_refused_key_stay_as_long_as_those_of_an_accepted_one() {
+    let stage = Stage::serving().await.unwrap();
+    let (good, bad) = (stage.client().unwrap(), Arc::new(stage.client().unwrap().with_key([7; 32])));
+    let (accepted, refused) = (opened(&good).await, opened(&bad).await);
+    let mut others = JoinSet::new();
+    for _ in 0..4 {
+        let bad = Arc::clone(&bad);
+        others.spawn(async move {
+            for _ in 0..300 {
+                opened(&bad).await;
+            }
+        });
+    }
+    others.join_all().await;
+    for (client, opened) in [(&good, accepted), (bad.as_ref(), refused)] {
+        let (message, _) = opened.session.seal(&request(1)).unwrap();
+        assert_eq!(client.send(&message).await.status, 200);
+    }
+}
+
+/// Opens a session, and has its first request answered.
+async fn opened(client: &RawClient) -> Opened {
+    let opened = client.open(client.verify().await.unwrap(), &request(1)).unwrap();
+    assert_eq!(client.send(&opened.message).await.status, 200);
+    opened
 }
 
 /// Two models whose answers differ in size: a refusal has the size of the one that was named.
