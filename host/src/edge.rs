@@ -9,6 +9,7 @@ mod body;
 mod cors;
 mod gate;
 
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -95,8 +96,10 @@ async fn readyz(State(edge): Shared) -> Response {
 impl Edge {
     /// Relays one body. The place is taken before the body is read and kept until the answer is here.
     async fn ask(&self, kind: Kind, request: Request, fits: fn(usize) -> bool) -> Result<Answer, Code> {
-        self.admit(&request)?;
-        let _place = self.gate.enter(kind).ok_or(Code::Busy)?;
+        // Without its address, a request counts as from nowhere.
+        let from = request.extensions().get().map_or(Ipv6Addr::UNSPECIFIED.into(), |Peer(address)| *address);
+        self.admit(from)?;
+        let _place = self.gate.enter(kind, from).ok_or(Code::Busy)?;
         let untaken = request.extensions().get::<Untaken>().cloned().unwrap_or_default();
         let body = body::read(request.into_body(), kind.max_body_bytes(), &self.gate, self.timing).await?;
         if !fits(body.bytes.len()) {
@@ -111,9 +114,9 @@ impl Edge {
     }
 
     /// Counts a request to the address that its connection comes from.
-    fn admit(&self, request: &Request) -> Result<(), Code> {
+    fn admit(&self, from: IpAddr) -> Result<(), Code> {
         let Some(addresses) = &self.addresses else { return Ok(()) };
-        if request.extensions().get().is_some_and(|Peer(address)| addresses.admit(*address)) {
+        if addresses.admit(from) {
             return Ok(());
         }
         bump(&self.metrics.address_limited);

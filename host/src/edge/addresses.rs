@@ -25,7 +25,7 @@ const NETWORK_BITS: u32 = 64;
 pub(crate) struct Client(IpAddr);
 
 impl Client {
-    fn of(address: IpAddr) -> Self {
+    pub(super) fn of(address: IpAddr) -> Self {
         // A socket that takes both families shows IPv4 as `::ffff:a.b.c.d`, all of it in one /64.
         match address.to_canonical() {
             IpAddr::V6(address) => Self(network(address).into()),

@@ -1,19 +1,25 @@
 //! How many requests are worked on and how many bytes of them and their answers are held.
 
+mod places;
+
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use strongroom_proto::frame::Kind;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
+use super::addresses::Client;
 use crate::limits::MAX_HELLOS;
+use places::{Place, Places};
 
 /// Bytes for which one permit stands.
 const PERMIT_BYTES: usize = 1024;
 
 /// Places for hellos and messages, and memory. Nobody queues here: who does not fit is told so.
 pub(crate) struct Gate {
-    hellos: Arc<Semaphore>,
-    messages: Arc<Semaphore>,
+    hellos: Arc<Places>,
+    messages: Arc<Places>,
     memory: Arc<Semaphore>,
 }
 
@@ -26,16 +32,16 @@ pub(crate) struct Share {
 impl Gate {
     pub(crate) fn new(max_messages: usize, max_buffered_bytes: usize) -> Self {
         Self {
-            hellos: Arc::new(Semaphore::new(MAX_HELLOS)),
-            messages: Arc::new(Semaphore::new(max_messages)),
+            hellos: Places::new(MAX_HELLOS),
+            messages: Places::new(max_messages),
             memory: Arc::new(Semaphore::new(max_buffered_bytes / PERMIT_BYTES)),
         }
     }
 
-    /// A place for a request of this kind, if one is free.
-    pub(crate) fn enter(&self, kind: Kind) -> Option<OwnedSemaphorePermit> {
+    /// A place for a request of this kind from this address, if one is free for it.
+    pub(crate) fn enter(&self, kind: Kind, from: IpAddr) -> Option<Place> {
         let places = if kind == Kind::Hello { &self.hellos } else { &self.messages };
-        Arc::clone(places).try_acquire_owned().ok()
+        places.take(Client::of(from), Instant::now())
     }
 
     /// An empty share.
@@ -62,16 +68,19 @@ impl Share {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     #[test]
     fn places_and_memory_are_given_back() {
         let gate = Gate::new(1, 4 * PERMIT_BYTES);
-        let place = gate.enter(Kind::Message).unwrap();
-        assert!(gate.enter(Kind::Message).is_none());
-        assert!(gate.enter(Kind::Hello).is_some(), "hellos have places of their own");
+        let from = Ipv4Addr::LOCALHOST.into();
+        let place = gate.enter(Kind::Message, from).unwrap();
+        assert!(gate.enter(Kind::Message, from).is_none());
+        assert!(gate.enter(Kind::Hello, from).is_some(), "hellos have places of their own");
         drop(place);
-        assert!(gate.enter(Kind::Message).is_some());
+        assert!(gate.enter(Kind::Message, from).is_some());
 
         let (mut one, mut two) = (gate.share(), gate.share());
         assert!(one.grow_to(1) && one.grow_to(3 * PERMIT_BYTES));

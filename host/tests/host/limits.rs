@@ -11,6 +11,7 @@ use strongroom_host::config::AddressLimit;
 use strongroom_proto::limits::MAX_FRAME_BYTES;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
 use crate::common::{ECHO, Reply, RunningHost, SLEEP, SOON, Setup, h2, h2_post, send_from, until};
@@ -225,6 +226,30 @@ async fn ask(host: &RunningHost, from: IpAddr, path: &str, number: u32) -> Reply
         .header("forwarded", format!("for={somebody}"));
     let body = if path == "/v1/hello" { vec![0; 32] } else { vec![ECHO] };
     send_from(from, host.edge, request.body(Full::new(Bytes::from(body))).unwrap()).await
+}
+
+/// The enclave is fair between keys, but of what reaches it alone.
+#[tokio::test]
+async fn an_address_with_many_requests_leaves_places_to_others() {
+    let setup = Setup::new();
+    let places = setup.config.max_requests as u64;
+    let (host, _enclave) = setup.start().await;
+    let [one, two]: [IpAddr; 2] = ["127.0.0.1", "127.0.0.2"].map(|address| address.parse().unwrap());
+    let crowd = |count: u64| {
+        let asleep = || Request::post("/v1/message").header("host", "test").body(Full::from(vec![SLEEP]));
+        (0..count).map(|_| send_from(two, host.edge, asleep().unwrap())).collect::<JoinSet<_>>()
+    };
+
+    let alone = crowd(places);
+    until(async || host.metric("requests_in_flight").await == Some(places)).await;
+    assert_eq!(ask(&host, one, "/v1/message", 0).await.refusal(), (429, "busy\n"), "all are taken");
+    assert!(alone.join_all().await.iter().all(|reply| reply.status == 200));
+
+    let among_others = crowd(2 * places);
+    until(async || host.metric("requests_in_flight").await == Some(places - 1)).await;
+    assert_eq!(ask(&host, one, "/v1/message", 0).await.status, 200, "one is left");
+    let replies = among_others.join_all().await;
+    assert_eq!(replies.iter().filter(|reply| reply.status == 200).count() as u64, places - 1);
 }
 
 #[tokio::test]
