@@ -1,8 +1,9 @@
 //! HTTP/2 to one host: opaque bytes out, opaque bytes back, both bounded.
 //!
-//! On `http://` it speaks HTTP/2 with prior knowledge (RFC 9113 section 3.3), on `https://` over ALPN. TLS
-//! proves nothing about the enclave; nothing here is trusted, whatever the host presents. A host that says
-//! that it cannot serve is left: behind a layer-4 load balancer the next connection meets another.
+//! On `http://` it speaks HTTP/2 with prior knowledge (RFC 9113 section 3.3), on `https://` over ALPN. There the
+//! host needs a certificate under Mozilla's roots, which proves nothing about the enclave: whatever the host
+//! presents, nothing here is trusted. A host that says that it cannot serve is left: behind a layer-4 load balancer
+//! the next connection meets another.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};

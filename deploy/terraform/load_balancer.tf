@@ -54,7 +54,8 @@ resource "aws_lb_listener" "edge" {
   protocol          = local.ends_tls ? "TLS" : "TCP"
   certificate_arn   = var.certificate_arn
   ssl_policy        = local.ends_tls ? "ELBSecurityPolicy-TLS13-1-2-2021-06" : null
-  # Without it a client would fall back to HTTP/1.1, and hello and session could meet different hosts.
+  # Without it pages and Node may fall back to HTTP/1.1, and their hello and session could meet different hosts. Other clients
+  # speak HTTP/2 alone.
   alpn_policy = local.ends_tls ? "HTTP2Preferred" : null
   tags        = var.tags
 

@@ -17,7 +17,7 @@ use crate::keep::Keeping;
 use crate::limits::{
     ANSWER_STALL_TIMEOUT, ANSWER_TIMEOUT, BODY_STALL_TIMEOUT, BODY_TIMEOUT, CONNECTION_IDLE,
     DEFAULT_ADDRESS_BURST_S, DEFAULT_GRACE, DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_REQUESTS,
-    DEFAULT_REQUEST_DEADLINE, DEFAULT_START_TIMEOUT, MAX_CONFIG_BYTES, TUNNEL_IDLE,
+    DEFAULT_REQUEST_DEADLINE, DEFAULT_START_TIMEOUT, MAX_CONFIG_BYTES, MAX_SETTING_S, TUNNEL_IDLE,
 };
 use crate::store::{Location, Place, S3Place};
 use crate::supervise::{Pace, Plan, Program};
@@ -186,7 +186,7 @@ impl Config {
         let address_limit = address_limit(&settings)?;
         let [enclave_port, services_port, tunnel_port] = DEFAULT_PORTS;
         let here = |port| Endpoint::Vsock { cid: u32::MAX, port };
-        let request = settings.deadline_s.map_or(DEFAULT_REQUEST_DEADLINE, Duration::from_secs);
+        let request = time(settings.deadline_s)?.unwrap_or(DEFAULT_REQUEST_DEADLINE);
         let config = Self {
             listen: settings.listen.unwrap_or(DEFAULT_LISTEN),
             tls,
@@ -209,8 +209,8 @@ impl Config {
                 request,
                 // A connection that waits for an answer is not idle.
                 idle: CONNECTION_IDLE + request,
-                drain_delay: settings.drain_delay_s.map_or(Duration::ZERO, Duration::from_secs),
-                grace: settings.grace_s.map_or(DEFAULT_GRACE, Duration::from_secs),
+                drain_delay: time(settings.drain_delay_s)?.unwrap_or(Duration::ZERO),
+                grace: time(settings.grace_s)?.unwrap_or(DEFAULT_GRACE),
                 ..Timing::default()
             },
             ready_file: settings.ready_file,
@@ -308,7 +308,7 @@ fn supervision(settings: &Settings) -> Result<Option<Plan>, ConfigError> {
     };
     let start = program(&settings.enclave_start, "enclave-start must begin with a program")?;
     let stop = program(&settings.enclave_stop, "enclave-stop must begin with a program")?;
-    let timeout = settings.enclave_start_timeout_s.map(Duration::from_secs);
+    let timeout = time(settings.enclave_start_timeout_s)?;
     let Some(start) = start else {
         return match (stop, timeout) {
             (None, None) => Ok(None),
@@ -317,6 +317,16 @@ fn supervision(settings: &Settings) -> Result<Option<Plan>, ConfigError> {
     };
     let start_timeout = timeout.unwrap_or(DEFAULT_START_TIMEOUT);
     Ok(Some(Plan { start, stop, start_timeout, pace: Pace::default() }))
+}
+
+/// A time that is set. Longer ones serve nobody, and could not be added to the clock.
+fn time(seconds: Option<u64>) -> Result<Option<Duration>, ConfigError> {
+    if seconds.is_some_and(|seconds| seconds > MAX_SETTING_S) {
+        return Err(ConfigError::Combination(
+            "deadline-s, drain-delay-s, grace-s and enclave-start-timeout-s must be at most 86400",
+        ));
+    }
+    Ok(seconds.map(Duration::from_secs))
 }
 
 fn address_limit(settings: &Settings) -> Result<Option<AddressLimit>, ConfigError> {

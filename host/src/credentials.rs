@@ -44,6 +44,9 @@ pub enum CredentialsError {
     /// Not the expected JSON document, or a part of it is no word of visible ASCII within its bound.
     #[error("not a credentials document")]
     Malformed,
+    /// A part is not there, as in credentials that do not end.
+    #[error("a credentials document without {0}")]
+    Missing(&'static str),
     /// The metadata service did not answer as it should.
     #[error(transparent)]
     Imds(#[from] ImdsError),
@@ -88,11 +91,11 @@ async fn read_file(path: &Path, max_bytes: usize) -> Result<Option<Vec<u8>>, Err
 struct Document {
     version: Option<u32>,
     code: Option<String>,
-    access_key_id: String,
-    secret_access_key: String,
+    access_key_id: Option<String>,
+    secret_access_key: Option<String>,
     #[serde(alias = "Token")]
-    session_token: String,
-    expiration: String,
+    session_token: Option<String>,
+    expiration: Option<String>,
 }
 
 fn parse(json: &[u8]) -> Result<Credentials, CredentialsError> {
@@ -102,11 +105,16 @@ fn parse(json: &[u8]) -> Result<Credentials, CredentialsError> {
     if !known_version || !success {
         return Err(CredentialsError::Malformed);
     }
+    let there = |part: Option<String>, name| part.ok_or(CredentialsError::Missing(name));
+    let id = there(document.access_key_id, "AccessKeyId")?;
+    let secret = there(document.secret_access_key, "SecretAccessKey")?;
+    let token = there(document.session_token, "SessionToken")?;
+    let end = there(document.expiration, "Expiration")?;
     Ok(Credentials {
-        access_key_id: word(document.access_key_id, MAX_ACCESS_KEY_ID_BYTES)?,
-        secret_access_key: word(document.secret_access_key, MAX_SECRET_ACCESS_KEY_BYTES)?,
-        session_token: word(document.session_token, MAX_SESSION_TOKEN_BYTES)?,
-        expires_ms: crate::time::parse_rfc3339_ms(&document.expiration).ok_or(CredentialsError::Malformed)?,
+        access_key_id: word(id, MAX_ACCESS_KEY_ID_BYTES)?,
+        secret_access_key: word(secret, MAX_SECRET_ACCESS_KEY_BYTES)?,
+        session_token: word(token, MAX_SESSION_TOKEN_BYTES)?,
+        expires_ms: crate::time::parse_rfc3339_ms(&end).ok_or(CredentialsError::Malformed)?,
     })
 }
 
@@ -149,13 +157,21 @@ mod tests {
         for bad in [
             PROCESS.replace("\"Version\":1", "\"Version\":2"),
             metadata.replace("Success", "Failed"),
-            PROCESS.replace("SessionToken", "Other"),
             PROCESS.replace("1970-01-01T", "yesterday "),
             String::new(),
         ] {
             assert_eq!(parse(bad.as_bytes()), Err(CredentialsError::Malformed));
         }
     }
+
+    #[test]
+    fn a_part_that_is_not_there_is_named() {
+        for part in ["AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"] {
+            let without = PROCESS.replace(part, "Other");
+            assert_eq!(parse(without.as_bytes()), Err(CredentialsError::Missing(part)));
+        }
+    }
+
     #[test]
     fn each_part_is_a_word_of_visible_ascii_within_its_bound() {
         for (part, max) in [

@@ -32,8 +32,13 @@ pub enum HostError {
         error: LinkError,
     },
     /// The certificate or key for TLS cannot be used.
-    #[error("cannot use the TLS certificate or key")]
-    Tls,
+    #[error("cannot use {} for TLS: {reason}", path.display())]
+    Tls {
+        /// Which of the two files.
+        path: PathBuf,
+        /// Why not. Quotes nothing of the file.
+        reason: String,
+    },
     /// The package store cannot be used at all.
     #[error("cannot use the package store: {0}")]
     Store(StoreError),
@@ -56,4 +61,34 @@ pub enum HostError {
     /// A part of the host ended that never should.
     #[error("a part of the host ended unexpectedly")]
     PartEnded,
+}
+
+impl HostError {
+    /// Whether the configuration is at fault, so that trying again does not help.
+    #[must_use]
+    pub fn is_configuration(&self) -> bool {
+        match self {
+            Self::Config(_) | Self::Tls { .. } | Self::Store(_) => true,
+            Self::Keep { error, .. } => error.is_of_the_place(),
+            Self::Listen { .. } | Self::Link { .. } | Self::ReadyFile { .. } | Self::PartEnded => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_better_next_time_is_no_fault_of_the_configuration() {
+        let keep = |error| HostError::Keep { path: "state".into(), error };
+        let missing = KeepError::Io(io::ErrorKind::NotFound);
+        for error in [KeepError::NotADirectory, KeepError::Version(9), missing] {
+            assert!(keep(error).is_configuration());
+        }
+        let taken = HostError::Listen { what: "clients", kind: io::ErrorKind::AddrInUse };
+        for error in [keep(KeepError::Io(io::ErrorKind::StorageFull)), taken, HostError::PartEnded] {
+            assert!(!error.is_configuration(), "{error}");
+        }
+    }
 }

@@ -73,6 +73,18 @@ pub enum KeepError {
     Database(#[from] rusqlite::Error),
 }
 
+impl KeepError {
+    /// Whether the place is wrong. A disk that is full, or a database that somebody else holds, may be better next time.
+    pub(crate) fn is_of_the_place(&self) -> bool {
+        use io::ErrorKind::{NotFound, PermissionDenied, ReadOnlyFilesystem};
+        match self {
+            Self::NotSet | Self::NotADirectory | Self::NotWritable(_) | Self::Version(_) => true,
+            Self::Io(kind) => [NotFound, PermissionDenied, ReadOnlyFilesystem].contains(kind),
+            Self::StateTooLong | Self::Malformed(_) | Self::Number | Self::Database(_) => false,
+        }
+    }
+}
+
 impl From<io::Error> for KeepError {
     fn from(error: io::Error) -> Self {
         Self::Io(error.kind())

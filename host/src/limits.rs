@@ -18,7 +18,13 @@ pub const DEFAULT_MAX_CONNECTIONS: usize = 1024;
 /// Seconds of its rate that an address which was quiet before may use at once, by default.
 pub const DEFAULT_ADDRESS_BURST_S: NonZeroU32 = NonZeroU32::new(10).unwrap();
 
-/// Addresses that are remembered one by one where their rate is limited, IPv6 by network. Together they take
+/// The part of the places, as a divisor, that an address with more than its own part leaves to others.
+pub const RESERVED_SHARE: usize = 8;
+
+/// How long an address that asked counts as one of those who want places.
+pub const WANTED_TIME: Duration = Duration::from_secs(5);
+
+/// Addresses that are remembered one by one, for their rate and for their places, IPv6 by network. Together they take
 /// about 4 MiB.
 pub const MAX_ADDRESSES: usize = 65_536;
 
@@ -208,6 +214,9 @@ pub const MAX_SESSION_TOKEN_BYTES: usize = 16 * 1024;
 
 /// Bytes of the file with a pod's token, which becomes one header. Kubernetes' tokens have 1 to 2 KiB.
 pub const MAX_TOKEN_FILE_BYTES: usize = 16 * 1024;
+
+/// Seconds of the longest time that a setting states: a day.
+pub const MAX_SETTING_S: u64 = 24 * 60 * 60;
 
 /// Bytes of a configuration file.
 pub const MAX_CONFIG_BYTES: u64 = 64 * 1024;

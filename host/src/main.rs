@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use strongroom_host::config::{Cli, Command, ConfigError, DoctorArgs, Settings};
-use strongroom_host::{Config, check, doctor, logging, run, shutdown};
+use strongroom_host::{Config, HostError, check, doctor, logging, run, shutdown};
 
 /// Exit code of an unusable configuration.
 const USAGE: u8 = 2;
@@ -37,7 +37,8 @@ async fn serve(cli: Cli) -> ExitCode {
         Ok(stop) => stop,
         Err(error) => return complain(&error, 1),
     };
-    run(config, stop).await.map_or_else(|error| complain(&error, 1), |()| ExitCode::SUCCESS)
+    let code = |error: &HostError| if error.is_configuration() { USAGE } else { 1 };
+    run(config, stop).await.map_or_else(|error| complain(&error, code(&error)), |()| ExitCode::SUCCESS)
 }
 
 fn configure(settings: Settings) -> Result<Config, ConfigError> {

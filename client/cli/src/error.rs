@@ -18,6 +18,7 @@ use strongroom_seal::package::PackageError;
 
 use crate::audit::SourceError;
 use crate::help;
+use crate::secret::shown;
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -26,13 +27,13 @@ pub(crate) enum CliError {
     #[error("{0}")]
     Usage(String),
     /// A file could not be read or written.
-    #[error("{path}: {kind}")]
+    #[error("{}: {kind}", shown(.path))]
     File { path: PathBuf, kind: ErrorKind },
     /// The file of a secret could not be read. What the option was given stays unsaid: it may be the secret.
     #[error("the file that {option} names: {kind}")]
     SecretFile { option: String, kind: ErrorKind },
     /// A file that may not be replaced exists.
-    #[error("{0} exists")]
+    #[error("{} exists", shown(.0))]
     Exists(PathBuf),
     /// stdout could not be written.
     #[error("stdout: {0}")]
@@ -44,10 +45,10 @@ pub(crate) enum CliError {
     #[error("no randomness")]
     Random,
     /// A config file that does not hold what one holds.
-    #[error("{path}: {what}")]
+    #[error("{}: {what}", shown(.path))]
     Config { path: PathBuf, what: String },
     /// A trust file.
-    #[error("{path}: {error}")]
+    #[error("{}: {error}", shown(.path))]
     Trust { path: PathBuf, error: TrustFileError },
     /// The JSON of an infer request.
     #[error("the request is not one of the Open Inference Protocol: {0}")]
@@ -65,13 +66,13 @@ pub(crate) enum CliError {
     #[error("not verified: {0}")]
     Document(#[from] VerifyError),
     /// A charter that was refused.
-    #[error("{path}: {error}")]
+    #[error("{}: {error}", shown(.path))]
     Charter { path: PathBuf, error: CharterError },
     /// A release that was refused.
     #[error("{0}")]
     Release(#[from] ReleaseError),
     /// A sealed file that was refused.
-    #[error("{path}: {error}")]
+    #[error("{}: {error}", shown(.path))]
     Package { path: PathBuf, error: PackageError },
     /// KMS.
     #[error("{0}")]
@@ -92,7 +93,7 @@ pub(crate) enum CliError {
     #[error("the model cannot be sealed: {0}")]
     Samples(#[from] Mismatch),
     /// A copy of the audit log that cannot be read.
-    #[error("{path}: {error}")]
+    #[error("{}: {error}", shown(.path))]
     AuditSource { path: PathBuf, error: SourceError },
     /// A copy of the audit log that was judged and refused; the findings were printed.
     #[error("the copy of the audit log is not the whole log of accepted enclaves")]
@@ -110,7 +111,7 @@ pub(crate) enum CliError {
     #[error("the red team did not finish")]
     RedTeam,
     /// A file that is none of those that `inspect` knows.
-    #[error("{0} is no file of Strongroom, or a damaged one")]
+    #[error("{} is no file of Strongroom, or a damaged one", shown(.0))]
     Unknown(PathBuf),
 }
 

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 use crate::error::{CliError, Result};
 use crate::limits::LARGE_FILE_BYTES;
 use crate::progress;
+use crate::secret::shown;
 
 /// Our folder among those of the user: below what the variable names, else below that folder of the home (XDG base
 /// directory specification: what is not absolute does not count).
@@ -49,8 +50,8 @@ fn bounded(path: &Path, from: &mut dyn Read, expected: u64, max_bytes: u64) -> R
 /// Reads a text file.
 pub(crate) fn read_text(path: &Path, max_bytes: u64) -> Result<Zeroizing<String>> {
     let bytes = read(path, max_bytes)?;
-    let text = std::str::from_utf8(&bytes)
-        .map_err(|_| CliError::usage(format!("{} is not text", path.display())))?;
+    let text =
+        std::str::from_utf8(&bytes).map_err(|_| CliError::usage(format!("{} is not text", shown(path))))?;
     Ok(Zeroizing::new(text.to_owned()))
 }
 
@@ -110,7 +111,7 @@ impl Staged {
         name.push(format!(".{}.partial", hex::encode(unlike_others)));
         let partial = path.with_file_name(name);
         let file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(&partial);
-        let file = file.map_err(CliError::file(&partial))?;
+        let file = file.map_err(CliError::file(path))?;
         Ok(Self { path: path.to_owned(), partial, file: Some(file) })
     }
 

@@ -131,7 +131,8 @@ const fn client(error: &ClientError) -> &'static str {
 const fn transport(error: TransportError) -> &'static str {
     match error {
         TransportError::Unreachable => {
-            "look at --url, at the network and whether the host runs: `curl URL/livez` says ok where it does"
+            "look at --url, at the network and whether the host runs: `curl URL/livez` says ok where it does. On https:// the \
+             host needs a certificate under Mozilla's roots"
         }
         TransportError::Broken | TransportError::Misdirected => {
             "try again: the host or its enclave was restarted. If it comes back, look at what stands between: a proxy that \

@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 use crate::error::{CliError, Result};
 use crate::files;
 use crate::limits::{MAX_DOCUMENT_BYTES, MAX_RECORD_FILE_BYTES, MAX_SECRET_FILE_BYTES};
+use crate::secret::shown;
 
 pub(crate) use record::{Record, RecordedModel};
 
@@ -44,18 +45,18 @@ impl History {
 
     /// Opens a history that is there.
     pub(crate) fn existing(folder: &Path) -> Result<Self> {
-        let shown = folder.display();
+        let named = shown(folder);
         let real = folder.canonicalize().map_err(CliError::file(folder))?;
         let mode = real.metadata().map_err(CliError::file(folder))?.permissions().mode();
         if !real.is_dir() || mode & 0o077 != 0 {
             return Err(CliError::usage(format!(
-                "{shown} is not a folder that its owner alone may read (mode 0700)"
+                "{named} is not a folder that its owner alone may read (mode 0700)"
             )));
         }
         let is_store = |folder: &Path| STORE_FILES.iter().all(|name| folder.join(name).exists());
         if real.ancestors().any(is_store) {
             return Err(CliError::usage(format!(
-                "{shown} lies in the store of a host: a history never leaves the owner"
+                "{named} lies in the store of a host: a history never leaves the owner"
             )));
         }
         Ok(Self { folder: folder.to_owned() })
@@ -72,7 +73,7 @@ impl History {
         let text = files::read_text(&path, MAX_SECRET_FILE_BYTES)?;
         let mut bytes = Zeroizing::new([0; SECRET_BYTES]);
         hex::decode_to_slice(text.trim(), bytes.as_mut()).map_err(|_| {
-            CliError::usage(format!("{} is not a state key: 64 hexadecimal digits", path.display()))
+            CliError::usage(format!("{} is not a state key: 64 hexadecimal digits", shown(&path)))
         })?;
         Ok(StateKey::take(&mut bytes))
     }
@@ -88,9 +89,9 @@ impl History {
         let path = self.path(epoch);
         let bytes = files::read(&path, MAX_RECORD_FILE_BYTES)?;
         let record: Record = serde_json::from_slice(&bytes)
-            .map_err(|_| CliError::usage(format!("{} is not a record of a release", path.display())))?;
+            .map_err(|_| CliError::usage(format!("{} is not a record of a release", shown(&path))))?;
         if record.deployment != *deployment || record.epoch != epoch {
-            return Err(CliError::usage(format!("{} is of another deployment or epoch", path.display())));
+            return Err(CliError::usage(format!("{} is of another deployment or epoch", shown(&path))));
         }
         Ok(record)
     }

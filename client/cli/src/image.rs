@@ -8,6 +8,7 @@ use strongroom_attestation::{ImagePcrs, Pcr};
 use crate::error::{CliError, Result};
 use crate::files;
 use crate::limits::MAX_SMALL_FILE_BYTES;
+use crate::secret::shown;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -28,7 +29,7 @@ pub(crate) fn read(path: &Path) -> Result<ImagePcrs> {
     let bytes = files::read(path, MAX_SMALL_FILE_BYTES)?;
     parse(&bytes).ok_or_else(|| {
         let form = r#"{"Measurements": {"PCR0": HEX, "PCR1": HEX, "PCR2": HEX}}"#;
-        CliError::usage(format!("{} does not hold {form}", path.display()))
+        CliError::usage(format!("{} does not hold {form}", shown(path)))
     })
 }
 

@@ -55,6 +55,9 @@ pub(crate) const MAX_PROVENANCE_FILE_BYTES: u64 = 1024 * 1024 * 1024 * 1024;
 /// Bytes of one array of a samples file.
 pub(crate) const MAX_SAMPLE_BYTES: u64 = 256 * 1024 * 1024;
 
+/// Characters of a host name (RFC 1035 section 2.3.4: 255 octets with the lengths of its labels).
+pub(crate) const MAX_HOST_NAME_CHARS: usize = 253;
+
 /// Attempts to lock what is remembered, and the pause after each: writing it takes milliseconds.
 pub(crate) const LOCK_ATTEMPTS: u32 = 50;
 pub(crate) const LOCK_PAUSE: Duration = Duration::from_millis(20);

@@ -26,6 +26,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{CliError, Result};
 use crate::limits::{MAX_POLICY_BYTES, MAX_SMALL_FILE_BYTES};
+use crate::secret::shown;
 use crate::{files, output};
 
 pub(crate) use compile::{Draft, ModelFacts};
@@ -96,7 +97,7 @@ impl Policy {
     pub(crate) fn read(path: Option<&Path>) -> Result<Self> {
         let Some(path) = path else { return Self::parse("", None) };
         let text = files::read_text(path, MAX_POLICY_BYTES)?;
-        let named = |error: CliError| CliError::usage(format!("{}: {error}", path.display()));
+        let named = |error: CliError| CliError::usage(format!("{}: {error}", shown(path)));
         let mut policy = Self::parse(&text, None).map_err(named)?;
         if let Some(key) = &policy.file.audit_key {
             policy.audit_key = Some(audit_key(&path.with_file_name("").join(key))?);
@@ -185,7 +186,7 @@ impl Policy {
 pub(crate) fn audit_key(path: &Path) -> Result<AuditPublicKey> {
     let text = files::read_text(path, MAX_SMALL_FILE_BYTES)?;
     audit_key_hex(text.trim()).ok_or_else(|| {
-        CliError::usage(format!("{} is not the public half of an audit key in hexadecimal", path.display()))
+        CliError::usage(format!("{} is not the public half of an audit key in hexadecimal", shown(path)))
     })
 }
 

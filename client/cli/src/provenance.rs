@@ -16,6 +16,7 @@ use strongroom_seal::model::{Claim, DpSgd, FileDigest, check_claims};
 use crate::error::{CliError, Result};
 use crate::files;
 use crate::limits::{MAX_PROVENANCE_FILE_BYTES, MAX_SMALL_FILE_BYTES};
+use crate::secret::shown;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -77,7 +78,7 @@ struct Membership {
 /// Reads the claims of a file, and of the files that it names.
 pub(crate) fn read(path: &Path) -> Result<Vec<Claim>> {
     let text = files::read_text(path, MAX_SMALL_FILE_BYTES)?;
-    let wrong = |reason: String| CliError::usage(format!("{}: {reason}", path.display()));
+    let wrong = |reason: String| CliError::usage(format!("{}: {reason}", shown(path)));
     let file: ProvenanceFile = toml::from_str(&text).map_err(|error| wrong(error.message().to_owned()))?;
     let beside = |name: &PathBuf| digest(&path.with_file_name("").join(name));
     let claims = file.claims(&beside)?;

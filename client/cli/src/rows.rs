@@ -6,6 +6,7 @@ use npyz::{NpyFile, Order, TypeChar};
 
 use crate::error::{CliError, Result};
 use crate::files;
+use crate::secret::shown;
 
 /// Rows of numbers, all of one width. No `Debug`: it may be anyone's data.
 #[derive(Clone, PartialEq)]
@@ -28,7 +29,7 @@ impl Matrix {
 /// Reads a table of at most `max_bytes`: a NumPy array where the name ends in `.npy`, else CSV.
 pub(crate) fn read(path: &Path, max_bytes: u64) -> Result<Matrix> {
     let bytes = files::read(path, max_bytes)?;
-    let wrong = |reason: String| CliError::usage(format!("{}: {reason}", path.display()));
+    let wrong = |reason: String| CliError::usage(format!("{}: {reason}", shown(path)));
     let numpy = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy"));
     let matrix =
         if numpy { npy(&bytes) } else { std::str::from_utf8(&bytes).map_err(|_| text()).and_then(csv) };
@@ -44,7 +45,7 @@ pub(crate) fn labels(path: &Path, rows: usize, max_bytes: u64) -> Result<Vec<Str
         labels.remove(0);
     }
     if labels.len() != rows {
-        let what = format!("{}: {} labels for {rows} rows", path.display(), labels.len());
+        let what = format!("{}: {} labels for {rows} rows", shown(path), labels.len());
         return Err(CliError::Usage(what));
     }
     Ok(labels)

@@ -10,6 +10,7 @@ use strongroom_seal::tensor::{DType, Tensor};
 use crate::error::{CliError, Result};
 use crate::limits::{BATCH_ROWS, MAX_MODEL_BYTES};
 use crate::rows::Matrix;
+use crate::secret::shown;
 use crate::{files, progress};
 
 /// A model that takes a table: one input of floats, its first dimension the rows.
@@ -38,7 +39,7 @@ impl LocalModel {
         let compiling = progress::busy("compiling the model");
         let (interface, _) = derive(onnx, &options)?;
         drop(compiling);
-        let wrong = |what: &str| CliError::usage(format!("{}: {what}", path.display()));
+        let wrong = |what: &str| CliError::usage(format!("{}: {what}", shown(path)));
         let input = table(&interface).ok_or_else(|| {
             wrong("the model has no single input of FP32 or FP64 whose first dimension counts rows")
         })?;

@@ -13,6 +13,7 @@ use zip::result::ZipError;
 
 use crate::error::{CliError, Result};
 use crate::limits::MAX_SAMPLE_BYTES;
+use crate::secret::shown;
 
 /// Inputs, and the outputs that the model must give for them.
 pub(crate) struct Samples {
@@ -35,19 +36,19 @@ pub(crate) fn read(path: &Path, interface: &Interface) -> Result<Samples> {
         let entry = archive.by_index(position).map_err(unreadable)?;
         let Some(name) = array_name_from_file_name(entry.name()).map(str::to_owned) else { continue };
         if samples.inputs.iter().chain(&samples.expected).any(|tensor| tensor.name == name) {
-            return Err(CliError::Usage(format!("{}: array '{name}' stands in it twice", path.display())));
+            return Err(CliError::Usage(format!("{}: array '{name}' stands in it twice", shown(path))));
         }
         let array = NpyFile::new(entry).map_err(CliError::file(path))?;
         let tensor = tensor(&name, array).ok_or_else(|| {
             let takes = "booleans, integers, FP32, FP64 or text, in C order and within the bound";
-            CliError::usage(format!("{}: array '{name}' does not hold {takes}", path.display()))
+            CliError::usage(format!("{}: array '{name}' does not hold {takes}", shown(path)))
         })?;
         if interface.inputs.iter().any(|input| input.name == name) {
             samples.inputs.push(tensor);
         } else if interface.outputs.iter().any(|output| output.name == name) {
             samples.expected.push(tensor);
         } else {
-            let unknown = format!("{}: the model has no tensor '{name}'", path.display());
+            let unknown = format!("{}: the model has no tensor '{name}'", shown(path));
             return Err(CliError::Usage(unknown));
         }
     }

@@ -9,6 +9,7 @@ use strongroom_seal::model::{Dim, Interface, Schema, ValueRule};
 use crate::error::{CliError, Result};
 use crate::files;
 use crate::limits::MAX_SMALL_FILE_BYTES;
+use crate::secret::shown;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,7 +42,7 @@ enum Numbers {
 /// Reads a schema and checks it against the interface it is for.
 pub(crate) fn read(path: &Path, interface: &Interface) -> Result<Schema> {
     let text = files::read_text(path, MAX_SMALL_FILE_BYTES)?;
-    let wrong = |reason: String| CliError::usage(format!("{}: {reason}", path.display()));
+    let wrong = |reason: String| CliError::usage(format!("{}: {reason}", shown(path)));
     let schema = parse(&text).map_err(wrong)?;
     schema.check(interface).map_err(|error| wrong(error.to_string()))?;
     fits(&schema, interface).map_err(wrong)?;

@@ -94,6 +94,12 @@ pub(crate) fn is_within(text: &str) -> bool {
     long(api_key::PREFIX) || long(AUDIT_KEY_PREFIX)
 }
 
+/// A path for a message, unless it looks like a secret that was given in a path's place.
+pub(crate) fn shown(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    if is_within(&text) { "a path that looks like a secret".to_owned() } else { text.into_owned() }
+}
+
 /// An API key as it stands in its file or in the environment.
 pub(crate) fn api_key(text: &str) -> Result<ApiKey> {
     api_key::parse(text).map_err(|error| CliError::usage(error.to_string()))
@@ -102,7 +108,7 @@ pub(crate) fn api_key(text: &str) -> Result<ApiKey> {
 /// Reads an owner's signing key: PKCS#8 in PEM.
 pub(crate) fn signing_key(path: &Path) -> Result<SigningKey> {
     let text = files::read_text(path, MAX_SECRET_FILE_BYTES)?;
-    let wrong = || CliError::usage(format!("{} is not a P-384 signing key in PKCS#8 PEM", path.display()));
+    let wrong = || CliError::usage(format!("{} is not a P-384 signing key in PKCS#8 PEM", shown(path)));
     parse_signing_key(&text).ok_or_else(wrong)
 }
 
@@ -118,7 +124,7 @@ const AUDIT_KEY_PREFIX: &str = "sra_";
 /// Reads the private half of an audit key: one line of `sra_` and its seed in base64url without padding.
 pub(crate) fn audit_key(path: &Path) -> Result<AuditPrivateKey> {
     let text = files::read_text(path, MAX_SECRET_FILE_BYTES)?;
-    let wrong = || CliError::usage(format!("{} is not the private half of an audit key", path.display()));
+    let wrong = || CliError::usage(format!("{} is not the private half of an audit key", shown(path)));
     parse_audit_key(&text).ok_or_else(wrong)
 }
 
@@ -151,7 +157,7 @@ impl TracingKey {
     /// Reads the lines that [`Self::text`] writes.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let text = files::read_text(path, MAX_SECRET_FILE_BYTES)?;
-        Self::parse(&text).ok_or_else(|| CliError::usage(format!("{} is not a tracing key", path.display())))
+        Self::parse(&text).ok_or_else(|| CliError::usage(format!("{} is not a tracing key", shown(path))))
     }
 
     /// The same from its text.
@@ -203,7 +209,9 @@ mod tests {
         }
         for text in ["", "sr_", "sr_model/fraud.onnx", "user_name_that_is_rather_long", "sra_short"] {
             assert!(!is_within(text), "{text}");
+            assert_eq!(shown(Path::new(text)), text);
         }
+        assert!(!shown(Path::new(&format!("keys/sra_{key}"))).contains(&key));
     }
 
     #[test]

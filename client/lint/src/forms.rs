@@ -1,4 +1,4 @@
-//! The allow-list: every form that a statement may have. DESIGN, "Keys to the weights".
+//! The allow-list: every form that a statement may have (`docs/kms-policy.md`, "What is accepted").
 //!
 //! This decides alone whether a statement is accepted. It looks at nothing but the statement itself; what the
 //! statements must be together stands in `rules/whole.rs`.

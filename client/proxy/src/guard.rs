@@ -108,6 +108,9 @@ mod tests {
         let everywhere = Hosts::new("0.0.0.0".parse().unwrap(), []);
         assert!(passes(&everywhere, "172.17.0.2:8000", None));
         assert!(!passes(&everywhere, "evil.example:8000", None));
+        let named = Hosts::new("0.0.0.0".parse().unwrap(), ["proxy".to_owned(), "proxy.models".to_owned()]);
+        assert!(passes(&named, "Proxy:8000", None) && passes(&named, "proxy.models:8000", None));
+        assert!(!passes(&named, "evil.proxy:8000", None) && !passes(&named, "proxy.evil:8000", None));
     }
 
     #[test]

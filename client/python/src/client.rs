@@ -192,5 +192,6 @@ fn parsed(argument: &str, text: &str) -> Result<Name, Failure> {
 
 fn seconds(argument: &str, seconds: f64) -> Result<Duration, Failure> {
     let duration = Duration::try_from_secs_f64(seconds).ok().filter(|duration| !duration.is_zero());
-    duration.ok_or_else(|| Failure::usage(format!("{argument}: more than 0 seconds are needed")))
+    duration
+        .ok_or_else(|| Failure::usage(format!("{argument}: a finite number of seconds above 0 is needed")))
 }

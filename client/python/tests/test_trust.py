@@ -68,6 +68,7 @@ class Enclaves(unittest.TestCase):
             ("api_key", lambda: connect(trust, api_key="secret")),
             ("api_key", lambda: connect(trust, api_key="@/nowhere/key")),
             ("deadline_seconds", lambda: connect(trust, deadline_seconds=0)),
+            ("deadline_seconds", lambda: connect(trust, deadline_seconds=float("inf"))),
             ("session_seconds", lambda: connect(trust, session_seconds=float("nan"))),
             ("epochs", lambda: connect(trust, epochs={"Not A Name": 1})),
             ("URL", lambda: strongroom.connect("secret", trust=trust, api_key=None)),
@@ -76,6 +77,17 @@ class Enclaves(unittest.TestCase):
                 call()
             self.assertNotIn("secret", str(caught.exception))
             self.assertEqual((caught.exception.exit_code, caught.exception.status), (2, 400))
+
+    def test_a_key_where_a_path_belongs_is_not_repeated(self) -> None:
+        key = "wJalrXUtn" * 5
+        for named, call in [
+            ("trust", lambda: connect("sr_" + key[:43])),
+            ("api_key", lambda: connect(trust_text().encode(), api_key=Path("sr_" + key[:43]))),
+            ("api_key", lambda: connect(trust_text().encode(), api_key="@keys/sra_" + key[:43])),
+        ]:
+            with self.assertRaisesRegex(strongroom.UsageError, f"{named}: a path that looks like a secret: ") as caught:
+                call()
+            self.assertNotIn("wJalr", str(caught.exception))
 
     def test_nobody_there_is_unreachable_and_a_connection_error(self) -> None:
         with self.assertRaises(ConnectionError) as caught:

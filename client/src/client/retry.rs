@@ -30,12 +30,13 @@ impl From<Failed> for Attempt {
 pub(super) struct Retries {
     left: u32,
     backoff: Duration,
-    until: Instant,
+    /// Absent where the clock does not reach as far.
+    until: Option<Instant>,
 }
 
 impl Retries {
     pub(super) fn new(deadline: Duration) -> Self {
-        Self { left: MAX_ATTEMPTS - 1, backoff: FIRST_BACKOFF, until: Instant::now() + deadline }
+        Self { left: MAX_ATTEMPTS - 1, backoff: FIRST_BACKOFF, until: Instant::now().checked_add(deadline) }
     }
 
     /// Waits before the next attempt, or returns the error when there is none.
@@ -55,7 +56,8 @@ impl Retries {
         };
         self.left = self.left.checked_sub(1)?;
         self.backoff = (self.backoff * 2).min(MAX_BACKOFF);
-        (Instant::now() + wait < self.until).then_some(wait)
+        let now = Instant::now();
+        self.until.is_none_or(|until| now + wait < until).then_some(wait)
     }
 }
 
@@ -67,7 +69,7 @@ mod tests {
 
     #[test]
     fn attempts_are_bounded_and_waits_too() {
-        let mut retries = Retries::new(Duration::from_secs(3600));
+        let mut retries = Retries::new(Duration::MAX);
         let busy = ClientError::Transport(TransportError::Busy);
         assert_eq!(retries.next(&busy, None), Some(FIRST_BACKOFF));
         assert_eq!(retries.next(&busy, None), Some(2 * FIRST_BACKOFF));

@@ -176,9 +176,15 @@ fn what_does_not_fit_together_is_refused() {
         ["--enclave-start-timeout-s", "5"],
         ["--enclave-start", ""],
         ["--s3-endpoint", "http://127.0.0.1:9000"],
+        ["--deadline-s", "18446744073709551615"],
+        ["--drain-delay-s", "86401"],
+        ["--grace-s", "18446744073709551615"],
     ] {
         assert!(matches!(with(&more), Err(ConfigError::Combination(_))), "{more:?}");
     }
+    assert!(with(&["--deadline-s", "86400"]).is_ok());
+    let start = ["--enclave-start", "x", "--enclave-start-timeout-s", "86401"];
+    assert!(matches!(with(&start), Err(ConfigError::Combination(_))));
     assert!(matches!(
         load(&["--store", "none", "--kms", "a:1", "--credentials-imds"]),
         Err(ConfigError::NotFound { .. })

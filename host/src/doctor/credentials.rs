@@ -45,7 +45,10 @@ fn remedy(error: CredentialsError) -> &'static str {
         }
         CredentialsError::Imds(_) => "see the line imds",
         CredentialsError::Container(error) => agent_remedy(error),
-        CredentialsError::Io(_) | CredentialsError::TooLong | CredentialsError::Malformed => {
+        CredentialsError::Io(_)
+        | CredentialsError::TooLong
+        | CredentialsError::Malformed
+        | CredentialsError::Missing(_) => {
             "write the file in the form of AWS's credential_process, with SessionToken and Expiration, readable by \
              the user of strongroom-host"
         }

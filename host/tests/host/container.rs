@@ -125,7 +125,7 @@ async fn without_a_token_the_agent_is_not_asked() {
 async fn answers_that_are_none_are_refused() {
     let refused = |error| Err(CredentialsError::Container(error));
     assert_eq!(with(DOCUMENT).await, Ok(()));
-    assert_eq!(with("{}").await, Err(CredentialsError::Malformed));
+    assert_eq!(with("{}").await, Err(CredentialsError::Missing("AccessKeyId")));
     assert_eq!(with((StatusCode::NOT_FOUND, DOCUMENT)).await, refused(ContainerError::Status(404)));
     let padded = |bytes: usize| format!("{DOCUMENT}{}", " ".repeat(bytes - DOCUMENT.len()));
     assert_eq!(with(padded(MAX_SMALL_BYTES)).await, Ok(()));

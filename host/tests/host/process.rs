@@ -66,6 +66,23 @@ async fn check_looks_and_binds_nothing() {
     assert_eq!((code, err.as_str()), (Some(2), "strongroom-host: tls-cert and tls-key need each other\n"));
 }
 
+/// A service manager starts a failed host again, and leaves an unusable configuration alone.
+#[tokio::test]
+async fn an_unusable_configuration_ends_a_start_with_2() {
+    let setup = Setup::new();
+    let path = setup.path("file");
+    std::fs::write(&path, "neither PEM nor a directory").unwrap();
+    let file = path.to_str().unwrap();
+    for (more, why) in [
+        (["--tls-cert", file, "--tls-key", file].as_slice(), "no private key in PEM"),
+        (&["--state-dir", file], "not a directory"),
+    ] {
+        let (code, _, err) = finish(command(&setup, more).spawn().unwrap()).await;
+        assert_eq!(code, Some(2), "{err}");
+        assert!(err.contains(file) && err.contains(why), "{err}");
+    }
+}
+
 /// Too few file descriptors is what an operator can do something about, if told.
 #[tokio::test]
 async fn clients_that_cannot_be_accepted_are_told_of_once_and_counted() {

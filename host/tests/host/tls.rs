@@ -75,6 +75,23 @@ async fn both_versions_of_http_are_negotiated() {
 async fn unusable_files_are_named_before_anything_is_bound() {
     let mut setup = Setup::new();
     with_tls(&mut setup);
+    let refused = |named: &str, why: &str| {
+        let error = strongroom_host::check(&setup.config).unwrap_err();
+        let HostError::Tls { path, reason } = &error else { panic!("{error}") };
+        assert_eq!((path, reason.as_str()), (&setup.path(named), why));
+        assert!(error.is_configuration() && error.to_string().contains(named), "{error}");
+    };
+    let other = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    write(&setup.path("key.pem"), other.signing_key.serialize_pem());
+    refused("key.pem", "not the key of the first certificate");
+    // A key on one line is no PEM, and is not repeated.
+    write(&setup.path("key.pem"), "-----BEGIN PRIVATE KEY-----MIGH");
+    refused("key.pem", "damaged PEM");
     write(&setup.path("key.pem"), "no key");
-    assert!(matches!(strongroom_host::check(&setup.config), Err(HostError::Tls)));
+    refused("key.pem", "no private key in PEM");
+    write(&setup.path("key.pem"), other.signing_key.serialize_pem());
+    write(&setup.path("cert.pem"), "no certificate");
+    refused("cert.pem", "no certificate in PEM");
+    std::fs::remove_file(setup.path("cert.pem")).unwrap();
+    refused("cert.pem", "entity not found");
 }

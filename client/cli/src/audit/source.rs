@@ -59,6 +59,8 @@ pub(crate) enum SourceError {
 
 /// Hands over the sealed reports of a host's SQLite file with their numbers.
 pub(crate) fn sealed_reports(path: &Path, each: &mut Each<'_>) -> Result<(), SourceError> {
+    // What SQLite says of a file that it cannot open repeats the path.
+    File::open(path).map_err(io)?;
     Sqlite::open(path)?.reports(each)
 }
 

@@ -18,6 +18,7 @@ use super::release::{Authority, Made, Owner, Told};
 use crate::error::{CliError, Result};
 use crate::history::{History, Record};
 use crate::limits::{DEFAULT_ACKNOWLEDGE_SECONDS, MAX_ACKNOWLEDGE_SECONDS};
+use crate::secret::shown;
 use crate::{files, output, owner, progress, trust};
 use acknowledge::Acknowledged;
 pub(crate) use change::Change;
@@ -69,7 +70,7 @@ pub(crate) async fn run(change: Change) -> Result<()> {
     let (change, common) = change.split();
     // Looked at before anything is made: what is wrong must not be found after an epoch is used up.
     if let Some(missing) = common.store.iter().find(|store| !store.is_dir()) {
-        return Err(CliError::usage(format!("--store {} is not a folder", missing.display())));
+        return Err(CliError::usage(format!("--store {} is not a folder", shown(missing))));
     }
     let load = |path: &PathBuf| trust::load(path, common.measurements.as_deref());
     let trust = common.trust.as_ref().map(load).transpose()?;

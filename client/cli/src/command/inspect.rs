@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::error::{CliError, Result};
 use crate::limits::MAX_IMAGE_PART_BYTES;
+use crate::secret::shown;
 use crate::{files, output};
 
 /// Arguments of `inspect`.
@@ -56,7 +57,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 fn read(path: &Path) -> Result<Option<Explained>> {
     let bytes = files::read(path, MAX_IMAGE_PART_BYTES)?;
     if let Some(damage) = image_file::damage(&bytes) {
-        return Err(CliError::usage(format!("{}: {damage}", path.display())));
+        return Err(CliError::usage(format!("{}: {damage}", shown(path))));
     }
     // Keys first: nothing else may come to see them, and print them.
     let explained = keys::explain(&bytes)

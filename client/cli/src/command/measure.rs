@@ -13,6 +13,7 @@ use strongroom_proto::name::Name;
 use super::kms_policy;
 use crate::error::{CliError, Result};
 use crate::limits::MAX_IMAGE_PART_BYTES;
+use crate::secret::shown;
 use crate::{files, output, owner, secret};
 
 /// Arguments of `measure`.
@@ -83,10 +84,9 @@ struct Measured {
 
 fn measure(path: &Path) -> Result<Measured> {
     let bytes = files::read(path, MAX_IMAGE_PART_BYTES)?;
-    let image =
-        Image::read(&bytes).map_err(|error| CliError::usage(format!("{}: {error}", path.display())))?;
+    let image = Image::read(&bytes).map_err(|error| CliError::usage(format!("{}: {error}", shown(path))))?;
     let version = image.metadata().and_then(|metadata| metadata.image_version.parse().ok());
-    let unnamed = || CliError::usage(format!("{}: the metadata name no version", path.display()));
+    let unnamed = || CliError::usage(format!("{}: the metadata name no version", shown(path)));
     let version = version.map_or_else(|| "unknown".parse().map_err(|_| unnamed()), Ok)?;
     Ok(Measured { version, measurements: image.measure() })
 }

@@ -19,7 +19,7 @@ use strongroom_seal::secret::DataKey;
 use crate::error::{CliError, Result};
 use crate::kms::KmsArgs;
 use crate::limits::{MAX_MODEL_BYTES, MAX_SMALL_FILE_BYTES, OUTPUT_OVERHEAD_BYTES};
-use crate::secret::TracingKey;
+use crate::secret::{TracingKey, shown};
 use crate::{files, model_signature, output, owner, progress, provenance, samples, schema, secret};
 
 /// Arguments of `seal`.
@@ -160,7 +160,7 @@ impl Args {
         if let (Some(bundle), Some(key)) = (&self.model_signature, &self.model_signature_key) {
             let (bytes, pem) =
                 (files::read(bundle, MAX_SMALL_FILE_BYTES)?, files::read(key, MAX_SMALL_FILE_BYTES)?);
-            let wrong = |error| CliError::usage(format!("{}: {error}", bundle.display()));
+            let wrong = |error| CliError::usage(format!("{}: {error}", shown(bundle)));
             model_signature::check(&bytes, &pem, sha256).map_err(wrong)?;
             let claim = Claim::ModelSignature { bundle: provenance::of(&bytes), key: provenance::of(&pem) };
             claims.push(claim);

@@ -17,6 +17,7 @@ use strongroom_client::{Demands, TrustFile, limits};
 
 use crate::error::{CliError, Result};
 use crate::limits::{MAX_DOCUMENT_BYTES, MAX_SMALL_FILE_BYTES};
+use crate::secret::shown;
 use crate::{files, image, output, owner};
 use require::RequireArgs;
 
@@ -141,7 +142,7 @@ fn images(args: &Args) -> Result<Vec<ImagePcrs>> {
         let document = files::read(path, MAX_PUBLISHED_BYTES as u64)?;
         let charter = signed.charter();
         let published = PublishedMeasurements::open(&document, &charter.keys, &charter.deployment);
-        let published = published.map_err(|error| CliError::usage(format!("{}: {error}", path.display())))?;
+        let published = published.map_err(|error| CliError::usage(format!("{}: {error}", shown(path))))?;
         images.extend(published.images.into_iter().map(|published| published.image));
     }
     let mut once = Vec::with_capacity(images.len());
@@ -173,7 +174,7 @@ fn release(args: &Args, images: &[ImagePcrs]) -> Result<Option<AcceptedRelease>>
 fn root(args: &Args) -> Result<TrustRoot> {
     let Some(path) = &args.simulation_root else { return Ok(TrustRoot::aws_nitro_g1()) };
     let pem = files::read(path, MAX_SMALL_FILE_BYTES)?;
-    let unfit = || CliError::usage(format!("{} is not one certificate in PEM", path.display()));
+    let unfit = || CliError::usage(format!("{} is not one certificate in PEM", shown(path)));
     let certificate = strongroom_eif::Certificate::from_pem(pem.to_vec()).map_err(|_| unfit())?;
     TrustRoot::from_der(certificate.der()).map_err(|_| unfit())
 }

@@ -16,7 +16,7 @@ use crate::limits::{LEAST_DECOYS, MAX_DECOYS, MAX_TABLE_BYTES};
 use crate::policy::{self, Policy};
 use crate::rows::Matrix;
 use crate::run_model::{Answered, LocalModel};
-use crate::secret::TracingKey;
+use crate::secret::{TracingKey, shown};
 use crate::watermark::suspect::Suspect;
 use crate::watermark::{Answers, Reader, Report, dawn, field, read, triggers};
 use crate::{files, output, rows, schema};
@@ -132,7 +132,7 @@ impl Verify {
         }
         let own = LocalModel::load(&self.model, BTreeMap::new())?;
         let bytes = files::read(&self.profile, MAX_PROFILE_BYTES as u64)?;
-        let wrong = |what: String| CliError::usage(format!("{}: {what}", self.profile.display()));
+        let wrong = |what: String| CliError::usage(format!("{}: {what}", shown(&self.profile)));
         let profile = Profile::decode(&bytes).map_err(|error| wrong(error.to_string()))?;
         let reader = Reader::new(&profile, own.interface()).ok_or_else(|| {
             wrong("the profile names no scores, so that there is no class to tell".to_owned())

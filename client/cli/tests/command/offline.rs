@@ -178,6 +178,30 @@ fn a_key_where_none_belongs_is_not_repeated() {
 }
 
 #[test]
+fn a_key_where_a_path_belongs_is_not_repeated() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("audit.key");
+    assert_eq!(strongroom(&["keygen", "--audit", "--out", text(&key)]).code, 0);
+    let coded = "wJalrXUtn".repeat(5);
+    let coded = coded.get(..43).unwrap();
+    let (api, audit, digest) = (format!("sr_{coded}"), format!("sra_{coded}"), "ab".repeat(32));
+    let block = ["incident", "block", "--key-sha256", &digest, "--charter", "c", "--key", "k"];
+    let rest = ["--kms-key", KMS_KEY, "--history", "h", "--store", &api];
+    for (args, code) in [
+        (vec!["audit", "show", "--log", "x", "--key", &audit], 1),
+        (vec!["audit", "show", "--log", &audit, "--key", text(&key)], 20),
+        (vec!["monitor", "show", "--db", &audit, "--key", text(&key)], 20),
+        (vec!["inspect", &api], 1),
+        (vec!["inspect", "x", "--config", &api], 1),
+        ([block.as_slice(), &rest].concat(), 2),
+    ] {
+        let ran = strongroom(&args);
+        assert_eq!((ran.code, ran.out.as_str()), (code, ""), "{}", ran.err);
+        assert!(!ran.err.contains("wJalr") && ran.err.contains("looks like a secret"), "{}", ran.err);
+    }
+}
+
+#[test]
 fn seal_and_release_refuse_before_they_ask_kms() {
     let folder = owner();
     let (key, charter) = (folder.path().join("owner.pem"), folder.path().join("charter.cose"));

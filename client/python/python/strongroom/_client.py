@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from types import TracebackType
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Type, Union
 
@@ -19,6 +20,9 @@ DEADLINE_SECONDS = 180.0
 SESSION_SECONDS = 3600.0
 """Age of a session at which the enclave has to prove itself again."""
 
+_SECRET = re.compile("sra?_[A-Za-z0-9_-]{20}")
+"""What an API key and the private half of an audit key begin with."""
+
 
 def connect(url: str, *, trust: Union[Path, bytes], api_key: Optional[Path] = None,
             measurements: Union[Path, bytes, None] = None, deadline_seconds: float = DEADLINE_SECONDS,
@@ -31,7 +35,7 @@ def connect(url: str, *, trust: Union[Path, bytes], api_key: Optional[Path] = No
         api_key: ``sr_…``, or ``@FILE``, or the path of a file as a `pathlib.Path`. Without one nothing is opened, and the
             client can `verify()` alone.
         measurements: The owner's published measurements, path or bytes, where the trust file names who may publish them.
-        deadline_seconds: Time for one call with all its attempts.
+        deadline_seconds: Time for one call with all its attempts, of which there are 10 at most. A finite number above 0.
         session_seconds: Age of a session at which the enclave has to prove itself again.
         epochs: `Client.epochs` of an earlier run, so that an older release is noticed.
 
@@ -179,4 +183,10 @@ def _read(argument: str, path: Path) -> bytes:
         with open(path, "rb") as file:
             return file.read()
     except OSError as error:
-        raise usage(f"{argument}: {os.fspath(path)}: {error.strerror}") from None
+        raise usage(f"{argument}: {_shown(path)}: {error.strerror}") from None
+
+
+def _shown(path: Path) -> str:
+    """A path, unless it looks like a secret that was given in a path's place."""
+    text = os.fspath(path)
+    return "a path that looks like a secret" if _SECRET.search(text) else text

@@ -10,6 +10,7 @@ use strongroom_client::TrustFile;
 use crate::audit::{Finding, KmsCall, Level, Named, Source, SourceError, Trusted, read_cloudtrail};
 use crate::error::{CliError, Result};
 use crate::limits::MAX_CLOUDTRAIL_BYTES;
+use crate::secret::shown;
 use crate::trust::TrustArgs;
 use crate::{files, output, owner};
 
@@ -27,7 +28,7 @@ impl LogArgs {
             let copy =
                 Source::open(path).map_err(|error| CliError::AuditSource { path: path.clone(), error })?;
             for line in copy.torn() {
-                output::warn(&format!("{}: line {line} is torn, and counts for nothing", path.display()));
+                output::warn(&format!("{}: line {line} is torn, and counts for nothing", shown(path)));
             }
             Ok(copy)
         };
@@ -85,7 +86,7 @@ pub(super) fn calls(paths: &[PathBuf]) -> Result<Vec<KmsCall>> {
     let mut calls = Vec::new();
     for path in paths {
         let read = read_cloudtrail(&files::read(path, MAX_CLOUDTRAIL_BYTES)?);
-        let unfit = || CliError::usage(format!("{} holds no events of CloudTrail in JSON", path.display()));
+        let unfit = || CliError::usage(format!("{} holds no events of CloudTrail in JSON", shown(path)));
         calls.extend(read.ok_or_else(unfit)?);
     }
     Ok(calls)

@@ -6,6 +6,7 @@ use strongroom_proto::name::Name;
 
 use crate::error::{CliError, Result};
 use crate::monitor::{Opened, json, plot, words};
+use crate::secret::shown;
 use crate::{files, output, secret};
 
 /// Arguments of `monitor show`.
@@ -36,7 +37,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         output::warn(&format!("{} reports are not sealed to this key, or were changed", opened.closed));
     }
     if opened.reports.is_empty() {
-        return Err(CliError::usage(format!("{} holds no report for this key", args.db.display())));
+        return Err(CliError::usage(format!("{} holds no report for this key", shown(&args.db))));
     }
     let models = opened.models(args.model.as_ref());
     if models.is_empty() {

@@ -14,6 +14,7 @@ use strongroom_attestation::{
 use super::{Args, Hex, print};
 use crate::error::{CliError, Result};
 use crate::limits::MAX_SMALL_FILE_BYTES;
+use crate::secret::shown;
 use crate::{files, owner};
 
 pub(super) fn run(path: &Path, args: &Args) -> Result<()> {
@@ -67,7 +68,7 @@ fn published(args: &Args) -> Result<Vec<PcrSet>> {
     let document = files::read(measurements, MAX_PUBLISHED_BYTES as u64)?;
     let published = PublishedMeasurements::open(&document, &charter.keys, &charter.deployment);
     let published =
-        published.map_err(|error| CliError::usage(format!("{}: {error}", measurements.display())))?;
+        published.map_err(|error| CliError::usage(format!("{}: {error}", shown(measurements))))?;
     let set = |image: &ImagePcrs| PcrSet::image(image)?.and(PcrIndex::CHARTER, signed.pcr16());
     let sets = published.images.iter().map(|published| set(&published.image));
     sets.collect::<std::result::Result<_, _>>().map_err(|error| CliError::usage(error.to_string()))
