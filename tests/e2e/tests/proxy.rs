@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::process::Stdio;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -17,7 +17,9 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
-use strongroom_e2e::Stage;
+use strongroom_e2e::{Stage, StageOptions};
+use strongroom_proto::frame::Kind;
+use strongroom_sim::intercept::{Meddle, Passing};
 use strongroom_sim::world::{READY, bundled_model, wait_for};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -165,18 +167,66 @@ async fn a_killed_enclave_costs_no_answer_and_is_found_again() {
     assert_eq!(outputs(&proxy.infer(1).await.1), expected[0]);
 }
 
+/// Kind and session of a message; of an opening, the offer that becomes its session.
+const HEAD_BYTES: usize = 17;
+
+/// Notes the head of each message that reaches the enclave.
+fn noting() -> (Meddle, Arc<Mutex<Vec<Vec<u8>>>>) {
+    let heads: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
+    let noted = Arc::clone(&heads);
+    let meddle: Meddle = Arc::new(move |passing: Passing<'_>| {
+        if passing.inbound && passing.kind == Kind::Message {
+            noted.lock().unwrap().push(passing.body[..HEAD_BYTES].to_vec());
+        }
+    });
+    (meddle, heads)
+}
+
+/// Has clients of this stage demand exactly the controls that are in force.
+async fn pin_controls(stage: &Stage) {
+    let verified = stage.client().unwrap().verify().await.unwrap();
+    let text = std::fs::read_to_string(stage.ground.layout.trust()).unwrap();
+    let waiver = "owner_decides_controls = true\n";
+    assert!(text.contains(waiver));
+    let demand = format!("\n[controls]\ndigest = \"{}\"\n", verified.claims().controls);
+    std::fs::write(stage.ground.layout.trust(), text.replace(waiver, "") + &demand).unwrap();
+}
+
+/// A release that the trust file accepts is asked without a word; one whose controls it does not accept gets neither the API
+/// key nor a request.
 #[tokio::test]
 async fn a_new_release_is_verified_before_it_is_asked() {
-    let stage = Stage::serving().await.unwrap();
-    let proxy = Proxy::before(&stage, &[]).await;
-    assert_eq!(proxy.infer(1).await.0, 200);
-    let before = stage.status().await.unwrap();
-    assert_eq!(before.epoch, 1);
+    let (meddle, heads) = noting();
+    let stage = Stage::set(StageOptions { meddle: Some(meddle), ..StageOptions::default() }).await.unwrap();
+    stage.host.wait_until_serving(READY).await.unwrap();
     let key = std::fs::read_to_string(stage.ground.layout.api_key()).unwrap();
     let key = URL_SAFE_NO_PAD.decode(key.trim().strip_prefix("sr_").unwrap()).unwrap();
     let policy = format!("[[key]]\nsha256 = \"{}\"\n", hex::encode(digest(&SHA256, &key)));
-    stage.swap(2, &policy, vec![bundled_model().unwrap()]).await.unwrap();
+    let swap = async |epoch, policy: &str| {
+        stage.swap(epoch, policy, vec![bundled_model().unwrap()]).await.unwrap();
+    };
+    swap(2, &policy).await;
+    pin_controls(&stage).await;
+    let proxy = Proxy::before(&stage, &[]).await;
+    assert_eq!(proxy.infer(1).await.0, 200);
+    swap(3, &policy).await;
     assert_eq!(proxy.infer(1).await.0, 200, "the session that the swap ended was opened anew");
+
+    swap(4, &format!("answer_quantum_ms = 5\n{policy}")).await;
+    let noted = || heads.lock().unwrap().clone();
+    let before = noted();
+    let (status, answer) = proxy.infer(1).await;
+    assert_eq!((status, answer["error"].as_str()), (503, Some("the controls are not the ones demanded")));
+    assert_eq!(
+        noted()[before.len()..],
+        before[before.len() - 1..],
+        "sealed for the session that the swap ended"
+    );
+    for seed in 2..5 {
+        assert_eq!(proxy.infer(seed).await.0, 503);
+    }
+    assert!(wait_for(RECOVERY, async || !proxy.is_ready().await).await, "and the proxy says so");
+    assert_eq!(noted().len(), before.len() + 1, "nothing is sent any more");
 }
 
 #[tokio::test]

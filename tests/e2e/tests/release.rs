@@ -73,9 +73,9 @@ async fn a_restart_into_an_older_release_is_noticed_by_who_saw_the_newer() {
     assert_eq!(refused, Some(strongroom_client::ClientError::Evidence(expected)));
 }
 
-/// A client that has seen epoch 2 does not accept epoch 1, although an honest enclave serves it.
+/// A client that demands epoch 2 does not accept epoch 1, although an honest enclave serves it.
 #[tokio::test]
-async fn a_client_that_saw_a_newer_release_refuses_an_older_one() {
+async fn a_client_that_demands_a_newer_release_refuses_an_older_one() {
     let stage = Stage::serving().await.unwrap();
     let trust = stage.trust().unwrap().with_least_epoch(2);
     let client = stage.client().unwrap().with_trust(trust);

@@ -36,6 +36,18 @@ fn counting(held: usize) -> (Meddle, Arc<AtomicUsize>, Sender<()>) {
     (meddle, seen, sender)
 }
 
+/// Hellos and messages on their way to the enclave, each a round trip of the client that waits for it.
+fn noting() -> (Meddle, Arc<Mutex<Vec<Kind>>>) {
+    let trips: Arc<Mutex<Vec<Kind>>> = Arc::default();
+    let noted = Arc::clone(&trips);
+    let meddle: Meddle = Arc::new(move |passing: Passing<'_>| {
+        if passing.inbound && matches!(passing.kind, Kind::Hello | Kind::Message) {
+            noted.lock().unwrap().push(passing.kind);
+        }
+    });
+    (meddle, trips)
+}
+
 /// A client, and how many milliseconds its clock is ahead.
 fn client(stage: &Stage) -> (Client, Arc<AtomicU64>) {
     let layout = &stage.ground.layout;
@@ -51,6 +63,26 @@ fn client(stage: &Stage) -> (Client, Arc<AtomicU64>) {
     (Client::connect(&stage.host.url(), trust, key, options).unwrap(), ahead)
 }
 
+#[tokio::test]
+async fn a_first_answer_takes_two_round_trips_a_later_one_one_and_one_after_a_renewal_three() {
+    let (meddle, trips) = noting();
+    let stage = Stage::set(StageOptions { meddle: Some(meddle), ..StageOptions::default() }).await.unwrap();
+    stage.host.wait_until_serving(READY).await.unwrap();
+    let (client, ahead) = client(&stage);
+    let asked = async |seed| {
+        assert!(client.infer(row(seed)).await.is_ok());
+        std::mem::take(&mut *trips.lock().unwrap())
+    };
+    assert_eq!(asked(1).await, [Kind::Hello, Kind::Message], "the request travels with its opening");
+    assert_eq!(asked(2).await, [Kind::Message]);
+    ahead.store(2 * u64::try_from(AGE.as_millis()).unwrap(), Ordering::SeqCst);
+    assert_eq!(
+        asked(3).await,
+        [Kind::Hello, Kind::Message, Kind::Message],
+        "an opening, and then the request"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nobody_waits_for_the_inference_of_whoever_opens_a_session_again() {
     // The first request travels with its opening; then an opening, and the request that is held up.
@@ -60,7 +92,7 @@ async fn nobody_waits_for_the_inference_of_whoever_opens_a_session_again() {
     let (client, ahead) = client(&stage);
     let client = Arc::new(client);
     let first = client.infer(row(1)).await.ok().unwrap().receipt;
-    assert_eq!(seen.load(Ordering::SeqCst), 1, "two round trips, the hello included");
+    assert_eq!(seen.load(Ordering::SeqCst), 1, "the opening alone");
 
     ahead.store(2 * u64::try_from(AGE.as_millis()).unwrap(), Ordering::SeqCst);
     let asking = tokio::spawn({

@@ -39,6 +39,8 @@ pub struct SceneOptions {
     pub models: Option<Vec<ModelSource>>,
     /// The owner's policy in place of the open one. `AUDIT` in it stands for the file of the public audit key.
     pub policy: Option<String>,
+    /// What passes through the host's hands, for an attack that has a socket of its own before the scene is set.
+    pub tape: Arc<Tape>,
 }
 
 /// Everything of one attack.
@@ -104,7 +106,7 @@ impl Scene {
         change(&ground, &owner).await?;
         let sockets = Sockets::fresh()?;
         let plot = Plot {
-            tape: Arc::default(),
+            tape: options.tape,
             store: ground.layout.store(),
             credentials: ground.layout.host_credentials(),
             kept: Mutex::default(),

@@ -21,6 +21,9 @@ use strongroom_hostile::{Attack, MUTANT_VARIABLE, mutants, mutated, sentences, t
 /// Set to have the table written in place of compared.
 const WRITE: &str = "STRONGROOM_WRITE_TABLE";
 
+/// Where tests are.
+const SOURCES: [&str; 7] = ["attestation", "client", "deploy", "enclave", "host", "proto", "tests"];
+
 /// Options whose value is an argument of its own.
 const VALUED: [&str; 5] = ["--skip", "--test-threads", "--format", "--color", "--logfile"];
 
@@ -43,13 +46,12 @@ fn main() {
                     move || defences(&whole)
                 }),
             ];
-            trials.push(Trial::test("table::every_mutant_applies", || {
-                Ok(mutated(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")).map(drop)?)
-            }));
+            trials.push(Trial::test("table::every_mutant_applies", || Ok(mutated(&root()).map(drop)?)));
             trials.push(Trial::test("table::every_sentence_of_the_threat_model_is_tried", {
                 let whole = attacks.clone();
                 move || Ok(sentences::check(&document("threat-model.md")?, &whole)?)
             }));
+            trials.push(Trial::test("table::every_test_elsewhere_is_there", tests_are_there));
             trials
                 .extend(attacks.into_iter().map(|attack| Trial::test(attack.id(), move || refused(&attack))));
             trials
@@ -94,8 +96,12 @@ fn works(attack: &Attack) -> Result<(), Failed> {
     if found.succeeded() { Ok(()) } else { Err(format!("still refused: {}", found.refusal).into()) }
 }
 
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
 fn path(document: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs").join(document)
+    root().join("docs").join(document)
 }
 
 fn document(name: &str) -> std::io::Result<String> {
@@ -122,4 +128,36 @@ fn defences(attacks: &[Attack]) -> Result<(), Failed> {
         return Err(format!("'{odd}' is not both a defence and attacked").into());
     }
     if names.len() < attacks.len() { Err("two attacks share a name".into()) } else { Ok(()) }
+}
+
+/// Each test outside this suite that stands for a sentence is there, in whatever language.
+fn tests_are_there() -> Result<(), Failed> {
+    let mut sources = String::new();
+    for folder in SOURCES {
+        read(&root().join(folder), &mut sources)?;
+    }
+    let is_there = |test: &str| {
+        let name = test.rsplit("::").next().unwrap_or(test);
+        let forms = [format!("fn {name}("), format!("def {name}("), format!("test(\"{name}\"")];
+        forms.iter().any(|form| sources.contains(form))
+    };
+    match sentences::tests_elsewhere().find(|test| !is_there(test)) {
+        Some(missing) => Err(format!("'{missing}' is no test").into()),
+        None => Ok(()),
+    }
+}
+
+/// The text of all sources of a folder.
+fn read(folder: &Path, sources: &mut String) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let is_source =
+            path.extension().is_some_and(|ending| ["rs", "py", "mjs"].iter().any(|own| ending == *own));
+        if path.is_dir() && !path.ends_with("target") && !path.ends_with("node_modules") {
+            read(&path, sources)?;
+        } else if is_source && path.is_file() {
+            sources.push_str(&std::fs::read_to_string(&path)?);
+        }
+    }
+    Ok(())
 }

@@ -62,32 +62,36 @@ fn x() -> Vec<strongroom_seal::tensor::Tensor<'static>> {
 }
 
 pub fn cases() -> Vec<Case> {
-    let load = |name, model| case(name, model, vec![], End::Load(""));
-    let attribute = |name, model, said| case(name, model, vec![], End::Load(said));
+    let load = |name, model, said| case(name, model, vec![], End::Load(said));
+    let broke = |name, model, operator| case(name, model, vec![], End::Broke(operator));
     let mut cases = vec![
-        attribute("conv, stride 0", conv(vec![ints("strides", &[0, 1])]), "strides"),
-        attribute("conv, stride -1", conv(vec![ints("strides", &[-1, 1])]), "strides"),
-        attribute("conv, dilation 0", conv(vec![ints("dilations", &[0, 1])]), "dilations"),
-        attribute("conv, dilation huge", conv(vec![ints("dilations", &[1 << 62, 1])]), "dilations"),
-        attribute("conv, kernel 0", conv(vec![ints("kernel_shape", &[0, 3])]), "kernel_shape"),
-        attribute("conv, group 0", conv(vec![int("group", 0)]), "group"),
-        attribute("conv, group -1", conv(vec![int("group", -1)]), "group"),
-        attribute("conv, pads huge", conv(vec![ints("pads", &[1 << 40, 0, 0, 0])]), "pads"),
-        load("conv, group 3", conv(vec![int("group", 3)])),
-        load("conv, one stride for two axes", conv(vec![ints("strides", &[1])])),
-        load("conv, more axes than there are", conv(vec![ints("kernel_shape", &[3, 3, 3, 3, 3])])),
-        attribute("max pool, kernel 0", pool("MaxPool", vec![ints("kernel_shape", &[0, 2])]), "kernel_shape"),
-        attribute(
+        load("conv, stride 0", conv(vec![ints("strides", &[0, 1])]), "strides"),
+        load("conv, stride -1", conv(vec![ints("strides", &[-1, 1])]), "strides"),
+        load("conv, dilation 0", conv(vec![ints("dilations", &[0, 1])]), "dilations"),
+        load("conv, dilation huge", conv(vec![ints("dilations", &[1 << 62, 1])]), "dilations"),
+        load("conv, kernel 0", conv(vec![ints("kernel_shape", &[0, 3])]), "kernel_shape"),
+        load("conv, group 0", conv(vec![int("group", 0)]), "group"),
+        load("conv, group -1", conv(vec![int("group", -1)]), "group"),
+        load("conv, pads huge", conv(vec![ints("pads", &[1 << 40, 0, 0, 0])]), "pads"),
+        load("conv, group 3", conv(vec![int("group", 3)]), "cannot compile"),
+        broke("conv, one stride for two axes", conv(vec![ints("strides", &[1])]), "ConvHir"),
+        load(
+            "conv, more axes than there are",
+            conv(vec![ints("kernel_shape", &[3, 3, 3, 3, 3])]),
+            "cannot compile",
+        ),
+        load("max pool, kernel 0", pool("MaxPool", vec![ints("kernel_shape", &[0, 2])]), "kernel_shape"),
+        load(
             "max pool, stride 0",
             pool("MaxPool", vec![ints("kernel_shape", &[2, 2]), ints("strides", &[0, 0])]),
             "strides",
         ),
-        attribute(
+        load(
             "max pool, dilation 0",
             pool("MaxPool", vec![ints("kernel_shape", &[2, 2]), ints("dilations", &[0, 1])]),
             "dilations",
         ),
-        attribute(
+        load(
             "max pool, kernel huge",
             pool("MaxPool", vec![ints("kernel_shape", &[1 << 40, 1 << 40])]),
             "kernel_shape",
@@ -98,13 +102,13 @@ pub fn cases() -> Vec<Case> {
             vec![f32s("x", &[1, 1, 8, 8], &[1.0; 64])],
             End::Load("kernel_shape"),
         ),
-        load("max pool, no kernel", pool("MaxPool", vec![])),
-        attribute(
+        load("max pool, no kernel", pool("MaxPool", vec![]), "cannot compile"),
+        load(
             "average pool, kernel 0",
             pool("AveragePool", vec![ints("kernel_shape", &[0, 2])]),
             "kernel_shape",
         ),
-        attribute(
+        load(
             "average pool, stride 0",
             pool("AveragePool", vec![ints("kernel_shape", &[2, 2]), ints("strides", &[0, 0])]),
             "strides",
@@ -117,6 +121,7 @@ pub fn cases() -> Vec<Case> {
                 4,
                 vec![],
             ),
+            "blocksize",
         ),
         load(
             "space to depth, 0",
@@ -126,12 +131,21 @@ pub fn cases() -> Vec<Case> {
                 4,
                 vec![],
             ),
+            "blocksize",
         ),
-        load("transpose, an axis twice", on_square("Transpose", vec![ints("perm", &[0, 0])], vec![])),
-        load("transpose, no such axis", on_square("Transpose", vec![ints("perm", &[0, 5])], vec![])),
-        load("transpose, a negative axis", on_square("Transpose", vec![ints("perm", &[0, -1])], vec![])),
-        load("transpose, too few axes", on_square("Transpose", vec![ints("perm", &[0])], vec![])),
-        load("concat, no such axis", on_square("Concat", vec![int("axis", 7)], vec![])),
+        load("transpose, an axis twice", on_square("Transpose", vec![ints("perm", &[0, 0])], vec![]), "perm"),
+        load("transpose, no such axis", on_square("Transpose", vec![ints("perm", &[0, 5])], vec![]), "perm"),
+        load(
+            "transpose, a negative axis",
+            on_square("Transpose", vec![ints("perm", &[0, -1])], vec![]),
+            "perm",
+        ),
+        load(
+            "transpose, too few axes",
+            on_square("Transpose", vec![ints("perm", &[0])], vec![]),
+            "cannot compile",
+        ),
+        load("concat, no such axis", on_square("Concat", vec![int("axis", 7)], vec![]), "cannot compile"),
         load(
             "concat of nothing",
             one(
@@ -140,47 +154,89 @@ pub fn cases() -> Vec<Case> {
                 (DataType::Float, &["1"]),
                 vec![],
             ),
+            "cannot compile",
         ),
-        load("softmax, no such axis", on_square("Softmax", vec![int("axis", 7)], vec![])),
-        load("flatten, no such axis", on_square("Flatten", vec![int("axis", -9)], vec![])),
-        load("reduce, no such axis", on_square("ReduceMax", vec![ints("axes", &[7])], vec![])),
-        load("reduce, an axis far away", on_square("ReduceMax", vec![ints("axes", &[i64::MIN])], vec![])),
-        load("reduce sum, no such axis", on_square("ReduceSum", vec![], vec![weight("w", &[7])])),
-        load("arg max, no such axis", on_square("ArgMax", vec![int("axis", 7)], vec![])),
-        load("unsqueeze, no such axis", on_square("Unsqueeze", vec![], vec![weight("w", &[1 << 40])])),
-        load("squeeze, an axis that is not of one", on_square("Squeeze", vec![], vec![weight("w", &[1])])),
+        load(
+            "softmax, no such axis",
+            on_square("Softmax", vec![int("axis", 7)], vec![]),
+            "a softmax along an axis",
+        ),
+        broke("flatten, no such axis", on_square("Flatten", vec![int("axis", -9)], vec![]), "Flatten"),
+        broke(
+            "reduce, no such axis",
+            on_square("ReduceMax", vec![ints("axes", &[7])], vec![]),
+            "Reduce<Max>",
+        ),
+        broke(
+            "reduce, an axis far away",
+            on_square("ReduceMax", vec![ints("axes", &[i64::MIN])], vec![]),
+            "Reduce<Max>",
+        ),
+        broke(
+            "reduce sum, no such axis",
+            on_square("ReduceSum", vec![], vec![weight("w", &[7])]),
+            "Reduce13",
+        ),
+        broke(
+            "arg max, no such axis",
+            on_square("ArgMax", vec![int("axis", 7)], vec![]),
+            "Reduce<ArgMax(false)>",
+        ),
+        broke(
+            "unsqueeze, no such axis",
+            on_square("Unsqueeze", vec![], vec![weight("w", &[1 << 40])]),
+            "Unsqueeze13",
+        ),
+        load(
+            "squeeze, an axis that is not of one",
+            on_square("Squeeze", vec![], vec![weight("w", &[1])]),
+            "cannot compile",
+        ),
         load(
             "cumsum, no such axis",
             on_square("CumSum", vec![], vec![TensorProto { dims: vec![], ..weight("w", &[9]) }]),
+            "cannot compile",
         ),
-        load("reshape, negative", on_square("Reshape", vec![], vec![weight("w", &[-5])])),
-        load("reshape, two unknowns", on_square("Reshape", vec![], vec![weight("w", &[-1, -1])])),
-        load("reshape, another number of cells", on_square("Reshape", vec![], vec![weight("w", &[3, 3])])),
-        load("reshape, wraps", on_square("Reshape", vec![], vec![weight("w", &[1 << 32, 1 << 32])])),
-        load("split into none", on_square("Split", vec![int("num_outputs", 0)], vec![])),
-        load("split, other sizes", on_square("Split", vec![], vec![weight("w", &[1 << 62])])),
-        load("gather, no such axis", with_axis(9)),
-        load("gather, outside the table", gather(Some(3))),
-        load("gather, far outside the table", gather(Some(1 << 62))),
+        load("reshape, negative", on_square("Reshape", vec![], vec![weight("w", &[-5])]), "'Reshape'"),
+        load(
+            "reshape, two unknowns",
+            on_square("Reshape", vec![], vec![weight("w", &[-1, -1])]),
+            "cannot compile",
+        ),
+        load(
+            "reshape, another number of cells",
+            on_square("Reshape", vec![], vec![weight("w", &[3, 3])]),
+            "cannot compile",
+        ),
+        load(
+            "reshape, wraps",
+            on_square("Reshape", vec![], vec![weight("w", &[1 << 32, 1 << 32])]),
+            "'Reshape'",
+        ),
+        load("split into none", on_square("Split", vec![int("num_outputs", 0)], vec![]), "num_outputs"),
+        load("split, other sizes", on_square("Split", vec![], vec![weight("w", &[1 << 62])]), "Split13"),
+        load("gather, no such axis", with_axis(9), "cannot compile"),
+        broke("gather, outside the table", gather(Some(3)), "Gather"),
+        broke("gather, far outside the table", gather(Some(1 << 62)), "Gather"),
         case(
             "gather, from the end",
             gather(Some(-1)),
             vec![f32s("x", &[1], &[0.0])],
             End::Answer("[1, 1] [0, 0, 64, 65]"),
         ),
-        load("top k, more than there are", top_k(Some(5))),
-        load("top k, negative", top_k(Some(-1))),
-        load("top k, huge", top_k(Some(1 << 62))),
+        load("top k, more than there are", top_k(Some(5)), "'Topk'"),
+        load("top k, negative", top_k(Some(-1)), "'Topk'"),
+        load("top k, huge", top_k(Some(1 << 62)), "'Topk'"),
         case(
             "slice of everything",
             slice(i64::MIN, i64::MAX, 1),
             x(),
             End::Answer("[4] [0, 0, 128, 63, 0, 0, 0, 64, 0, 0, 64, 64, 0, 0, 128, 64]"),
         ),
-        case("slice of nothing", slice(i64::MAX, i64::MIN, 1), x(), End::Load("")),
-        load("slice, step 0", slice(0, 4, 0)),
+        case("slice of nothing", slice(i64::MAX, i64::MIN, 1), x(), End::Load("'StridedSlice'")),
+        load("slice, step 0", slice(0, 4, 0), "'StridedSlice'"),
         case("slice, longest step", slice(0, i64::MAX, i64::MAX), x(), End::Answer("[1] [0, 0, 128, 63]")),
-        load("slice, longest step back", slice(i64::MAX, i64::MIN, i64::MIN)),
+        load("slice, longest step back", slice(i64::MAX, i64::MIN, i64::MIN), "'StridedSlice'"),
     ];
     for (name, id, end) in [
         ("gather asked, outside the table", 3, End::Run("a length, a step or a number")),

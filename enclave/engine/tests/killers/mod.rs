@@ -24,8 +24,10 @@ use crate::graphs::{attribute, model, node, value};
 /// How a case must end, with a part of what must be said of it.
 #[derive(Clone, Copy)]
 pub enum End {
-    /// It is not loaded.
+    /// It is not loaded, and the reason is told.
     Load(&'static str),
+    /// It is not loaded: tract panics at this operator, which costs the load and nothing else.
+    Broke(&'static str),
     /// It is loaded, and not answered.
     Run(&'static str),
     /// It is answered so: shape and first bytes.
@@ -39,7 +41,7 @@ pub struct Case {
     pub end: End,
     /// The smallest and largest value of its symbol `n`, where it is stated.
     pub range: Option<(u64, u64)>,
-    /// Less time than others get.
+    /// Less time than others get, or more.
     pub within: Option<Duration>,
 }
 

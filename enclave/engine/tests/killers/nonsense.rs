@@ -104,19 +104,19 @@ pub fn cases() -> Vec<Case> {
         load("loop", looped(), "Loop"),
         load("lstm of nothing", lstm(0, 8), "hidden_size"),
         load("lstm of less than nothing", lstm(-1, 8), "hidden_size"),
-        load("lstm, other weights", lstm(2, 7), ""),
-        load("lstm, other hidden size", lstm(5, 8), ""),
-        load("not utf-8", not_utf8(), ""),
+        load("lstm, other weights", lstm(2, 7), "cannot compile"),
+        load("lstm, other hidden size", lstm(5, 8), "hidden_size"),
+        load("not utf-8", not_utf8(), "cannot compile"),
     ];
-    for (name, equation) in [
-        ("einsum of nothing", ""),
-        ("einsum, no arrow", "ijk"),
-        ("einsum, other axes", "ijk,kl->il"),
-        ("einsum, an axis from nowhere", "ij,jk->iz"),
-        ("einsum, three inputs", "ij,jk,kl->il"),
-        ("einsum, signs", "💥->->,,"),
+    for (name, equation, said) in [
+        ("einsum of nothing", "", "cannot compile"),
+        ("einsum, no arrow", "ijk", "cannot compile"),
+        ("einsum, other axes", "ijk,kl->il", "cannot compile"),
+        ("einsum, an axis from nowhere", "ij,jk->iz", "equation"),
+        ("einsum, three inputs", "ij,jk,kl->il", "cannot compile"),
+        ("einsum, signs", "💥->->,,", "equation"),
     ] {
-        cases.push(load(name, einsum(equation), ""));
+        cases.push(load(name, einsum(equation), said));
     }
     cases
 }

@@ -20,12 +20,12 @@ use crate::memory::linear_model;
 /// Time from the moment a release reaches a loaded enclave until it is in force.
 const EFFECT: Duration = Duration::from_secs(1);
 
-/// Features and rows of what keeps a core busy for some tenths of a second.
+/// Features and rows of what keeps a core busy for some tenths of a second, in a record of 4 MiB.
 const WIDTH: usize = 4096;
-const ROWS: usize = 256;
+const ROWS: usize = 250;
 
 /// Requests that wait, at least, and for each core.
-const WAITING: usize = 24;
+const WAITING: usize = 64;
 const WAITING_FOR_A_CORE: usize = 6;
 
 fn policy() -> String {
@@ -161,18 +161,20 @@ async fn what_waits_when_a_measure_comes_is_not_answered() {
     stage.host.wait_until_serving(READY).await.unwrap();
     let bundle = blocking(&stage, 1).await;
     let Caller { client, session } = Caller::new(&stage, 1).await;
-    let (client, mut answers) = (Arc::new(client), JoinSet::new());
+    let client = Arc::new(client);
     let cores = std::thread::available_parallelism().unwrap().get();
     let waiting = WAITING.max(cores * WAITING_FOR_A_CORE);
-    for _ in 0..waiting {
-        let shape = vec![ROWS as u64, WIDTH as u64];
-        let data = vec![0; ROWS * WIDTH * 4].into();
-        let input = Tensor { name: "x".into(), dtype: DType::Fp32, shape, data };
-        let ask = Ask::Infer(Request { inputs: vec![input], ..request("wide", &[]) });
-        let (message, _) = session.seal(&ask.encode().unwrap()).unwrap();
+    let shape = vec![ROWS as u64, WIDTH as u64];
+    let data = vec![0; ROWS * WIDTH * 4].into();
+    let input = Tensor { name: "x".into(), dtype: DType::Fp32, shape, data };
+    let ask = Ask::Infer(Request { inputs: vec![input], ..request("wide", &[]) }).encode().unwrap();
+    // All are sealed before any is sent: sealing takes as long as a run.
+    let messages: Vec<_> = (0..waiting).map(|_| session.seal(&ask).unwrap().0).collect();
+    let send = |message: Vec<u8>| {
         let client = Arc::clone(&client);
-        answers.spawn(async move { client.send(&message).await.status });
-    }
+        async move { client.send(&message).await.status }
+    };
+    let answers: JoinSet<u16> = messages.into_iter().map(send).collect();
     let begun = async || stage.status().await.is_some_and(|status| status.answered > 1);
     assert!(wait_for(READY, begun).await, "none of them was answered");
     push(&stage, bundle).await;

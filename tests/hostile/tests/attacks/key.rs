@@ -36,6 +36,8 @@ attacks! { Key;
     a_debug_image("the host reads the enclave's memory through its console", "release 1 does not list this image", "image-listed");
     /// changes the enclave's binary
     a_changed_binary("code of the host's own gets the keys", "release 1 does not list this image", "image-listed");
+    /// changes the enclave's binary where a release lists the changed image, and the key policy the genuine one alone
+    a_changed_image_that_a_release_lists("code of the host's own gets the keys", "private part: kms refused: access denied", "kms-pins");
     /// has another PKI than AWS's sign the attestation
     a_pki_of_the_hosts_own("a machine that is no enclave gets the keys", "private part: kms refused: request is malformed", "kms-attestation");
     /// asks KMS itself with the document of a machine of its own that states the same measurements

@@ -61,10 +61,12 @@ attacks! { Link;
 
     /// sends 96 MiB for a session that is not there
     a_large_message_without_a_session("who has no session fills the enclave's memory", "misdirected, without memory", "large-by-session");
+    /// sends 96 MiB for an open session whose release allows 64 KiB
+    a_message_larger_than_its_release_allows("who has a session fills the enclave's memory", "too large, without memory", "large-by-release");
     /// sends an opening of 96 MiB
     a_large_opening("who has no session fills the enclave's memory", "too large, without memory", "large-by-session");
     /// begins six messages of 128 MiB at once in an open session
-    many_large_messages_at_once("one session fills the enclave's memory", "3 of 6 let in", "bodies-bounded");
+    many_large_messages_at_once("one session fills the enclave's memory", "2 of 6 let in", "bodies-bounded");
     /// begins six messages of 128 MiB in an open session, and finishes none of them
     large_messages_left_unfinished("messages that nobody finishes keep all others waiting", "small ones are served", "small-bodies");
     /// sends a header byte by byte

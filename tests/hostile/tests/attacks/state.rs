@@ -33,6 +33,10 @@ attacks! { State;
     a_state_of_a_replica("more than allowance × boots × replicas is let out", "read: 7 + 10 rows in 3 boots of 10", "rows-counted");
     /// hands over the latest state
     a_state_handed_over("an honest restart lets out more than the allowance", "read: 7 + 3 rows in 2 boots of 10", "state-counts");
+    /// has the owner's state key, and seals a state in which nothing was counted
+    a_forged_state("more than allowance × boots is let out", "read: 7 + 10 rows in 2 boots of 10", "rows-counted");
+    /// restarts the enclave without a state, so that a client makes its request again
+    a_request_made_again_in_another_boot("what is served again is not charged again", "10 + 10 rows in 2 boots of 10", "rows-counted");
     /// asks on while a newer release comes into force
     a_state_read_again("each release lets out what is left of the older state once more", "3 + 7 + 0 rows in 2 boots of 10", "state-read-once");
     /// restarts the enclave seven times without a state

@@ -53,6 +53,7 @@ fn with_own_credentials(scene: &Scene, body: &Value) -> Value {
     let request = Request::post("/").header("authorization", authorization);
     let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
     let answer = scene.ground.kms.answer(&request.body(()).unwrap().into_parts().0, body.as_bytes());
+    scene.tape().record(&answer.body);
     serde_json::from_slice(&answer.body).unwrap_or_default()
 }
 
@@ -95,8 +96,9 @@ async fn captured() -> (Scene, Vec<u8>) {
 
 pub(super) async fn a_captured_request() -> Found {
     let (scene, request) = captured().await;
-    let answer = body_of(&ask(&scene.ground.kms, &request));
-    scene.found(got(&answer, &RecipientKey::generate().unwrap()))
+    let answer = ask(&scene.ground.kms, &request);
+    scene.tape().record(&answer);
+    scene.found(got(&body_of(&answer), &RecipientKey::generate().unwrap()))
 }
 
 pub(super) async fn a_stripped_request() -> Found {

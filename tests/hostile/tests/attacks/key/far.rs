@@ -1,4 +1,5 @@
-//! The far end of the tunnel, in the hands of the host: TLS or none, any certificate, any answer.
+//! The far end of the tunnel, in the hands of the host: TLS or none, any certificate, any answer. What it sees and says
+//! in clear is on the tape.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use axum::http::Request;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-use strongroom_hostile::{Misdeeds, SceneOptions};
+use strongroom_hostile::{Misdeeds, SceneOptions, Tape, Taped};
 use strongroom_sim::kms::SimKms;
 use strongroom_sim::pki::{ServerIdentity, TlsCa};
 use strongroom_sim::world::Ground;
@@ -22,7 +23,10 @@ use tokio_rustls::rustls::{ServerConfig, SupportedProtocolVersion};
 pub(super) const KMS_HOST: &str = "kms.eu-central-1.amazonaws.com";
 
 /// Where it will listen, before there is anything to answer with.
-pub(super) struct Far(TcpListener);
+pub(super) struct Far {
+    listener: TcpListener,
+    tape: Arc<Tape>,
+}
 
 /// What it speaks.
 pub(super) enum Wire {
@@ -38,7 +42,7 @@ impl Far {
     pub(super) async fn scene() -> (Self, SceneOptions) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let options = elsewhere(listener.local_addr().unwrap());
-        (Self(listener), options)
+        (Self { listener, tape: Arc::clone(&options.tape) }, options)
     }
 
     /// Serves until the test ends.
@@ -49,16 +53,17 @@ impl Far {
             Wire::Plain => None,
         };
         tokio::spawn(async move {
-            while let Ok((stream, _)) = self.0.accept().await {
+            while let Ok((stream, _)) = self.listener.accept().await {
                 let (kms, acceptor, answers) = (Arc::clone(&kms), acceptor.clone(), Arc::clone(&answers));
+                let tape = Arc::clone(&self.tape);
                 tokio::spawn(async move {
                     match acceptor {
                         Some(acceptor) => {
                             if let Ok(stream) = acceptor.accept(stream).await {
-                                exchange(stream, &kms, &answers).await;
+                                exchange(Taped::new(stream, tape), &kms, &answers).await;
                             }
                         }
-                        None => exchange(stream, &kms, &answers).await,
+                        None => exchange(Taped::new(stream, tape), &kms, &answers).await,
                     }
                 });
             }

@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ring::rand::SystemRandom;
+use strongroom_attestation::ImagePcrs;
 use strongroom_attestation::charter::{Charter, SignedCharter};
 use strongroom_attestation::release::Bundle;
 use strongroom_hostile::{Found, Scene, SceneOptions};
@@ -13,8 +15,9 @@ use strongroom_proto::cbor;
 use strongroom_seal::key::{Algorithm, SigningKey};
 use strongroom_seal::package::{Header, MAGIC};
 use strongroom_seal::{label, signed};
+use strongroom_sim::nsm::measure;
 use strongroom_sim::world::{
-    ACCOUNT, Binaries, EnclaveOptions, Ground, ModelSource, Owner, bundled_model, wait_for,
+    ACCOUNT, Binaries, EnclaveOptions, Ground, ModelSource, Owner, ReleasePlan, bundled_model, wait_for,
 };
 
 use super::refused;
@@ -128,16 +131,36 @@ pub(super) async fn a_debug_image() -> Found {
     enclave(EnclaveOptions { debug: true, ..EnclaveOptions::default() }).await
 }
 
-pub(super) async fn a_changed_binary() -> Found {
-    let folder = tempfile::tempdir().unwrap();
-    let changed = folder.path().join("enclave");
+/// The enclave's binary, and one with a byte more, which leaves the program as it is and changes what is measured.
+fn changed_binary(folder: &Path) -> (PathBuf, [ImagePcrs; 2]) {
+    let changed = folder.join("enclave");
     let binaries = Binaries::beside_this_one().unwrap();
     let mut bytes = fs::read(binaries.path("strongroom-sim-enclave")).unwrap();
-    // Appended bytes leave the program as it is and change what is measured.
+    let genuine = measure(&bytes);
     bytes.push(0);
-    fs::write(&changed, bytes).unwrap();
+    fs::write(&changed, &bytes).unwrap();
     fs::set_permissions(&changed, fs::Permissions::from_mode(0o700)).unwrap();
+    (changed, [genuine, measure(&bytes)])
+}
+
+pub(super) async fn a_changed_binary() -> Found {
+    let folder = tempfile::tempdir().unwrap();
+    let (changed, _) = changed_binary(folder.path());
     enclave(EnclaveOptions { executable: Some(changed), ..EnclaveOptions::default() }).await
+}
+
+/// What the changed image judges of itself does not count: its release lists it, so that the policy of the key alone refuses.
+pub(super) async fn a_changed_image_that_a_release_lists() -> Found {
+    let folder = tempfile::tempdir().unwrap();
+    let (changed, [genuine, other]) = changed_binary(folder.path());
+    let enclave = EnclaveOptions { executable: Some(changed), ..EnclaveOptions::default() };
+    let options = SceneOptions { enclave, ..SceneOptions::default() };
+    refused(options, async move |ground: &Ground, owner: &Owner| {
+        owner.allow(ground, &[genuine, other]).await?;
+        owner.release(&ReleasePlan::first(vec![bundled_model()?])).await?;
+        owner.allow(ground, &[genuine]).await
+    })
+    .await
 }
 
 pub(super) async fn a_pki_of_the_hosts_own() -> Found {

@@ -3,13 +3,18 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use serde_json::json;
 use strongroom_attestation::channel::Session;
+use strongroom_attestation::charter::SignedCharter;
 use strongroom_e2e::request;
 use strongroom_hostile::{Client, Found, Misdeeds, Scene, SceneOptions};
+use strongroom_proto::cbor;
 use strongroom_proto::frame::Kind;
 use strongroom_proto::limits::MAX_STATE_BYTES;
 use strongroom_proto::relay::BootDocuments;
 use strongroom_seal::message::Outcome;
+use strongroom_seal::record::Bound;
+use strongroom_seal::secret::StateKey;
 use strongroom_sim::world::{EnclaveOptions, EnclaveProcess, READY, ReleasePlan, bundled_model, wait_for};
 
 const ALLOWANCE: u64 = 10;
@@ -252,6 +257,60 @@ pub(super) async fn a_restart_storm() -> Found {
     for _ in 1..8 {
         assert!(restart(&mut scene, Vec::new()).await);
         boots.push(drain(&scene).await);
+    }
+    scene.found(rows(&boots, boots.len()))
+}
+
+/// What the owner's history and the host's disk allow together: the state of this boot is read, and another one sealed in its
+/// place, after which nothing was counted. It is believed, and lets out no more than none at all does.
+pub(super) async fn a_forged_state() -> Found {
+    let mut scene = scene(limited()).await;
+    let before = states(&scene, 0).await.len();
+    let first = ask(&scene, FIRST).await;
+    let latest = states(&scene, before).await.pop().unwrap();
+    let forged = emptied(&scene, latest);
+    assert!(restart(&mut scene, forged).await);
+    let second = drain(&scene).await;
+    scene.found(told(&scene, &[first, second]))
+}
+
+/// A state, opened and sealed again under its own name and number without its counters.
+fn emptied(scene: &Scene, mut state: Vec<u8>) -> Vec<u8> {
+    let behind = |name: &str| {
+        state.windows(name.len()).position(|window| window == name.as_bytes()).unwrap() + name.len()
+    };
+    // Each behind its head: sixteen bytes, a number that is its own head, and more than 255 bytes, which are the last.
+    let (boot, number, sealed) = (behind("boot") + 1, behind("number"), behind("sealed") + 3);
+    let boot: [u8; 16] = state[boot..boot + 16].try_into().unwrap();
+    let number = u64::from(state[number]);
+    assert!(number < 24, "few states were handed over");
+    let store = scene.ground.layout.store();
+    let charter = SignedCharter::open(&std::fs::read(store.join("charter.cose")).unwrap()).unwrap();
+    let deployment = Bound(charter.charter().deployment.as_str().as_bytes());
+    let text = std::fs::read_to_string(scene.owner.history().join("state.key")).unwrap();
+    let mut key = <[u8; 32]>::try_from(hex::decode(text.trim()).unwrap()).unwrap();
+    let key = StateKey::take(&mut key).record_key(&boot).unwrap();
+    assert!(key.open(number, deployment, &state[sealed..]).is_ok(), "the state of this boot is read");
+    let counters = json!({ "keys": [], "organisations": [], "models": [], "enclave": 0 });
+    let nothing = cbor::encode(&json!({ "counters": counters, "audit": null })).unwrap();
+    let record = key.seal(number, deployment, &[&nothing], state.len() - sealed).unwrap();
+    state.truncate(sealed);
+    state.extend(record);
+    state
+}
+
+/// One request for the whole allowance, which its client makes again under the same id: no boot remembers what another one
+/// answered, and each charges it.
+pub(super) async fn a_request_made_again_in_another_boot() -> Found {
+    let mut scene = scene(limited()).await;
+    let (asked, mut boots) = (request(usize::try_from(ALLOWANCE).unwrap()), Vec::new());
+    for boot in 0..2 {
+        assert!(boot == 0 || restart(&mut scene, Vec::new()).await);
+        let (client, session) = session(&scene).await;
+        let (message, pending) = session.seal(&asked).unwrap();
+        let outcome = scene.outcome(&session, &pending, &client.send(&message).await).unwrap();
+        assert!(matches!(Outcome::decode(&outcome), Ok(Outcome::Answer(_))), "it is served in each boot");
+        boots.push(ALLOWANCE + drain(&scene).await);
     }
     scene.found(rows(&boots, boots.len()))
 }
