@@ -1,6 +1,6 @@
 //! The key policy that ties a KMS key to enclaves, written out statement by statement.
 //!
-//! DESIGN, "Keys to the weights". Each pinned register has a Deny of its own with a *negated* operator. Such a
+//! `docs/kms-policy.md` has the forms. Each pinned register has a Deny of its own with a *negated* operator. Such a
 //! condition also holds when the register is absent, so the Deny also stops a call without an attestation
 //! document, any grant and any other Allow. Two registers never share a Deny: conditions of one statement are
 //! ANDed, and one right register would then excuse a wrong one. One Allow per pair keeps the image of one
