@@ -306,9 +306,9 @@ impl Handler for Connection {
         Some(Arc::clone(self.0.room.bodies.pool(body_bytes)))
     }
 
-    /// What one key fills keeps nobody else's messages waiting behind it.
-    fn when_full(&self) -> Option<Answer> {
-        Some(reply(Code::Busy, Bytes::new()))
+    /// What one key fills keeps nobody else's messages waiting behind it, and no release out: that waits for its turn.
+    fn when_full(&self, kind: Kind) -> Option<Answer> {
+        (kind == Kind::Message).then(|| reply(Code::Busy, Bytes::new()))
     }
 
     async fn handle(&self, kind: Kind, body: Bytes, beside: usize) -> Option<Answer> {

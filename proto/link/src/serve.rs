@@ -36,9 +36,9 @@ pub trait Handler: Send + Sync + 'static {
         None
     }
 
-    /// What a body is answered with that finds no such memory, unread. With `None` it waits there, and whatever comes behind it
-    /// on its connection waits, too.
-    fn when_full(&self) -> Option<Answer> {
+    /// What a body of this kind is answered with that finds no such memory, unread. With `None` it waits there, and whatever comes
+    /// behind it on its connection waits, too.
+    fn when_full(&self, _kind: Kind) -> Option<Answer> {
         None
     }
 
@@ -125,10 +125,10 @@ where
     }
 
     /// Takes the memory of a body of so many bytes, or says what it is answered with where there is none.
-    async fn reserve(&self, body_bytes: usize) -> Result<Reserved, LinkError> {
+    async fn reserve(&self, kind: Kind, body_bytes: usize) -> Result<Reserved, LinkError> {
         let Some(memory) = self.handler.memory(body_bytes) else { return Ok(Ok(None)) };
         let kib = u32::try_from(body_bytes.div_ceil(1024)).map_err(|_| LinkError::Busy)?;
-        match self.handler.when_full() {
+        match self.handler.when_full(kind) {
             Some(full) => Ok(memory.try_acquire_many_owned(kib).map(Some).map_err(|_| full)),
             None => {
                 memory.acquire_many_owned(kib).await.map(|held| Ok(Some(held))).map_err(|_| LinkError::Lost)
@@ -143,7 +143,7 @@ where
     {
         let body_bytes = header.body_bytes();
         if body_bytes <= LARGE_BODY_BYTES {
-            return match self.reserve(body_bytes).await? {
+            return match self.reserve(header.kind(), body_bytes).await? {
                 Ok(memory) => Ok(Body::Read(read_body(reader, header, BODY_TIMEOUT).await?, memory)),
                 Err(full) => Self::unread(reader, header, full).await,
             };
@@ -156,7 +156,7 @@ where
         if let Some(answer) = self.handler.refuse_early(header.kind(), &first, body_bytes) {
             return Self::unread(reader, rest, answer).await;
         }
-        let memory = match self.reserve(body_bytes).await? {
+        let memory = match self.reserve(header.kind(), body_bytes).await? {
             Ok(memory) => memory,
             Err(full) => return Self::unread(reader, rest, full).await,
         };
@@ -324,7 +324,7 @@ mod tests {
             Some(Arc::clone(&self.0))
         }
 
-        fn when_full(&self) -> Option<Answer> {
+        fn when_full(&self, _: Kind) -> Option<Answer> {
             Some(Answer { kind: Kind::Reply, parts: vec![Bytes::from_static(&[7])] })
         }
 
