@@ -19,6 +19,7 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use strongroom_proto::Code;
@@ -34,8 +35,10 @@ use crate::relay::Relay;
 
 pub(crate) use addresses::{Addresses, keep_swept};
 use answer::Answer;
+use body::Whole;
 pub use cors::{NotAnOrigin, Origin};
 pub(crate) use gate::Gate;
+use gate::Place;
 
 /// What the routes share.
 pub(crate) struct Edge {
@@ -94,23 +97,36 @@ async fn readyz(State(edge): Shared) -> Response {
 }
 
 impl Edge {
-    /// Relays one body. The place is taken before the body is read and kept until the answer is here.
+    /// Relays one body. The place is taken before the body is read and kept until the answer is here, or would have had to be.
     async fn ask(&self, kind: Kind, request: Request, fits: fn(usize) -> bool) -> Result<Answer, Code> {
         // Without its address, a request counts as from nowhere.
         let from = request.extensions().get().map_or(Ipv6Addr::UNSPECIFIED.into(), |Peer(address)| *address);
         self.admit(from)?;
-        let _place = self.gate.enter(kind, from).ok_or(Code::Busy)?;
+        let place = self.gate.enter(kind, from).ok_or(Code::Busy)?;
         let untaken = request.extensions().get::<Untaken>().cloned().unwrap_or_default();
         let body = body::read(request.into_body(), kind.max_body_bytes(), &self.gate, self.timing).await?;
         if !fits(body.bytes.len()) {
             return Err(Code::Malformed);
         }
         let received = body.bytes.len() as u64;
-        let answer = self.relay.call(kind, body.bytes, self.timing.request).await?;
+        let answer = self.relayed(kind, body, place).await?;
         let answer = Answer::new(answer, &self.gate, &untaken)?;
         self.metrics.request_bytes.fetch_add(received, Ordering::Relaxed);
         self.metrics.answer_bytes.fetch_add(answer.len() as u64, Ordering::Relaxed);
         Ok(answer)
+    }
+
+    /// A client that goes stops nothing: the enclave has its message, or will have it, so that it keeps its place meanwhile. Or
+    /// one address could have far more in the enclave than it has places, on a connection that others share.
+    async fn relayed(&self, kind: Kind, body: Whole, place: Place) -> Result<Bytes, Code> {
+        let (relay, limit) = (Arc::clone(&self.relay), self.timing.request);
+        let call = async move {
+            let Whole { bytes, share } = body;
+            let answer = relay.call(kind, bytes, limit).await;
+            drop((place, share));
+            answer
+        };
+        tokio::spawn(call).await.map_err(|_| Code::Unavailable)?
     }
 
     /// Counts a request to the address that its connection comes from.

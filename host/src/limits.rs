@@ -15,6 +15,9 @@ pub const MAX_HELLOS: usize = MAX_OFFERS_PER_DOCUMENT;
 /// Connections of clients held at once, by default. One more is closed at once.
 pub const DEFAULT_MAX_CONNECTIONS: usize = 1024;
 
+/// The most that may be set: as many as Linux lets a process have files, by default (`fs.nr_open`, proc_sys_fs(5)).
+pub const MOST_CONNECTIONS: usize = 1_048_576;
+
 /// Seconds of its rate that an address which was quiet before may use at once, by default.
 pub const DEFAULT_ADDRESS_BURST_S: NonZeroU32 = NonZeroU32::new(10).unwrap();
 
@@ -24,8 +27,8 @@ pub const RESERVED_SHARE: usize = 8;
 /// How long an address that asked counts as one of those who want places.
 pub const WANTED_TIME: Duration = Duration::from_secs(5);
 
-/// Addresses that are remembered one by one, for their rate and for their places, IPv6 by network. Together they take
-/// about 4 MiB.
+/// Addresses that are remembered one by one, IPv6 by network: for their rate, for the places of hellos and for those of messages.
+/// Each of the three takes about 4 MiB.
 pub const MAX_ADDRESSES: usize = 65_536;
 
 /// How often addresses that have their whole burst again are forgotten. So often that there is room for any new
@@ -34,6 +37,15 @@ pub const ADDRESS_SWEEP_PERIOD: Duration = Duration::from_secs(1);
 
 /// Bytes of messages and answers held at once.
 pub const MAX_BUFFERED_BYTES: usize = 1024 * 1024 * 1024;
+
+/// Bytes of the largest body or answer that may have the last of this memory.
+pub const SMALL_BYTES: usize = 1024 * 1024;
+
+/// The part of this memory, as a divisor, that larger ones leave to these.
+pub const RESERVED_MEMORY: usize = 4;
+
+// Each of the places may have one of these.
+const _: () = assert!(DEFAULT_MAX_REQUESTS * SMALL_BYTES <= MAX_BUFFERED_BYTES / RESERVED_MEMORY);
 
 /// Bytes of answers that wait to be taken on one connection. Far more than any answer, and a part of all.
 pub const MAX_CONNECTION_ANSWER_BYTES: usize = MAX_BUFFERED_BYTES / 4;

@@ -14,7 +14,7 @@ use crate::limits::FIRST_BODY_BYTES;
 /// A whole body and the share of memory that it takes.
 pub(crate) struct Whole {
     pub(crate) bytes: Bytes,
-    _share: Share,
+    pub(crate) share: Share,
 }
 
 /// Reads to the end. Whoever is too slow or breaks off has sent no message: [`Code::Malformed`].
@@ -41,7 +41,7 @@ async fn collect(mut body: Body, max: usize, mut share: Share, timing: Timing) -
         reserve(&mut bytes, length, max, &mut share)?;
         bytes.extend_from_slice(&data);
     }
-    Ok(Whole { bytes: bytes.into(), _share: share })
+    Ok(Whole { bytes: bytes.into(), share })
 }
 
 /// Makes room for `length` bytes, doubling what is there but never beyond `max`.

@@ -10,8 +10,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::addresses::Client;
-use crate::limits::MAX_HELLOS;
-use places::{Place, Places};
+use crate::limits::{MAX_HELLOS, RESERVED_MEMORY, SMALL_BYTES};
+pub(crate) use places::Place;
+use places::Places;
 
 /// Bytes for which one permit stands.
 const PERMIT_BYTES: usize = 1024;
@@ -21,20 +22,25 @@ pub(crate) struct Gate {
     hellos: Arc<Places>,
     messages: Arc<Places>,
     memory: Arc<Semaphore>,
+    /// Permits that what is large leaves to what is small.
+    left: usize,
 }
 
 /// A share of the memory; given back when dropped.
 pub(crate) struct Share {
     memory: Arc<Semaphore>,
+    left: usize,
     held: Option<OwnedSemaphorePermit>,
 }
 
 impl Gate {
     pub(crate) fn new(max_messages: usize, max_buffered_bytes: usize) -> Self {
+        let permits = max_buffered_bytes / PERMIT_BYTES;
         Self {
             hellos: Places::new(MAX_HELLOS),
             messages: Places::new(max_messages),
-            memory: Arc::new(Semaphore::new(max_buffered_bytes / PERMIT_BYTES)),
+            memory: Arc::new(Semaphore::new(permits)),
+            left: permits / RESERVED_MEMORY,
         }
     }
 
@@ -46,16 +52,19 @@ impl Gate {
 
     /// An empty share.
     pub(crate) fn share(&self) -> Share {
-        Share { memory: Arc::clone(&self.memory), held: None }
+        Share { memory: Arc::clone(&self.memory), left: self.left, held: None }
     }
 }
 
 impl Share {
-    /// Grows the share to `bytes`, if as much is free.
+    /// Grows the share to `bytes`, if as much is free; one of more than [`SMALL_BYTES`] leaves some to the others.
     #[must_use]
     pub(crate) fn grow_to(&mut self, bytes: usize) -> bool {
         let held = self.held.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         let missing = bytes.div_ceil(PERMIT_BYTES).saturating_sub(held);
+        if bytes > SMALL_BYTES && self.memory.available_permits() < missing.saturating_add(self.left) {
+            return false;
+        }
         let Ok(missing) = u32::try_from(missing) else { return false };
         let Ok(more) = Arc::clone(&self.memory).try_acquire_many_owned(missing) else { return false };
         match &mut self.held {
@@ -88,5 +97,20 @@ mod tests {
         assert!(!two.grow_to(PERMIT_BYTES + 1));
         drop(one);
         assert!(two.grow_to(4 * PERMIT_BYTES));
+    }
+
+    #[test]
+    fn what_is_large_leaves_memory_to_what_is_small() {
+        let gate = Gate::new(1, 16 * SMALL_BYTES);
+        let mut large: Vec<_> = (0..6).map(|_| gate.share()).collect();
+        assert!(large.iter_mut().all(|share| share.grow_to(2 * SMALL_BYTES)));
+        let mut more = gate.share();
+        assert!(more.grow_to(SMALL_BYTES), "what is left is for such as this");
+        assert!(!more.grow_to(SMALL_BYTES + 1), "it is for no more than that");
+        let mut small: Vec<_> = (0..3).map(|_| gate.share()).collect();
+        assert!(small.iter_mut().all(|share| share.grow_to(SMALL_BYTES)));
+        assert!(!gate.share().grow_to(1), "all is taken");
+        drop((large.pop(), small));
+        assert!(more.grow_to(2 * SMALL_BYTES));
     }
 }

@@ -118,6 +118,28 @@ async fn one_request_too_many_is_told_to_wait_at_once() {
     assert_eq!(h2_post(&mut sender, "/v1/message", vec![ECHO]).await.status, 200);
 }
 
+/// Or whoever resets its requests would have more in the enclave than there are places.
+#[tokio::test]
+async fn a_client_that_goes_keeps_its_place_while_the_enclave_works_for_it() {
+    let mut setup = Setup::new();
+    setup.config.max_requests = 2;
+    let (host, _enclave) = setup.start().await;
+    let mut sender = h2(host.edge).await;
+    let slow: Vec<_> = (0..2)
+        .map(|_| {
+            let mut sender = sender.clone();
+            tokio::spawn(async move { h2_post(&mut sender, "/v1/message", vec![SLEEP]).await })
+        })
+        .collect();
+    until(async || host.metric("requests_in_flight").await == Some(2)).await;
+    // Given up, each stream is reset.
+    slow.iter().for_each(tokio::task::JoinHandle::abort);
+    until(async || host.metric("requests_in_flight").await == Some(0)).await;
+    let refused = h2_post(&mut sender, "/v1/message", vec![ECHO]).await;
+    assert_eq!(refused.refusal(), (429, "busy\n"), "both are still worked on");
+    until(async || h2_post(&mut sender, "/v1/message", vec![ECHO]).await.status == 200).await;
+}
+
 /// Kinds of frames of HTTP/2 (RFC 9113 section 6).
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;

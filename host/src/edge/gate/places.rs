@@ -4,6 +4,7 @@
 //! taking all places, so that what others send reaches the enclave.
 
 use std::collections::HashMap;
+use std::net::Ipv6Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
@@ -15,6 +16,8 @@ use crate::limits::{MAX_ADDRESSES, RESERVED_SHARE, WANTED_TIME};
 /// to the others, as soon as there are others.
 pub(super) struct Places {
     most: usize,
+    /// Clients that are remembered one by one.
+    most_clients: usize,
     state: Mutex<State>,
 }
 
@@ -39,22 +42,26 @@ pub(crate) struct Place {
 
 impl Places {
     pub(super) fn new(most: usize) -> Arc<Self> {
-        let state = State { clients: HashMap::new(), taken: 0, swept: Instant::now() };
-        Arc::new(Self { most, state: Mutex::new(state) })
+        Self::among(MAX_ADDRESSES, most)
     }
 
-    /// A place for a client, if one is free for it. If none is, the client is remembered as one of those who want some.
+    fn among(most_clients: usize, most: usize) -> Arc<Self> {
+        let state = State { clients: HashMap::new(), taken: 0, swept: Instant::now() };
+        Arc::new(Self { most, most_clients, state: Mutex::new(state) })
+    }
+
+    /// A place for a client, if one is free for it. If none is, the client is remembered as one of those who want some. Those
+    /// of whom none can be remembered any more count as one client.
     pub(super) fn take(self: &Arc<Self>, client: Client, now: Instant) -> Option<Place> {
         let mut state = self.state();
         state.sweep(now);
-        if state.clients.len() >= MAX_ADDRESSES && !state.clients.contains_key(&client) {
-            return None;
-        }
+        let full = state.clients.len() >= self.most_clients && !state.clients.contains_key(&client);
+        let client = if full { Client::of(Ipv6Addr::UNSPECIFIED.into()) } else { client };
         let wants = state.clients.entry(client).or_insert(Wants { held: 0, until: now });
         wants.until = now + WANTED_TIME;
         let held = wants.held;
         let part = (self.most / state.clients.len().max(1)).max(1);
-        let reserved = if held < part { 0 } else { self.most / RESERVED_SHARE };
+        let reserved = if held < part { 0 } else { self.most.div_ceil(RESERVED_SHARE) };
         if state.taken + reserved >= self.most {
             return None;
         }
@@ -116,6 +123,32 @@ mod tests {
         drop(greedy);
         let alone: Vec<_> = (0..16).map(|_| places.take(client(1), later).unwrap()).collect();
         assert_eq!((alone.len(), places.state().clients.len()), (16, 1), "the others are forgotten");
+    }
+
+    #[test]
+    fn of_few_places_one_is_left_to_others_too() {
+        for most in 1..8 {
+            let (places, now) = (Places::new(most), Instant::now());
+            let mut greedy: Vec<_> = (0..most).map(|_| places.take(client(1), now).unwrap()).collect();
+            assert!(places.take(client(2), now).is_none(), "all {most} are taken");
+            drop(greedy.pop());
+            if most > 1 {
+                assert!(places.take(client(1), now).is_none(), "one of {most} is left");
+            }
+            assert!(places.take(client(2), now).is_some());
+        }
+    }
+
+    #[test]
+    fn clients_of_whom_none_can_be_remembered_count_as_one() {
+        let (places, now) = (Places::among(2, 16), Instant::now());
+        let known = [places.take(client(1), now).unwrap(), places.take(client(2), now).unwrap()];
+        let others: Vec<_> = (3..17).filter_map(|last| places.take(client(last), now)).collect();
+        assert_eq!(others.len(), 12, "as one client, which leaves an eighth");
+        assert_eq!(places.state().clients.len(), 3);
+        assert!(places.take(client(2), now).is_some(), "who is known finds one");
+        drop((known, others));
+        assert_eq!(places.state().taken, 0);
     }
 
     #[test]
