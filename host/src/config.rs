@@ -17,7 +17,8 @@ use crate::keep::Keeping;
 use crate::limits::{
     ANSWER_STALL_TIMEOUT, ANSWER_TIMEOUT, BODY_STALL_TIMEOUT, BODY_TIMEOUT, CONNECTION_IDLE,
     DEFAULT_ADDRESS_BURST_S, DEFAULT_GRACE, DEFAULT_MAX_CONNECTIONS, DEFAULT_MAX_REQUESTS,
-    DEFAULT_REQUEST_DEADLINE, DEFAULT_START_TIMEOUT, MAX_CONFIG_BYTES, MAX_SETTING_S, TUNNEL_IDLE,
+    DEFAULT_REQUEST_DEADLINE, DEFAULT_START_TIMEOUT, MAX_CONFIG_BYTES, MAX_SETTING_S, MOST_CONNECTIONS,
+    TUNNEL_IDLE,
 };
 use crate::store::{Location, Place, S3Place};
 use crate::supervise::{Pace, Plan, Program};
@@ -154,7 +155,7 @@ pub enum ConfigError {
     #[error("{0}")]
     Combination(&'static str),
     /// A directory or file that is named does not exist.
-    #[error("{name}: no such file or directory: {}", path.display())]
+    #[error("{name}: no such file or directory: {}", shown(path))]
     NotFound {
         /// Which setting.
         name: &'static str,
@@ -239,6 +240,9 @@ impl Config {
         }
         if self.max_requests == 0 || self.max_connections == 0 {
             return Err(ConfigError::Combination("max-requests and max-connections must be at least 1"));
+        }
+        if self.max_connections > MOST_CONNECTIONS {
+            return Err(ConfigError::Combination("max-connections must be at most 1048576"));
         }
         Ok(self)
     }
@@ -354,6 +358,16 @@ fn tls_files(settings: &Settings) -> Result<Option<TlsFiles>, ConfigError> {
 
 fn exists(name: &'static str, path: &Path) -> Result<(), ConfigError> {
     if path.exists() { Ok(()) } else { Err(ConfigError::NotFound { name, path: path.to_owned() }) }
+}
+
+/// A path for a message, unless the key itself was given where its file belongs.
+fn shown(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    if text.contains("PRIVATE KEY-----") {
+        "a private key in place of its file".to_owned()
+    } else {
+        text.into_owned()
+    }
 }
 
 fn read_text(path: &Path) -> Result<String, ConfigError> {

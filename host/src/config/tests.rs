@@ -169,6 +169,7 @@ fn what_does_not_fit_together_is_refused() {
         ["--enclave", "vsock:any:5000"],
         ["--services", "vsock:any:5002"],
         ["--max-requests", "0"],
+        ["--max-connections", "1048577"],
         ["--address-burst", "5"],
         ["--s3-region", "eu-central-1"],
         ["--audit-forward", "-"],
@@ -189,6 +190,9 @@ fn what_does_not_fit_together_is_refused() {
         load(&["--store", "none", "--kms", "a:1", "--credentials-imds"]),
         Err(ConfigError::NotFound { .. })
     ));
+    let pem = "--tls-key=-----BEGIN PRIVATE KEY-----\nMIGH\n-----END PRIVATE KEY-----";
+    let error = with(&["--tls-cert", "Cargo.toml", pem]).unwrap_err();
+    assert_eq!(error.to_string(), "tls-key: no such file or directory: a private key in place of its file");
 }
 
 #[test]

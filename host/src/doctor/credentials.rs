@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::Finding;
 use crate::config::{self, Settings};
-use crate::credentials::{ContainerError, CredentialsError, ImdsError};
+use crate::credentials::{ContainerError, CredentialsError, ImdsError, Source};
 use crate::limits::{CREDENTIALS_MARGIN, CREDENTIALS_WARN};
 
 /// Whether there are any, and for how long. Says nothing of the credentials themselves.
@@ -22,7 +22,7 @@ pub(super) async fn check(settings: &Settings) -> Finding {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             judge(Duration::from_millis(credentials.expires_ms).saturating_sub(now))
         }
-        Err(error) => Finding::fail(error, remedy(error)),
+        Err(error) => Finding::fail(error, remedy(&source, error)),
     }
 }
 
@@ -38,13 +38,16 @@ fn judge(left: Duration) -> Finding {
     }
 }
 
-fn remedy(error: CredentialsError) -> &'static str {
+fn remedy(source: &Source, error: CredentialsError) -> &'static str {
     match error {
         CredentialsError::Imds(ImdsError::Status(404)) => {
             "give the instance a role: `aws ec2 associate-iam-instance-profile`"
         }
         CredentialsError::Imds(_) => "see the line imds",
         CredentialsError::Container(error) => agent_remedy(error),
+        _ if !matches!(source, Source::File(_)) => {
+            "what answers at that address gives no credentials: see that it is the metadata service, or the agent"
+        }
         CredentialsError::Io(_)
         | CredentialsError::TooLong
         | CredentialsError::Malformed

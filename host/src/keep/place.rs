@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use rustix::fs::{Access, access};
+use rustix::io::Errno;
 
 use super::KeepError;
 
@@ -73,7 +74,10 @@ fn writable_folder(folder: &Path, what: &'static str) -> Result<(), KeepError> {
         return Err(KeepError::NotADirectory);
     }
     let all = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
-    access(folder, all).map_err(|_| KeepError::NotWritable(what))
+    access(folder, all).map_err(|errno| match errno {
+        Errno::ROFS => KeepError::Io(errno.kind()),
+        _ => KeepError::NotWritable(what),
+    })
 }
 
 fn parent(directory: &Path) -> &Path {
