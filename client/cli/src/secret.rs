@@ -86,13 +86,16 @@ impl SecretFile {
 /// Fewest characters behind a prefix that are taken for a secret; keys have 43.
 const SECRET_CHARS: usize = 20;
 
-/// Whether the text holds what looks like an API key, or the private half of an audit key.
+/// Whether the text holds what looks like an API key, the private half of an audit key, or a private key in PEM.
 pub(crate) fn is_within(text: &str) -> bool {
     let coded = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let length = |rest: &str| rest.bytes().take_while(|byte| coded(byte)).count();
     let long = |prefix: &str| text.split(prefix).skip(1).any(|rest| length(rest) >= SECRET_CHARS);
-    long(api_key::PREFIX) || long(AUDIT_KEY_PREFIX)
+    long(api_key::PREFIX) || long(AUDIT_KEY_PREFIX) || text.contains(PRIVATE_PEM)
 }
+
+/// What the first line of a private key in PEM ends with, of whichever kind (RFC 7468 section 10).
+const PRIVATE_PEM: &str = "PRIVATE KEY-----";
 
 /// A path for a message, unless it looks like a secret that was given in a path's place.
 pub(crate) fn shown(path: &Path) -> String {
@@ -202,9 +205,12 @@ mod tests {
     #[test]
     fn keys_are_recognised_within_a_text_and_words_are_not() {
         let key = "A-_9".repeat(11);
-        for text in
-            [format!("sr_{key}"), format!("invalid value '@sra_{key}' for"), format!("--x=sr_{key}\n")]
-        {
+        for text in [
+            format!("sr_{key}"),
+            format!("invalid value '@sra_{key}' for"),
+            format!("--x=sr_{key}\n"),
+            private_pem(&[1; 48]).to_string(),
+        ] {
             assert!(is_within(&text), "{text}");
         }
         for text in ["", "sr_", "sr_model/fraud.onnx", "user_name_that_is_rather_long", "sra_short"] {

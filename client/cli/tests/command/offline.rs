@@ -187,6 +187,7 @@ fn a_key_where_a_path_belongs_is_not_repeated() {
     let (api, audit, digest) = (format!("sr_{coded}"), format!("sra_{coded}"), "ab".repeat(32));
     let block = ["incident", "block", "--key-sha256", &digest, "--charter", "c", "--key", "k"];
     let rest = ["--kms-key", KMS_KEY, "--history", "h", "--store", &api];
+    let pem = format!("--key=-----BEGIN PRIVATE KEY-----\n{coded}\n-----END PRIVATE KEY-----");
     for (args, code) in [
         (vec!["audit", "show", "--log", "x", "--key", &audit], 1),
         (vec!["audit", "show", "--log", &audit, "--key", text(&key)], 20),
@@ -194,6 +195,7 @@ fn a_key_where_a_path_belongs_is_not_repeated() {
         (vec!["inspect", &api], 1),
         (vec!["inspect", "x", "--config", &api], 1),
         ([block.as_slice(), &rest].concat(), 2),
+        (vec!["charter", "--deployment", "d", "--kms-key", KMS_KEY, "--out", "x", &pem], 1),
     ] {
         let ran = strongroom(&args);
         assert_eq!((ran.code, ran.out.as_str()), (code, ""), "{}", ran.err);
