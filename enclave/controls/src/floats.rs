@@ -17,6 +17,11 @@ pub(crate) fn read(tensor: &Tensor<'_>) -> Option<Vec<f64>> {
     })
 }
 
+/// The most elements that a tensor can have, whatever its shape says: each takes a byte.
+pub(crate) fn most(tensor: &Tensor<'_>) -> usize {
+    tensor.elements().unwrap_or(0).min(tensor.data.len())
+}
+
 fn each<const N: usize>(data: &[u8], read: impl Fn([u8; N]) -> f64) -> Vec<f64> {
     data.as_chunks::<N>().0.iter().map(|bytes| read(*bytes)).collect()
 }

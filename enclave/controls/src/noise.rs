@@ -105,15 +105,15 @@ impl Field {
         Ok(Self { key, inputs, features: scales.len(), waves, phases })
     }
 
-    /// Bytes that the field takes at the rows of a request, about.
+    /// Bytes that the field takes at the rows of a request, about. Nobody need have looked at its tensors yet.
     #[must_use]
     pub fn held(&self, inputs: &[Tensor<'_>]) -> u64 {
         let (mut rows, mut values) = (0, 0);
         for (name, features) in &self.inputs {
             let input = inputs.iter().find(|input| input.name == *name);
-            let elements = input.and_then(|input| input.elements().ok()).unwrap_or(0);
+            let elements = input.map_or(0, floats::most);
             rows = rows.max(elements / (*features).max(1));
-            values += elements;
+            values = elements.saturating_add(values);
         }
         let bytes = rows.saturating_mul(NOISE_TERMS * size_of::<f32>());
         bytes.saturating_add(values.saturating_mul(size_of::<f64>())) as u64

@@ -22,12 +22,12 @@ pub fn apply(inputs: &mut [Tensor<'_>], transforms: &BTreeMap<String, Vec<Transf
     }
 }
 
-/// Bytes that transforming takes beside the inputs, about.
+/// Bytes that transforming takes beside the inputs, about. Nobody need have looked at them yet.
 #[must_use]
 pub fn held(inputs: &[Tensor<'_>], transforms: &BTreeMap<String, Vec<Transform>>) -> u64 {
     let transformed = inputs.iter().filter(|input| transforms.contains_key(input.name.as_ref()));
     let bytes = |input: &Tensor<'_>| {
-        let values = input.elements().unwrap_or(0).saturating_mul(size_of::<f64>());
+        let values = floats::most(input).saturating_mul(size_of::<f64>());
         // Smoothing has them twice.
         values.saturating_mul(2).saturating_add(input.data.len()) as u64
     };
@@ -93,6 +93,8 @@ mod tests {
         let transforms = BTreeMap::from([("x".to_owned(), vec![Transform::Quantize { step: 0.5 }])]);
         assert_eq!(held(&[tensor("x"), tensor("y")], &transforms), 2 * 4 * 8 + 16);
         assert_eq!(held(&[tensor("y")], &transforms), 0);
+        let lies = Tensor { shape: vec![1 << 40], ..tensor("x") };
+        assert_eq!(held(&[lies], &transforms), 2 * 16 * 8 + 16, "no more elements than bytes");
     }
 
     #[test]

@@ -130,6 +130,20 @@ fn the_waves_of_a_request_are_counted_by_its_rows() {
     assert_eq!(field.held(&[]), 0);
 }
 
+/// A client writes shapes as it likes, and nobody has compared them with the bytes yet.
+#[test]
+fn shapes_without_bytes_count_nothing() {
+    let lies = |name: &'static str| Tensor {
+        name: name.into(),
+        dtype: DType::Fp32,
+        shape: vec![1 << 63],
+        data: Vec::new().into(),
+    };
+    let mut field = field(1);
+    field.inputs.push(("y".to_owned(), 1));
+    assert_eq!(field.held(&[lies("x"), lies("y")]), 0);
+}
+
 #[test]
 fn values_that_are_no_numbers_or_far_away_get_finite_noise() {
     let field = field(1);
