@@ -53,10 +53,11 @@ pub(crate) struct Permit<'a> {
 
 impl Permit<'_> {
     /// As [`Asked::held`], compiling where need be.
-    pub(crate) fn held(&self, request: &Request<'_>) -> u64 {
+    pub(crate) fn held(&self, request: &Request<'_>, answer_bytes: usize) -> u64 {
         let engines = self.members.iter().filter_map(|member| member.model.engine.get());
         let most = engines.map(|engine| engine.held_compiled(&request.inputs)).max().unwrap_or(0);
-        most.max(around(&self.members, request))
+        let treated = treated(&self.treatment, self.ensemble, answer_bytes);
+        most.max(around(&self.members, request, treated))
     }
 }
 
@@ -116,11 +117,13 @@ impl<'a> Asked<'a> {
         Ok(())
     }
 
-    /// Bytes that the models, or what is done around them, hold at their highest while they answer, one after the other. `None` where that is not known
-    /// before one of them is compiled for these shapes, which nobody gets without a charge.
-    pub(crate) fn held(&self, request: &Request<'_>) -> Option<u64> {
+    /// Bytes that the models, or what is done around them, hold at their highest while they answer, one after the other, with an
+    /// answer of so many bytes at most. `None` where that is not known before one of them is compiled for these shapes, which nobody
+    /// gets without a charge.
+    pub(crate) fn held(&self, request: &Request<'_>, answer_bytes: usize) -> Option<u64> {
         let mut engines = self.members.iter().filter_map(|member| member.model.engine.get());
-        let around = around(&self.members, request);
+        let treated = treated(&self.treatment, self.ensemble, answer_bytes);
+        let around = around(&self.members, request, treated);
         engines.try_fold(around, |most: u64, engine| Some(most.max(engine.held(&request.inputs)?)))
     }
 
@@ -173,13 +176,19 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// Bytes that transforming inputs and adding noise take, as far as it is more than little.
-fn around(members: &[Member<'_>], request: &Request<'_>) -> u64 {
+/// Bytes that treating the outputs takes beside them: each number is there as FP64 twice, of 2 B or 4 B as the model gave it.
+fn treated(treatment: &Treatment, ensemble: Option<&Ensemble>, answer_bytes: usize) -> u64 {
+    let exact = treatment.is_exact() && ensemble.is_none_or(|ensemble| ensemble.stricter.is_exact());
+    if exact { 0 } else { (answer_bytes as u64).saturating_mul(4) }
+}
+
+/// Bytes that transforming inputs takes, or drawing noise and treating outputs, as far as it is more than little.
+fn around(members: &[Member<'_>], request: &Request<'_>, treated: u64) -> u64 {
     let field = members.first().and_then(|first| first.model.field.as_ref());
     let noise = field.map_or(0, |field| field.held(&request.inputs));
     let transformed =
         members.iter().map(|member| transform::held(&request.inputs, &member.controls.transforms));
-    let most = transformed.max().unwrap_or(0).max(noise);
+    let most = transformed.max().unwrap_or(0).max(noise.saturating_add(treated));
     if most > LITTLE_BYTES { most } else { 0 }
 }
 

@@ -12,12 +12,13 @@ use strongroom_seal::message::{Ask, Outcome, Refusal, Request};
 use strongroom_seal::model::AnswerBound;
 use strongroom_seal::record::Body;
 use tokio::sync::SemaphorePermit;
+use tokio::time::timeout;
 
 use crate::access::Asked;
 use crate::answer::{self, Asking, Ran, Treated};
 use crate::dedup::{Claim, Era, Identity};
 use crate::done::Done;
-use crate::limits::{MAX_ANSWER_WAIT, MAX_ROOM_WAIT, QUICK_RUN, QUICK_WAIT};
+use crate::limits::{MAX_ANSWER_WAIT, MAX_ROOM_WAIT, MAX_TURN_WAIT, QUICK_RUN, QUICK_WAIT};
 use crate::memory::Share;
 use crate::service::Service;
 use crate::serving::Serving;
@@ -91,7 +92,9 @@ impl Service {
         let run = |expected| Run { key: caller.key(), priority: caller.priority(), expected };
         let quick = |expected: &Duration| *expected <= QUICK_RUN;
         // What takes much memory, or has to be compiled first, is not quick, whatever was taught.
-        if let Some(expected_then) = expected().filter(quick).filter(|_| asked.held(request) == Some(0)) {
+        if let Some(expected_then) =
+            expected().filter(quick).filter(|_| asked.held(request, inference.answer_bytes()) == Some(0))
+        {
             let crowded = incoming.crowded;
             let mut turn =
                 if crowded { Some(self.quick_turns.take_among(run(expected_then)).await?) } else { None };
@@ -106,7 +109,8 @@ impl Service {
             }
         }
         // Nothing is charged before there is a core, so that who waits in vain has lost nothing.
-        let (turn, share) = self.turn(&inference, run(expected().unwrap_or(QUICK_RUN))).await?;
+        let turn = self.turn(&inference, run(expected().unwrap_or(QUICK_RUN)));
+        let (turn, share) = timeout(MAX_TURN_WAIT, turn).await.map_err(|_| Code::Busy)??;
         let (service, incoming) = (Arc::clone(self), incoming.clone());
         // The turn goes along: it ends with the run, whether anybody still waits for that or not.
         let work = move || {
@@ -117,7 +121,8 @@ impl Service {
         self.runners.run(work).await
     }
 
-    /// A turn, and memory for the answer, before anything is charged. No core is kept while memory is waited for.
+    /// A turn, and memory for the answer, before anything is charged. No core is kept while memory is waited for; that is waited
+    /// for in the same fair order, and held by few who have no core.
     async fn turn(&self, inference: &Inference<'_>, run: Run<'_>) -> Result<(Turn, Share), Code> {
         let turn = self.turns.take(run).await?;
         let bytes = inference.answer_bytes();
@@ -125,6 +130,7 @@ impl Service {
             return Ok((turn, share));
         }
         drop(turn);
+        let _first = self.memory_turns.take(run).await?;
         let share = self.room.answers.share(bytes, MAX_ANSWER_WAIT).await?;
         Ok((self.turns.take(run).await?, share))
     }
@@ -135,7 +141,7 @@ impl Service {
         if let Ok(place) = self.quick_places.try_acquire() {
             return Some(place);
         }
-        tokio::time::timeout(QUICK_WAIT, self.quick_places.acquire()).await.ok()?.ok()
+        timeout(QUICK_WAIT, self.quick_places.acquire()).await.ok()?.ok()
     }
 
     /// What a turn was taken for, on a thread of its own.
@@ -180,7 +186,7 @@ impl Service {
                     serving.count_refusal(name, &refusal, begun);
                     Done::of_model(model, bound, &Outcome::Refused(refusal))
                 };
-                let held = asked.held(request);
+                let held = asked.held(request, inference.answer_bytes());
                 let mut taken = match self.room.take(held.unwrap_or(0), patience) {
                     Ok(taken) => taken,
                     Err(full) => return refused(Refusal::Input(full.to_string())),
@@ -192,7 +198,7 @@ impl Service {
                 };
                 let charge = permit.charge;
                 if held.is_none() {
-                    taken = match self.room.take(permit.held(request), patience) {
+                    taken = match self.room.take(permit.held(request, inference.answer_bytes()), patience) {
                         Ok(taken) => taken,
                         Err(full) => {
                             let refusal = Refusal::Input(full.to_string());

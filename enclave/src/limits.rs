@@ -23,7 +23,7 @@ pub const BATCH_WINDOW: Duration = Duration::from_millis(2);
 /// Hellos that may wait for a document.
 pub const MAX_WAITING_HELLOS: usize = 4096;
 
-/// Messages that may wait for a core, beyond those that have one.
+/// Messages that may wait for a core, beyond those that have one; and as many that wait for memory first.
 pub const MAX_WAITING_MESSAGES: usize = 512;
 
 /// Quick messages that may wait for their turn.
@@ -32,7 +32,7 @@ pub const MAX_WAITING_QUICK: usize = 4096;
 /// Requests beside it on a connection from which on a quick one takes turns, too. With fewer, everybody is served at once.
 pub const CROWD: usize = 8;
 
-/// Time that a message may wait for a core.
+/// Time that a message may wait for a core, and for the memory of its answer.
 pub const MAX_TURN_WAIT: Duration = Duration::from_secs(20);
 
 /// Time that those ahead are likely to take from which on a message is turned away at once. Less than it may wait, because what
@@ -136,9 +136,9 @@ pub const MAX_LOAD_ROOM_WAIT: Duration = Duration::from_secs(20);
 /// What loading a model holds at its highest, in percent of its weights: the file, what is decoded of it, and the plan.
 pub const LOAD_FACTOR_PERCENT: u64 = 225;
 
-/// Bytes that runs and loads leave to everything else, beside what each core may hold without asking.
+/// Bytes that runs and loads leave to everything else, beside messages and answers and what each core may hold without asking.
 pub const KEPT_BYTES: u64 = 64 * 1024 * 1024;
 
-/// The part of a small machine's memory, as a divisor, that they leave in place of it; and, once more, for messages and answers
-/// in place of all that those may take.
+/// The part of a small machine's memory, as a divisor, that they leave in place of it; and, once more, in place of all that
+/// messages and answers may take.
 pub const KEPT_SHARE: u64 = 4;

@@ -3,7 +3,7 @@
 //!
 //! How much is free is read from the kernel each time, so that models, messages and whatever else lives here are counted by what
 //! they take. What was promised and may not be used yet is counted beside it, at worst twice, so that two never rely on the same
-//! bytes; and so is what messages and answers may still take, for they do not ask.
+//! bytes. Messages and answers do not ask, and take their share before they fill it: all that they may have is kept for them.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -27,8 +27,8 @@ pub(crate) enum Full {
     Promised,
 }
 
-/// Tells how many bytes are free where messages and answers may still take so many.
-type Free = Box<dyn Fn(u64) -> u64 + Send + Sync>;
+/// Tells how many bytes may be promised.
+type Free = Box<dyn Fn() -> u64 + Send + Sync>;
 
 /// Hands out the machine's memory.
 pub(crate) struct Room {
@@ -54,19 +54,15 @@ impl Room {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let bodies = Memory::new(MAX_BODY_KIB, SMALL_KIB, MEDIUM_KIB);
         let answers = Memory::new(MAX_ANSWER_KIB, SMALL_KIB, MEDIUM_KIB);
-        let free = move |untaken| {
+        let free = move || {
             let told = fs::read_to_string("/proc/meminfo").unwrap_or_default();
-            free(&told, cores as u64, untaken).unwrap_or(u64::MAX)
+            free(&told, cores as u64).unwrap_or(u64::MAX)
         };
         Self::new(Box::new(free), bodies, answers)
     }
 
     fn new(free: Free, bodies: Memory, answers: Memory) -> Arc<Self> {
         Arc::new(Self { free, bodies, answers, promised: Mutex::new(0), given_back: Condvar::new() })
-    }
-
-    fn free(&self) -> u64 {
-        (self.free)(self.bodies.unused().saturating_add(self.answers.unused()))
     }
 
     /// Takes so many bytes, waiting so long at most for others to give theirs back. Up to [`LITTLE_BYTES`] nobody is asked.
@@ -79,7 +75,7 @@ impl Room {
         }
         let give_up = Instant::now() + patience;
         let mut promised = self.promised.lock().unwrap_or_else(PoisonError::into_inner);
-        while promised.saturating_add(bytes) > self.free() {
+        while promised.saturating_add(bytes) > (self.free)() {
             if *promised == 0 {
                 return Err(Full::Lacking);
             }
@@ -111,16 +107,19 @@ pub(crate) fn of_load(bytes: u64) -> u64 {
     bytes.saturating_mul(LOAD_FACTOR_PERCENT) / 100
 }
 
-/// Bytes that may be promised, of what the kernel tells in `/proc/meminfo`: what is available, without what is kept for all that
-/// is not asked about, and for messages and answers, which may still take so many.
-fn free(told: &str, cores: u64, untaken: u64) -> Option<u64> {
+/// Bytes of all messages and answers together.
+const MESSAGES_BYTES: u64 = (MAX_BODY_KIB + MAX_ANSWER_KIB) as u64 * 1024;
+
+/// Bytes that may be promised, of what the kernel tells in `/proc/meminfo`: what is available, without what is kept for messages
+/// and answers, and for all else that is not asked about.
+fn free(told: &str, cores: u64) -> Option<u64> {
     let bytes = |name: &str| {
         let line = told.lines().find_map(|line| line.strip_prefix(name))?;
         line.trim().strip_suffix("kB")?.trim_end().parse::<u64>().ok()?.checked_mul(1024)
     };
     let (total, available) = (bytes("MemTotal:")?, bytes("MemAvailable:")?);
     let kept = cores.saturating_mul(LITTLE_BYTES).saturating_add(KEPT_BYTES).min(total / KEPT_SHARE);
-    let free = available.saturating_sub(kept).saturating_sub(untaken.min(total / KEPT_SHARE));
+    let free = available.saturating_sub(kept).saturating_sub(MESSAGES_BYTES.min(total / KEPT_SHARE));
     // In coarse steps: whoever is refused by it could follow what others take.
     Some(free - free % LITTLE_BYTES)
 }
@@ -134,20 +133,7 @@ mod tests {
 
     fn room(free: u64) -> Arc<Room> {
         let memory = || Memory::new(3, 1, 1);
-        Room::new(Box::new(move |untaken| free - untaken), memory(), memory())
-    }
-
-    #[test]
-    fn what_messages_and_answers_may_still_take_is_not_promised() {
-        let room = room(100 * MIB);
-        let all = 100 * MIB - 6 * 1024;
-        assert_eq!(room.take(all + 1, SOON).err(), Some(Full::Lacking));
-        assert!(room.take(all, SOON).is_ok());
-        // What they have taken, the kernel counts.
-        let share = room.bodies.share_now(1024).unwrap();
-        assert!(room.take(all + 1024, SOON).is_ok());
-        drop(share);
-        assert_eq!(room.take(all + 1024, SOON).err(), Some(Full::Lacking));
+        Room::new(Box::new(move || free), memory(), memory())
     }
 
     #[test]
@@ -181,19 +167,19 @@ mod tests {
             format!("MemTotal:  {total} kB\nMemFree: 7 kB\nMemAvailable:\t{available} kB\n")
         };
         let gib = 1 << 20;
-        assert_eq!(free(&told(8 * gib, 6 * gib), 2, 0), Some((6 << 30) - 2 * LITTLE_BYTES - KEPT_BYTES));
-        assert_eq!(free(&told(8 * gib, 6 * gib - 1), 2, 0), Some((6 << 30) - 3 * LITTLE_BYTES - KEPT_BYTES));
+        let left = (5 << 30) - KEPT_BYTES;
+        assert_eq!(free(&told(8 * gib, 6 * gib), 2), Some(left - 2 * LITTLE_BYTES), "a GiB for messages");
+        assert_eq!(free(&told(8 * gib, 6 * gib - 1), 2), Some(left - 3 * LITTLE_BYTES));
         assert_eq!(
-            free(&told(8 * gib, 6 * gib), 2, 1 << 30),
-            Some((5 << 30) - 2 * LITTLE_BYTES - KEPT_BYTES)
+            free(&told(gib / 8, gib * 3 / 32), 2),
+            Some((96 - 32 - 32) * MIB),
+            "two parts of a small one"
         );
-        assert_eq!(free(&told(gib / 8, gib / 16), 2, 0), Some((64 - 32) * MIB), "of a small machine a part");
-        assert_eq!(free(&told(gib / 8, gib * 3 / 32), 2, 1 << 30), Some((96 - 32 - 32) * MIB), "and another");
-        assert_eq!(free(&told(gib, 1), 2, 0), Some(0));
+        assert_eq!(free(&told(gib, 1), 2), Some(0));
         for none in
             ["", "MemTotal: 1 kB", "MemTotal: 1 kB\nMemAvailable: x kB", "MemTotal: 1\nMemAvailable: 1"]
         {
-            assert_eq!(free(none, 2, 0), None);
+            assert_eq!(free(none, 2), None);
         }
     }
 
@@ -201,7 +187,7 @@ mod tests {
     #[test]
     fn this_machine_tells() {
         let room = Room::of_machine();
-        assert!(room.free() < u64::MAX);
+        assert!((room.free)() < u64::MAX);
         assert_eq!(room.take(u64::MAX - 1, SOON).err(), Some(Full::Lacking));
     }
 }

@@ -54,6 +54,8 @@ pub(crate) struct Service {
     refusal: Mutex<String>,
     /// Of runs that may take long.
     pub(crate) turns: Arc<Turns>,
+    /// Of those that found no memory for their answers.
+    pub(crate) memory_turns: Arc<Turns>,
     /// Of those that are quick, where many ask at once.
     pub(crate) quick_turns: Arc<Turns>,
     pub(crate) runners: Runners,
@@ -92,6 +94,7 @@ impl Service {
             takeover: tokio::sync::Mutex::default(),
             refusal: Mutex::default(),
             turns: Arc::new(Turns::new(cores, MAX_WAITING_MESSAGES)),
+            memory_turns: Arc::new(Turns::new(cores, MAX_WAITING_MESSAGES)),
             quick_turns: Arc::new(Turns::new(cores, MAX_WAITING_QUICK)),
             runners: Runners::start(cores)?,
             quick_places: Semaphore::new(cores),
@@ -306,7 +309,8 @@ impl Handler for Connection {
         Some(Arc::clone(self.0.room.bodies.pool(body_bytes)))
     }
 
-    /// What one key fills keeps nobody else's messages waiting behind it, and no release out: that waits for its turn.
+    /// What one key fills keeps nobody else's messages waiting behind it. It keeps no release out either: a large one waits until
+    /// there is room, and so does what comes behind it on its connection.
     fn when_full(&self, kind: Kind) -> Option<Answer> {
         (kind == Kind::Message).then(|| reply(Code::Busy, Bytes::new()))
     }

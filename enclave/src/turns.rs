@@ -149,19 +149,24 @@ impl Turns {
         waited.await
     }
 
-    async fn wait(
-        self: &Arc<Self>,
+    /// Dropped at any time, polled or not, it gives the place back.
+    fn wait<'a>(
+        self: &'a Arc<Self>,
         limit: Duration,
-        run: Run<'_>,
+        run: Run<'a>,
         (number, given): Queued,
-    ) -> Result<Turn, Code> {
-        let mut place = Place { turns: self, run, number, served: false };
-        match tokio::time::timeout(limit, given).await {
-            Ok(Ok(end)) => {
-                place.served = true;
-                Ok(Turn::begin(self, run, end))
+    ) -> impl Future<Output = Result<Turn, Code>> + 'a {
+        let place = Place { turns: self, run, number, served: false };
+        async move {
+            // All of it is taken along, so that it is dropped with the future.
+            let mut place = place;
+            match tokio::time::timeout(limit, given).await {
+                Ok(Ok(end)) => {
+                    place.served = true;
+                    Ok(Turn::begin(self, run, end))
+                }
+                _ => Err(Code::Busy),
             }
-            _ => Err(Code::Busy),
         }
     }
 
@@ -261,7 +266,9 @@ impl State {
             let (now, asked) = (self.now, key);
             self.flows.retain(|key, flow| key == asked || flow.end > now || !flow.waiting.is_empty());
         }
-        self.flows.entry(*key).or_default()
+        // One that was forgotten while it runs still owes what that takes.
+        let end = self.now;
+        self.flows.entry(*key).or_insert_with(|| Flow { end, ..Flow::default() })
     }
 
     /// Puts the first of a key's waiting runs where it belongs among those of others.

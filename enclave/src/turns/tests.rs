@@ -70,7 +70,15 @@ async fn a_run_costs_its_key_what_it_took_whatever_was_expected() {
     tokio::time::sleep(Duration::from_millis(2)).await;
     drop(long);
     assert!(few.state().flows.contains_key(&own), "a key that was forgotten while it ran");
-    drop((held, last, held_of_few));
+    let long = few.take(quick(&own)).await.ok().unwrap();
+    few.state().flows.clear();
+    let now = few.state().now;
+    let again = few.state().queue(quick(&own)).ok().unwrap();
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    drop(long);
+    let end = few.state().flows[&own].end;
+    assert!(end >= now + 8 * 2000, "{end} after {now}: and that asked again meanwhile");
+    drop((held, last, held_of_few, again));
     assert!(turns.state().flows.is_empty(), "nobody runs, and nobody owes anything");
 }
 
@@ -217,6 +225,19 @@ async fn short_runs_take_turns_among_all_that_are_ready() {
     assert_eq!(*order.lock().unwrap(), [1, 2, 3, 1, 1, 1]);
     let state = turns.state();
     assert_eq!((state.free, state.waiting, state.flows.len()), (1, 0, 0));
+}
+
+/// Whoever goes while everybody gets ready has a place in the queue already.
+#[tokio::test]
+async fn a_short_run_that_is_given_up_at_any_time_leaves_nothing_behind() {
+    let turns = Arc::new(Turns::new(1, PLACES));
+    let (leaver, leaves) = (Arc::clone(&turns), key(1));
+    let mut left = Box::pin(async move { leaver.take_among(run(&leaves, Priority::Normal)).await });
+    assert!(futures_poll(&mut left).await.is_pending());
+    assert_eq!(turns.state().waiting, 1);
+    drop(left);
+    let state = turns.state();
+    assert_eq!((state.waiting, state.free, state.backlog), (0, 1, Duration::ZERO));
 }
 
 async fn futures_poll<F: Future + Unpin>(future: &mut F) -> std::task::Poll<F::Output> {
