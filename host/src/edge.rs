@@ -103,13 +103,14 @@ impl Edge {
         let from = request.extensions().get().map_or(Ipv6Addr::UNSPECIFIED.into(), |Peer(address)| *address);
         self.admit(from)?;
         let place = self.gate.enter(kind, from).ok_or(Code::Busy)?;
+        let held = Held::new(&self.metrics.in_flight);
         let untaken = request.extensions().get::<Untaken>().cloned().unwrap_or_default();
         let body = body::read(request.into_body(), kind.max_body_bytes(), &self.gate, self.timing).await?;
         if !fits(body.bytes.len()) {
             return Err(Code::Malformed);
         }
         let received = body.bytes.len() as u64;
-        let answer = self.relayed(kind, body, place).await?;
+        let answer = self.relayed(kind, body, (place, held)).await?;
         let answer = Answer::new(answer, &self.gate, &untaken)?;
         self.metrics.request_bytes.fetch_add(received, Ordering::Relaxed);
         self.metrics.answer_bytes.fetch_add(answer.len() as u64, Ordering::Relaxed);
@@ -118,7 +119,7 @@ impl Edge {
 
     /// A client that goes stops nothing: the enclave has its message, or will have it, so that it keeps its place meanwhile. Or
     /// one address could have far more in the enclave than it has places, on a connection that others share.
-    async fn relayed(&self, kind: Kind, body: Whole, place: Place) -> Result<Bytes, Code> {
+    async fn relayed(&self, kind: Kind, body: Whole, place: (Place, Held)) -> Result<Bytes, Code> {
         let (relay, limit) = (Arc::clone(&self.relay), self.timing.request);
         let call = async move {
             let Whole { bytes, share } = body;
@@ -142,9 +143,7 @@ impl Edge {
 
 async fn count(State(edge): Shared, request: Request, next: Next) -> Response {
     let (route, started) = (Route::of_path(request.uri().path()), Instant::now());
-    let held = Held::new(&edge.metrics.in_flight);
     let response = next.run(request).await;
-    drop(held);
     edge.metrics.answered(route, response.status().as_u16(), started.elapsed());
     response
 }

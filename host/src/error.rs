@@ -64,7 +64,7 @@ pub enum HostError {
 }
 
 impl HostError {
-    /// Whether the configuration is at fault, so that trying again does not help.
+    /// Whether the configuration is at fault, or what it names.
     #[must_use]
     pub fn is_configuration(&self) -> bool {
         match self {

@@ -28,7 +28,7 @@ pub const RESERVED_SHARE: usize = 8;
 pub const WANTED_TIME: Duration = Duration::from_secs(5);
 
 /// Addresses that are remembered one by one, IPv6 by network: for their rate, for the places of hellos and for those of messages.
-/// Each of the three takes about 4 MiB.
+/// Each of the three takes 4 to 7 MiB.
 pub const MAX_ADDRESSES: usize = 65_536;
 
 /// How often addresses that have their whole burst again are forgotten. So often that there is room for any new

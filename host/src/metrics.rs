@@ -8,7 +8,7 @@ mod models;
 mod render;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use strongroom_proto::report::Summary;
@@ -56,10 +56,10 @@ const STATUSES: [u16; 9] = [200, 204, 400, 404, 405, 413, 421, 429, 503];
 #[derive(Default)]
 pub(crate) struct Metrics {
     requests: [[AtomicU64; STATUSES.len()]; Route::ALL.len()],
-    pub(crate) in_flight: AtomicU64,
+    pub(crate) in_flight: Arc<AtomicU64>,
     pub(crate) request_bytes: AtomicU64,
     pub(crate) answer_bytes: AtomicU64,
-    pub(crate) connections: AtomicU64,
+    pub(crate) connections: Arc<AtomicU64>,
     pub(crate) refused_connections: AtomicU64,
     pub(crate) accept_failures: AtomicU64,
     pub(crate) untaken_connections: AtomicU64,
@@ -102,16 +102,16 @@ impl Metrics {
 }
 
 /// Counts a gauge up until dropped.
-pub(crate) struct Held<'a>(&'a AtomicU64);
+pub(crate) struct Held(Arc<AtomicU64>);
 
-impl<'a> Held<'a> {
-    pub(crate) fn new(gauge: &'a AtomicU64) -> Self {
+impl Held {
+    pub(crate) fn new(gauge: &Arc<AtomicU64>) -> Self {
         gauge.fetch_add(1, Ordering::Relaxed);
-        Self(gauge)
+        Self(Arc::clone(gauge))
     }
 }
 
-impl Drop for Held<'_> {
+impl Drop for Held {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }

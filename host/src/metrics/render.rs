@@ -80,7 +80,13 @@ impl Metrics {
             single(out, name, "counter", value.load(Ordering::Relaxed), help)?;
         }
         let in_flight = self.in_flight.load(Ordering::Relaxed);
-        single(out, "requests_in_flight", "gauge", in_flight, "Requests being worked on.")?;
+        single(
+            out,
+            "requests_in_flight",
+            "gauge",
+            in_flight,
+            "Hellos and messages that are being received or worked on, also where the client has gone.",
+        )?;
         let connections = self.connections.load(Ordering::Relaxed);
         single(out, "connections", "gauge", connections, "Connections of clients.")
     }

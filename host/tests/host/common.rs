@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -36,6 +36,8 @@ pub(crate) struct FakeEnclave {
     pub(crate) serving: AtomicBool,
     /// Too busy to tell its status.
     pub(crate) busy: AtomicBool,
+    /// Messages that have come.
+    pub(crate) messages: AtomicUsize,
     pub(crate) releases: Mutex<Vec<Bytes>>,
     pub(crate) release_code: Mutex<Code>,
 }
@@ -76,7 +78,10 @@ impl Handler for FakeEnclave {
                 let status = Status { serving, epoch: 7, sessions: 3, answered: 9, panics, refusal };
                 Self::reply(Code::Ok, status.encode().unwrap().into())
             }
-            _ => Self::message(body).await,
+            _ => {
+                self.messages.fetch_add(1, Ordering::Relaxed);
+                Self::message(body).await
+            }
         })
     }
 }
@@ -156,6 +161,7 @@ pub(crate) fn start_enclave(endpoint: &Endpoint) -> RunningEnclave {
     let fake = Arc::new(FakeEnclave {
         serving: AtomicBool::new(true),
         busy: AtomicBool::new(false),
+        messages: AtomicUsize::new(0),
         releases: Mutex::default(),
         release_code: Mutex::new(Code::Ok),
     });

@@ -1,5 +1,6 @@
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -123,7 +124,7 @@ async fn one_request_too_many_is_told_to_wait_at_once() {
 async fn a_client_that_goes_keeps_its_place_while_the_enclave_works_for_it() {
     let mut setup = Setup::new();
     setup.config.max_requests = 2;
-    let (host, _enclave) = setup.start().await;
+    let (host, enclave) = setup.start().await;
     let mut sender = h2(host.edge).await;
     let slow: Vec<_> = (0..2)
         .map(|_| {
@@ -131,12 +132,15 @@ async fn a_client_that_goes_keeps_its_place_while_the_enclave_works_for_it() {
             tokio::spawn(async move { h2_post(&mut sender, "/v1/message", vec![SLEEP]).await })
         })
         .collect();
-    until(async || host.metric("requests_in_flight").await == Some(2)).await;
-    // Given up, each stream is reset.
+    until(async || enclave.fake.messages.load(Ordering::Relaxed) == 2).await;
+    // Given up, each stream is reset, before what comes next on the connection.
     slow.iter().for_each(tokio::task::JoinHandle::abort);
-    until(async || host.metric("requests_in_flight").await == Some(0)).await;
+    for given_up in slow {
+        assert!(given_up.await.unwrap_err().is_cancelled());
+    }
     let refused = h2_post(&mut sender, "/v1/message", vec![ECHO]).await;
     assert_eq!(refused.refusal(), (429, "busy\n"), "both are still worked on");
+    assert_eq!(host.metric("requests_in_flight").await, Some(2));
     until(async || h2_post(&mut sender, "/v1/message", vec![ECHO]).await.status == 200).await;
 }
 
