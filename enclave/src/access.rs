@@ -18,6 +18,7 @@ use strongroom_engine::limits::LITTLE_BYTES;
 use strongroom_proto::Code;
 use strongroom_proto::name::Name;
 use strongroom_seal::message::{Refusal, Request};
+use strongroom_seal::tensor::DType;
 use tokio::time::timeout;
 
 use crate::limits::MAX_LOAD_WAIT;
@@ -56,7 +57,7 @@ impl Permit<'_> {
     pub(crate) fn held(&self, request: &Request<'_>, answer_bytes: usize) -> u64 {
         let engines = self.members.iter().filter_map(|member| member.model.engine.get());
         let most = engines.map(|engine| engine.held_compiled(&request.inputs)).max().unwrap_or(0);
-        let treated = treated(&self.treatment, self.ensemble, answer_bytes);
+        let treated = treated(&self.members, &self.treatment, self.ensemble, answer_bytes);
         most.max(around(&self.members, request, treated))
     }
 }
@@ -122,7 +123,7 @@ impl<'a> Asked<'a> {
     /// gets without a charge.
     pub(crate) fn held(&self, request: &Request<'_>, answer_bytes: usize) -> Option<u64> {
         let mut engines = self.members.iter().filter_map(|member| member.model.engine.get());
-        let treated = treated(&self.treatment, self.ensemble, answer_bytes);
+        let treated = treated(&self.members, &self.treatment, self.ensemble, answer_bytes);
         let around = around(&self.members, request, treated);
         engines.try_fold(around, |most: u64, engine| Some(most.max(engine.held(&request.inputs)?)))
     }
@@ -176,10 +177,22 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// Bytes that treating the outputs takes beside them: each number is there as FP64 twice, of 2 B or 4 B as the model gave it.
-fn treated(treatment: &Treatment, ensemble: Option<&Ensemble>, answer_bytes: usize) -> u64 {
-    let exact = treatment.is_exact() && ensemble.is_none_or(|ensemble| ensemble.stricter.is_exact());
-    if exact { 0 } else { (answer_bytes as u64).saturating_mul(4) }
+/// Bytes that treating the outputs takes beside them: each number is there as FP64 twice. Where a model is watched, what is exact may
+/// be coarsened.
+fn treated(
+    members: &[Member<'_>],
+    treatment: &Treatment,
+    ensemble: Option<&Ensemble>,
+    answer_bytes: usize,
+) -> u64 {
+    let stricter = ensemble.is_some_and(|ensemble| !ensemble.stricter.is_exact());
+    let watched = members.iter().any(|member| member.watcher.is_some());
+    if treatment.is_exact() && !stricter && !watched {
+        return 0;
+    }
+    let mut outputs = members.iter().flat_map(|member| &member.model.interface.outputs);
+    let halves = outputs.any(|output| matches!(output.dtype, DType::Fp16 | DType::Bf16));
+    (answer_bytes as u64).saturating_mul(if halves { 8 } else { 4 })
 }
 
 /// Bytes that transforming inputs takes, or drawing noise and treating outputs, as far as it is more than little.

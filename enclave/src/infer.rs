@@ -12,7 +12,7 @@ use strongroom_seal::message::{Ask, Outcome, Refusal, Request};
 use strongroom_seal::model::AnswerBound;
 use strongroom_seal::record::Body;
 use tokio::sync::SemaphorePermit;
-use tokio::time::timeout;
+use tokio::time::{timeout, timeout_at};
 
 use crate::access::Asked;
 use crate::answer::{self, Asking, Ran, Treated};
@@ -87,6 +87,7 @@ impl Service {
             Err(refusal) => return inference.not_asked(refusal),
         };
         asked.loaded().await?;
+        let until = tokio::time::Instant::now() + MAX_TURN_WAIT;
         let pace = inference.serving().paces.get(&request.model);
         let expected = || pace.and_then(|pace| pace.of(incoming.bytes));
         let run = |expected| Run { key: caller.key(), priority: caller.priority(), expected };
@@ -110,7 +111,7 @@ impl Service {
         }
         // Nothing is charged before there is a core, so that who waits in vain has lost nothing.
         let turn = self.turn(&inference, run(expected().unwrap_or(QUICK_RUN)));
-        let (turn, share) = timeout(MAX_TURN_WAIT, turn).await.map_err(|_| Code::Busy)??;
+        let (turn, share) = timeout_at(until, turn).await.map_err(|_| Code::Busy)??;
         let (service, incoming) = (Arc::clone(self), incoming.clone());
         // The turn goes along: it ends with the run, whether anybody still waits for that or not.
         let work = move || {
@@ -130,7 +131,7 @@ impl Service {
             return Ok((turn, share));
         }
         drop(turn);
-        let _first = self.memory_turns.take(run).await?;
+        let _first = self.memory_turns.of(bytes).take(run).await?;
         let share = self.room.answers.share(bytes, MAX_ANSWER_WAIT).await?;
         Ok((self.turns.take(run).await?, share))
     }

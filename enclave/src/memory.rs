@@ -10,12 +10,28 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::limits::SMALL_BYTES;
 
-/// Memory in KiB. Smaller things have parts of it to themselves, so that they never wait for larger ones.
-pub(crate) struct Memory {
-    small: Arc<Semaphore>,
-    medium: Arc<Semaphore>,
-    large: Arc<Semaphore>,
+/// One for each size of messages, so that smaller ones never wait for larger ones.
+pub(crate) struct BySize<T> {
+    pub(crate) small: T,
+    pub(crate) medium: T,
+    pub(crate) large: T,
 }
+
+impl<T> BySize<T> {
+    /// That of something of so many bytes.
+    pub(crate) fn of(&self, bytes: usize) -> &T {
+        if bytes <= SMALL_BYTES {
+            &self.small
+        } else if bytes <= LARGE_BODY_BYTES {
+            &self.medium
+        } else {
+            &self.large
+        }
+    }
+}
+
+/// Memory in KiB. Smaller things have parts of it to themselves.
+pub(crate) struct Memory(BySize<Arc<Semaphore>>);
 
 /// A share of it, given back when dropped.
 pub(crate) struct Share(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
@@ -31,18 +47,12 @@ impl Memory {
     pub(crate) fn new(kib: usize, small_kib: usize, medium_kib: usize) -> Self {
         let pool = |kib| Arc::new(Semaphore::new(kib));
         let large = kib.saturating_sub(small_kib).saturating_sub(medium_kib);
-        Self { small: pool(small_kib), medium: pool(medium_kib), large: pool(large) }
+        Self(BySize { small: pool(small_kib), medium: pool(medium_kib), large: pool(large) })
     }
 
     /// Where something of this size takes its share.
     pub(crate) fn pool(&self, bytes: usize) -> &Arc<Semaphore> {
-        if bytes <= SMALL_BYTES {
-            &self.small
-        } else if bytes <= LARGE_BODY_BYTES {
-            &self.medium
-        } else {
-            &self.large
-        }
+        self.0.of(bytes)
     }
 
     /// A share for so many bytes, where there is room at this moment.

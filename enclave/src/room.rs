@@ -3,7 +3,8 @@
 //!
 //! How much is free is read from the kernel each time, so that models, messages and whatever else lives here are counted by what
 //! they take. What was promised and may not be used yet is counted beside it, at worst twice, so that two never rely on the same
-//! bytes. Messages and answers do not ask, and take their share before they fill it: all that they may have is kept for them.
+//! bytes. Messages and answers do not ask, and take their share before they fill it: all that they may have is kept
+//! for them, up to a part of the machine, whether they have it or not.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,7 +20,7 @@ use crate::memory::Memory;
 /// Why there is no room. A caller is told so in a sealed answer, for it depends on what was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Full {
-    /// It is free for nobody, whoever else gives theirs back.
+    /// It is free for nobody, whatever runs and loads give back.
     #[error("the model would take more memory for this input than the enclave has free")]
     Lacking,
     /// Others have been promised it, and did not give it back in time.

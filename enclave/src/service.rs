@@ -25,6 +25,7 @@ use crate::event::Event;
 use crate::hello::Hellos;
 use crate::limits::{CROWD, MAX_WAITING_MESSAGES, MAX_WAITING_QUICK};
 use crate::load::{Loader, Unlocked};
+use crate::memory::BySize;
 use crate::offers::Offers;
 use crate::panics::Panics;
 use crate::pauses::Pauses;
@@ -55,7 +56,7 @@ pub(crate) struct Service {
     /// Of runs that may take long.
     pub(crate) turns: Arc<Turns>,
     /// Of those that found no memory for their answers.
-    pub(crate) memory_turns: Arc<Turns>,
+    pub(crate) memory_turns: BySize<Arc<Turns>>,
     /// Of those that are quick, where many ask at once.
     pub(crate) quick_turns: Arc<Turns>,
     pub(crate) runners: Runners,
@@ -78,6 +79,7 @@ impl Service {
         state: Vec<u8>,
     ) -> io::Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let waiting = || Arc::new(Turns::new(cores, MAX_WAITING_MESSAGES));
         Ok(Self {
             continuity: Arc::new(Continuity::new(&loader.measured, &nsm, &random, state)),
             started: Instant::now(),
@@ -93,8 +95,8 @@ impl Service {
             serving: RwLock::default(),
             takeover: tokio::sync::Mutex::default(),
             refusal: Mutex::default(),
-            turns: Arc::new(Turns::new(cores, MAX_WAITING_MESSAGES)),
-            memory_turns: Arc::new(Turns::new(cores, MAX_WAITING_MESSAGES)),
+            turns: waiting(),
+            memory_turns: BySize { small: waiting(), medium: waiting(), large: waiting() },
             quick_turns: Arc::new(Turns::new(cores, MAX_WAITING_QUICK)),
             runners: Runners::start(cores)?,
             quick_places: Semaphore::new(cores),
