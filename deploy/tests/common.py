@@ -106,7 +106,7 @@ def host_metrics():
     """Names of the metrics that strongroom-host gives, by its own source."""
     source = (ROOT / "host/src/metrics/render.rs").read_text().split("#[cfg(test)]", 1)[0]
     prefix = re.search(r'const PREFIX: &str = "(\w+)";', source).group(1)
-    names = set(re.findall(r'\(\s*"(\w+)",\s*&self\.', source)) | set(re.findall(r'single\(out, "(\w+)"', source))
+    names = set(re.findall(r'\(\s*"(\w+)",\s*&self\.', source)) | set(re.findall(r'single\(\s*out,\s*"(\w+)"', source))
     names |= set(re.findall(r'\{PREFIX\}_(\w+)', source))
     histogram = "latency_seconds"
     names |= {f"{histogram}_{part}" for part in ("bucket", "sum", "count")} if histogram in names else set()
