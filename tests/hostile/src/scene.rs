@@ -1,6 +1,7 @@
 //! The shipped enclave, the shipped client, and the hostile host between them.
 
 use std::fs;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -144,6 +145,24 @@ impl Scene {
         Ok(())
     }
 
+    /// Starts another enclave with what the owner has stored by now, at a socket of this name, and waits until it serves.
+    ///
+    /// # Errors
+    /// See [`WorldError`].
+    pub async fn another(&self, socket: &str) -> Result<EnclaveProcess, WorldError> {
+        let service = Some(self.sockets.endpoint(socket));
+        let options = EnclaveOptions { service, ..EnclaveOptions::default() };
+        let enclave = EnclaveProcess::start(&self.binaries, &self.ground, &self.sockets, &options)?;
+        let serves = async || self.status_at(socket).await.is_some_and(|status| status.serving);
+        if wait_for(READY, serves).await {
+            return Ok(enclave);
+        }
+        Err(WorldError::NotReady(format!(
+            "the other enclave does not serve: {:?}",
+            self.status_at(socket).await
+        )))
+    }
+
     /// What the enclave says of itself to any host.
     pub async fn status(&self) -> Option<Status> {
         self.status_at("enclave").await
@@ -238,14 +257,19 @@ impl Scene {
     /// # Errors
     /// [`WorldError::Io`] when it cannot be started.
     pub async fn command(&self, command: &str, arguments: &[String]) -> Result<Output, WorldError> {
-        let mut all = vec![
-            command.to_owned(),
-            format!("--url={}", self.host.url()),
-            format!("--trust={}", self.ground.layout.trust().display()),
-        ];
-        all.extend_from_slice(arguments);
-        let state = self.ground.layout.owner("client-state").display().to_string();
-        self.binaries.strongroom(all, &[("XDG_STATE_HOME", state.as_str())]).await
+        self.command_of("client", command, arguments).await
+    }
+
+    /// The same of one client among several, each of whom remembers for itself what it was shown.
+    async fn command_of(&self, client: &str, command: &str, more: &[String]) -> Result<Output, WorldError> {
+        let url = format!("--url={}", self.host.url());
+        self.offline(client, [&[command.to_owned(), url], more].concat()).await
+    }
+
+    async fn offline(&self, client: &str, mut arguments: Vec<String>) -> Result<Output, WorldError> {
+        arguments.push(format!("--trust={}", self.ground.layout.trust().display()));
+        let state = self.ground.layout.owner(&format!("{client}-state")).display().to_string();
+        self.binaries.strongroom(arguments, &[("XDG_STATE_HOME", state.as_str())]).await
     }
 
     /// How `strongroom verify` judges: [`Found::SUCCEEDED`], or its exit code and the first check that failed.
@@ -253,13 +277,21 @@ impl Scene {
     /// # Errors
     /// [`WorldError::Io`] when it cannot be started.
     pub async fn verdict(&self) -> Result<String, WorldError> {
-        let output = self.command("verify", &[]).await?;
-        let failed = output.stdout.lines().find_map(|line| line.trim_start().strip_prefix("FAIL "));
-        let check = failed.and_then(|line| line.split([':', ' ']).next()).unwrap_or("no check");
-        Ok(match output.code {
-            0 => Found::SUCCEEDED.to_owned(),
-            code => format!("exit {code}: {check}"),
-        })
+        Ok(verdict(&self.command("verify", &[]).await?))
+    }
+
+    /// How `strongroom receipt verify` judges a receipt, in the same words.
+    ///
+    /// # Errors
+    /// [`WorldError::Io`] when it cannot be started.
+    pub async fn receipt_verdict(&self, receipt: &Path, evidence: &Path) -> Result<String, WorldError> {
+        let receipt = receipt.display().to_string();
+        let evidence = format!("--evidence={}", evidence.display());
+        Ok(verdict(
+            &self
+                .offline("client", vec!["receipt".to_owned(), "verify".to_owned(), receipt, evidence])
+                .await?,
+        ))
     }
 
     /// How `strongroom infer` ends with the bundled request: [`Found::SUCCEEDED`], or its exit code.
@@ -267,9 +299,18 @@ impl Scene {
     /// # Errors
     /// [`WorldError::Io`] when it cannot be started.
     pub async fn inference(&self) -> Result<String, WorldError> {
+        self.inference_of("client", &[]).await
+    }
+
+    /// The same of one client among several, with `more` arguments.
+    ///
+    /// # Errors
+    /// [`WorldError::Io`] when it cannot be started.
+    pub async fn inference_of(&self, client: &str, more: &[String]) -> Result<String, WorldError> {
         let key = format!("--api-key=@{}", self.ground.layout.api_key().display());
         let input = format!("--input={}", bundled_folder()?.join("request.json").display());
-        let output = self.command("infer", &[key, "--model=fraud".to_owned(), input]).await?;
+        let arguments = [&[key, "--model=fraud".to_owned(), input], more].concat();
+        let output = self.command_of(client, "infer", &arguments).await?;
         Ok(if output.code == 0 { Found::SUCCEEDED.to_owned() } else { format!("exit {}", output.code) })
     }
 
@@ -308,6 +349,16 @@ impl Scene {
     #[must_use]
     pub fn now(&self) -> UnixMillis {
         strongroom_e2e::now()
+    }
+}
+
+/// What a command that prints its checks found.
+fn verdict(output: &Output) -> String {
+    let failed = output.stdout.lines().find_map(|line| line.trim_start().strip_prefix("FAIL "));
+    let check = failed.and_then(|line| line.split([':', ' ']).next()).unwrap_or("no check");
+    match output.code {
+        0 => Found::SUCCEEDED.to_owned(),
+        code => format!("exit {code}: {check}"),
     }
 }
 

@@ -64,8 +64,8 @@ pub const GAP: (Duration, Duration) = (Duration::from_millis(50), Duration::from
 /// Shortest and longest time for which a party or the network is stopped.
 pub const OUTAGE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(4));
 
-/// Promised: connections to KMS while it is down at boot, for at most the longest [`KMS_OUTAGE`]: the SDK makes three
-/// attempts at each of seven rounds, whose pauses double from 250 ms to 2 s.
+/// Promised: connections to KMS while it is down at boot or at a release, for at most the longest [`KMS_OUTAGE`]: the SDK
+/// makes three attempts at each of seven rounds, whose pauses double from 250 ms to 2 s.
 pub const KMS_ATTEMPTS: u64 = 21;
 
 /// Shortest and longest time for which KMS is down.

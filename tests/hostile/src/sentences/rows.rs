@@ -117,7 +117,7 @@ pub const SENTENCES: &[Sentence] = &[
     ),
     tried(
         "show two clients two releases, both signed and in force (split view)",
-        &["releases::a_split_view", "evidence::another_release_of_the_owner"],
+        &["releases::a_split_view*", "evidence::another_release_of_the_owner"],
     ),
     tried(
         "damage, swap or cut a package",

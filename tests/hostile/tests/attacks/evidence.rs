@@ -25,7 +25,7 @@ use strongroom_sim::nsm::{self, Cbor, Draft};
 use strongroom_sim::pki::{Leaf, NitroPki};
 
 use super::attacks;
-pub(super) use whole::says;
+pub(super) use whole::asks;
 
 pub(super) fn attacks() -> Vec<Attack> {
     [

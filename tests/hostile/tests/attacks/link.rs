@@ -56,6 +56,12 @@ attacks! { Link;
     a_hello_with_half_a_nonce("evidence for a challenge that can be guessed", "malformed", "nonce-whole");
     /// sends a message of no bytes
     an_empty_message("a message that nobody sent is answered", "malformed", "message-form");
+    /// sends a message behind a header that says it has no bytes
+    a_message_that_says_nothing("a message that nobody sent is answered", "malformed", "message-form");
+    /// sends a message behind a header that says it has one byte
+    a_message_that_says_one_byte("a message that nobody sent is answered", "malformed", "message-form");
+    /// sends a nonce behind a header that says it has one byte
+    a_hello_that_says_one_byte("evidence for a challenge that can be guessed", "malformed", "nonce-whole");
     /// sends 10000 messages of random bytes on one connection
     ten_thousand_messages_of_garbage("a message that nobody sent is answered", "10000 times malformed", "message-form");
 

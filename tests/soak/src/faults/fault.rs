@@ -207,11 +207,7 @@ async fn kms_down_at_boot(
             record.broken(format!("KMS down at boot: the {party} used {share:.2} of a core"));
         }
     }
-    let knocks = door.open().await;
-    record.knocked(knocks);
-    if !(1..=KMS_ATTEMPTS).contains(&knocks) {
-        record.broken(format!("KMS down at boot: it was asked {knocks} times"));
-    }
+    door.open("KMS down at boot", record).await;
     world.start_kms().await?;
     Ok(Ended::now(2))
 }
@@ -235,11 +231,15 @@ impl Door {
         Ok(Self { knocks, task })
     }
 
-    /// The port is free again; returns how many connected.
-    async fn open(self) -> u64 {
+    /// The port is free again. Somebody has connected meanwhile, and not without a pause.
+    async fn open(self, fault: &str, record: &mut Record) {
         self.task.abort();
         let _ = self.task.await;
-        self.knocks.load(Ordering::Relaxed)
+        let knocks = self.knocks.load(Ordering::Relaxed);
+        record.knocked(knocks);
+        if !(1..=KMS_ATTEMPTS).contains(&knocks) {
+            record.broken(format!("{fault}: it was asked {knocks} times"));
+        }
     }
 }
 
@@ -251,6 +251,7 @@ async fn kms_down_at_release(
     record: &mut Record,
 ) -> Result<Ended, SoakError> {
     world.kill_kms().await;
+    let door = Door::closed(world.kms_address()).await?;
     world.next_release()?;
     let before = load.board.right();
     tokio::time::sleep(dice.between(KMS_OUTAGE.0, KMS_OUTAGE.1)).await;
@@ -260,6 +261,7 @@ async fn kms_down_at_release(
     if world.status().await.is_some_and(|status| status.epoch == world.epoch) {
         record.broken("a release came into force without its keys");
     }
+    door.open("KMS down at a release", record).await;
     world.start_kms().await?;
     Ok(Ended { epoch: Some(world.epoch), ..Ended::now(1) })
 }

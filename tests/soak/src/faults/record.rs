@@ -172,7 +172,7 @@ impl Record {
         if self.knocks > 0 {
             let _ = writeln!(
                 text,
-                "KMS down at boot: it was asked at most {} times, allowed {KMS_ATTEMPTS}",
+                "KMS while it is down: connected to at most {} times, allowed {KMS_ATTEMPTS}",
                 self.knocks
             );
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use strongroom_hostile::{Found, Misdeeds, Scene, Tape};
 use strongroom_link::{Endpoint, Mux};
 use strongroom_proto::frame::Kind;
-use strongroom_proto::hello::Evidence;
+use strongroom_proto::hello::{Evidence, NONCE_BYTES};
 
 use super::{answering, attacks, draft, judged};
 
@@ -19,6 +19,8 @@ attacks! { Evidence;
     another_nonce("evidence that was made in advance", "exit 12: offer", "offer-own");
     /// answers a hello with what the enclave of another owner says to it, attested under the same root
     another_owners_enclave("every request and API key", "exit 11: charter", "charter-demanded");
+    /// sends what another enclave of the same owner and image claims of itself under this one's document
+    another_enclaves_channel_key("which of two enclaves can read a request", "exit 14: user-data", "claims-bound");
     /// sends another release that the owner signed in place of the attested one
     another_release_of_the_owner("a client that believes in another release than is in force", "exit 14: claims", "claims-release");
 }
@@ -53,19 +55,38 @@ async fn another_nonce() -> Found {
 }
 
 /// What the enclave at this endpoint answers, asked on a thread of its own.
-pub(crate) fn says(tape: &Tape, enclave: Endpoint, nonce: Vec<u8>) -> Vec<u8> {
+pub(crate) fn asks(tape: &Tape, enclave: Endpoint, kind: Kind, body: Vec<u8>) -> Vec<u8> {
     const LIMIT: Duration = Duration::from_secs(20);
     let asked = async move {
         let stream = enclave.connect(LIMIT).await.unwrap();
-        let reply = Mux::new(stream).call(Kind::Hello, nonce.into(), LIMIT).await.unwrap();
+        let reply = Mux::new(stream).call(kind, body.into(), LIMIT).await.unwrap();
         reply.into_coded().unwrap().1.to_vec()
     };
     let thread = std::thread::spawn(move || {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(asked)
     });
-    let evidence = thread.join().unwrap();
-    tape.record(&evidence);
-    evidence
+    let said = thread.join().unwrap();
+    tape.record(&said);
+    said
+}
+
+/// Its evidence.
+fn says(tape: &Tape, enclave: Endpoint, nonce: Vec<u8>) -> Evidence {
+    Evidence::decode(&asks(tape, enclave, Kind::Hello, nonce)).unwrap()
+}
+
+async fn another_enclaves_channel_key() -> Found {
+    let scene = Scene::serving().await.unwrap();
+    let another = scene.another("another").await.unwrap();
+    let (tape, endpoint) = (Arc::clone(scene.tape()), scene.sockets.endpoint("another"));
+    let claims = says(&tape, endpoint, vec![7; NONCE_BYTES]).claims;
+    scene.host.turns_to(super::rewriting(move |evidence| {
+        assert_ne!(evidence.claims, claims, "each boot has keys of its own");
+        evidence.claims.clone_from(&claims);
+    }));
+    let said = scene.verdict().await.unwrap();
+    drop(another);
+    scene.found(said)
 }
 
 async fn another_owners_enclave() -> Found {
@@ -76,7 +97,7 @@ async fn another_owners_enclave() -> Found {
         if relay.kind != Kind::Hello {
             return;
         }
-        let mut evidence = Evidence::decode(&says(&tape, enclave.clone(), relay.body.clone())).unwrap();
+        let mut evidence = says(&tape, enclave.clone(), relay.body.clone());
         let leaf = pki.issue_leaf(strongroom_e2e::now()).unwrap();
         evidence.document = draft(&evidence, &pki, &leaf).sign(&leaf).unwrap();
         (relay.body, relay.status, relay.passed_on) = (evidence.encode().unwrap(), 200, false);

@@ -116,6 +116,23 @@ pub(super) async fn an_empty_message() -> Found {
     malformed(&frame(kind::MESSAGE, 1, b"")).await
 }
 
+/// As much behind a header that says less. What it does not say is read as the header of a large message, which never comes.
+async fn understated(says: usize, kind: u8) -> Found {
+    malformed(&[header(says, kind, 1), vec![kind::MESSAGE; 64]].concat()).await
+}
+
+pub(super) async fn a_message_that_says_nothing() -> Found {
+    understated(0, kind::MESSAGE).await
+}
+
+pub(super) async fn a_message_that_says_one_byte() -> Found {
+    understated(1, kind::MESSAGE).await
+}
+
+pub(super) async fn a_hello_that_says_one_byte() -> Found {
+    understated(1, kind::HELLO).await
+}
+
 pub(super) async fn ten_thousand_messages_of_garbage() -> Found {
     const MESSAGES: u32 = 10_000;
     let scene = Scene::serving().await.unwrap();

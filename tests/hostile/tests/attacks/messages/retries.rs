@@ -7,6 +7,9 @@ use strongroom_proto::frame::Kind;
 
 const ALLOWANCE: u64 = 10;
 
+/// What a client is told of an answer that is dropped (502, bad gateway).
+const LOST: u16 = 502;
+
 /// A scene with a key that has an allowance of rows.
 async fn scene() -> (Scene, Client) {
     let key: [u8; 32] = strongroom_e2e::random();
@@ -49,13 +52,21 @@ pub(super) async fn a_false_421() -> Found {
     scene.found(charged(receipt.budget.rows))
 }
 
-/// Asks the same until `dropped` answers were lost, and once more.
+/// The host drops so many answers, and the client asks the same until one comes.
 async fn dropped(dropped: usize) -> Found {
     let (scene, client) = scene().await;
     let (asked, session) = (request(1), client.session().await.unwrap());
+    let mut lost = 0;
+    scene.host.turns_to(Misdeeds::default().relayed(move |relay| {
+        if relay.kind == Kind::Message && !relay.inbound && lost < dropped {
+            assert_eq!(relay.status, 200, "the request is served");
+            (relay.status, lost) = (LOST, lost + 1);
+            relay.body.clear();
+        }
+    }));
     for _ in 0..dropped {
         let (message, _) = session.seal(&asked).unwrap();
-        assert_eq!(client.send(&message).await.status, 200, "served, and lost on the way");
+        assert_eq!(client.send(&message).await.status, LOST);
     }
     let (message, pending) = session.seal(&asked).unwrap();
     let (_, receipt) = scene.judged(&session, &pending, &client.send(&message).await).unwrap();

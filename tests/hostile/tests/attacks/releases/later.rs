@@ -6,10 +6,9 @@ use std::time::Duration;
 use strongroom_attestation::release::Bundle;
 use strongroom_e2e::request;
 use strongroom_hostile::{Found, Misdeeds, Scene, SceneOptions};
-use strongroom_proto::frame::Kind;
-use strongroom_sim::world::{EnclaveOptions, EnclaveProcess, READY, ReleasePlan, bundled_model, wait_for};
+use strongroom_sim::world::{EnclaveOptions, EnclaveProcess, ReleasePlan, bundled_model, wait_for};
 
-use super::super::evidence::{says, shown};
+use super::super::evidence::{asks, shown};
 use super::{attacks, resigned, stored};
 
 attacks! { Releases;
@@ -27,6 +26,8 @@ attacks! { Releases;
     an_older_release_after_a_restart("a release that its owner replaced", "exit 12: epoch", "epoch-remembered");
     /// runs two enclaves, and shows a client the one with the newer release and then the one with the older
     a_split_view("who asks does not notice that the owner's newer release is not served to it", "exit 12: epoch", "epoch-floor");
+    /// runs two enclaves, and shows one client the newer release and another the older one, who shows the first its receipt
+    a_split_view_to_two_clients("two clients under two releases, and neither can tell", "exit 12: epoch", "epoch-demanded");
     /// stops the enclave until its release has expired, and lets it run on under a session that is open
     an_enclave_frozen_until_its_release_expired("a release that its owner let go", "503", "release-expiry");
     /// freezes the guest for a month, after which its security module knows the time and its own clock does not, and lets it run on under a session that is open
@@ -114,24 +115,57 @@ async fn an_older_release_after_a_restart() -> Found {
     scene.found(scene.verdict().await.unwrap())
 }
 
-async fn a_split_view() -> Found {
-    let scene = Scene::serving().await.unwrap();
-    next(&scene).await;
-    let service = scene.sockets.endpoint("newer");
-    let options = EnclaveOptions { service: Some(service.clone()), ..EnclaveOptions::default() };
-    let newer = EnclaveProcess::start(&scene.binaries, &scene.ground, &scene.sockets, &options).unwrap();
-    let serves = async || scene.status_at("newer").await.is_some_and(|status| status.serving);
-    assert!(wait_for(READY, serves).await);
-    let tape = Arc::clone(scene.tape());
+/// Starts a second enclave, with the owner's next release, for the host to show where it likes.
+async fn with_a_newer(scene: &Scene) -> EnclaveProcess {
+    next(scene).await;
+    scene.another("newer").await.unwrap()
+}
+
+/// The host asks that second enclave in place of the first: all of it, as a client of its own would.
+fn shows_the_newer(scene: &Scene) {
+    let (tape, newer) = (Arc::clone(scene.tape()), scene.sockets.endpoint("newer"));
     scene.host.turns_to(Misdeeds::default().relayed(move |relay| {
-        if relay.kind == Kind::Hello {
-            relay.body = says(&tape, service.clone(), relay.body.clone());
+        if relay.inbound {
+            relay.body = asks(&tape, newer.clone(), relay.kind, relay.body.clone());
             (relay.status, relay.passed_on) = (200, false);
         }
     }));
+}
+
+async fn a_split_view() -> Found {
+    let scene = Scene::serving().await.unwrap();
+    let newer = with_a_newer(&scene).await;
+    shows_the_newer(&scene);
     assert_eq!(scene.verdict().await.unwrap(), Found::SUCCEEDED, "the newer one is genuine");
     scene.host.turns_to(Misdeeds::default());
     let said = scene.verdict().await.unwrap();
+    drop(newer);
+    scene.found(said)
+}
+
+async fn a_split_view_to_two_clients() -> Found {
+    let scene = Scene::serving().await.unwrap();
+    let newer = with_a_newer(&scene).await;
+    let kept =
+        |client: &str| (scene.file(&format!("{client}.receipt")), scene.file(&format!("{client}.evidence")));
+    let infers = async |client: &str| {
+        let (receipt, evidence) = kept(client);
+        let to = [format!("--receipt={}", receipt.display()), format!("--evidence={}", evidence.display())];
+        assert_eq!(scene.inference_of(client, &to).await.unwrap(), Found::SUCCEEDED, "{client}");
+    };
+    infers("one").await;
+    shows_the_newer(&scene);
+    infers("other").await;
+    // What the second client was shown is what it demands of the first one's receipt.
+    let trust = scene.ground.layout.trust();
+    let text = std::fs::read_to_string(&trust).unwrap();
+    std::fs::write(&trust, text.replace("least_epoch = 1", "least_epoch = 2")).unwrap();
+    let verdict = async |client: &str| {
+        let (receipt, evidence) = kept(client);
+        scene.receipt_verdict(&receipt, &evidence).await.unwrap()
+    };
+    assert_eq!(verdict("other").await, Found::SUCCEEDED, "its own");
+    let said = verdict("one").await;
     drop(newer);
     scene.found(said)
 }
