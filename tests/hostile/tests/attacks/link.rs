@@ -73,7 +73,7 @@ attacks! { Link;
     a_large_opening("who has no session fills the enclave's memory", "too large, without memory", "large-by-session");
     /// begins six messages of 128 MiB at once in an open session
     many_large_messages_at_once("one session fills the enclave's memory", "2 of 6 let in", "bodies-bounded");
-    /// begins six messages of 128 MiB in an open session, and finishes none of them
+    /// begins six messages of 128 MiB in an open session, and smaller ones that fill what those leave, and finishes none of them
     large_messages_left_unfinished("messages that nobody finishes keep all others waiting", "small ones are served", "small-bodies");
     /// sends a header byte by byte
     a_header_that_drips("connections that say nothing hold their places for ever", "closed", "header-time");

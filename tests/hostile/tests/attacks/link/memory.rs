@@ -72,21 +72,37 @@ const WHOLE: usize = REQUEST_HEADER_BYTES + MAX_RECORD_BYTES;
 /// How much of a message of the largest size is sent first.
 const BEGUN: usize = 8 << 20;
 
-/// Begins messages of the largest size in an open session.
-async fn begun(scene: &Scene) -> Vec<Peer> {
+/// Time in which a message that was begun takes its memory, or is refused.
+const LET_IN: Duration = Duration::from_millis(20);
+
+/// Begins messages of such sizes in an open session, each on a connection of its own.
+async fn begun(scene: &Scene, sizes: impl IntoIterator<Item = usize>) -> Vec<Peer> {
     let session = scene.client().unwrap().session().await.unwrap();
-    let mut begun = vec![0; BEGUN];
-    begun[0] = 2;
-    begun[1..17].copy_from_slice(session.id().as_bytes());
-    begun[REQUEST_HEADER_BYTES - 1] = 1;
-    let begin = [header(WHOLE, kind::MESSAGE, 1), begun].concat();
     let mut streams = Vec::new();
-    for _ in 0..AT_ONCE {
+    for bytes in sizes {
+        let mut begun = vec![0; BEGUN.min(bytes / 2)];
+        begun[0] = 2;
+        begun[1..17].copy_from_slice(session.id().as_bytes());
+        begun[REQUEST_HEADER_BYTES - 1] = 1;
         let mut stream = dial(scene).await;
-        stream.write_all(&begin).await.unwrap();
+        stream.write_all(&[header(bytes, kind::MESSAGE, 1), begun].concat()).await.unwrap();
+        // The next one finds what this one has left.
+        tokio::time::sleep(LET_IN).await;
         streams.push(stream);
     }
     streams
+}
+
+/// Messages that fill what is left beside the largest ones, down to a KiB: two of each size, and of the largest small ones as many
+/// as the smallest large one has room for.
+fn fill() -> impl Iterator<Item = usize> {
+    let halves = |from: usize, to: usize| {
+        std::iter::successors(Some(from), |bytes| Some(bytes / 2)).take_while(move |bytes| *bytes >= to)
+    };
+    let twice = |bytes| [bytes; 2];
+    let large = halves(MAX_RECORD_BYTES / 2, 1 << 20).map(|record| REQUEST_HEADER_BYTES + record);
+    let small = halves(32 << 10, 1 << 10).flat_map(twice);
+    large.flat_map(twice).chain([64 << 10; 17]).chain(small)
 }
 
 /// Sends what is left of such a message, and says how it ends.
@@ -103,7 +119,7 @@ async fn finished(stream: &mut Peer) -> String {
 
 pub(super) async fn many_large_messages_at_once() -> Found {
     let scene = Scene::serving().await.unwrap();
-    let mut streams = begun(&scene).await;
+    let mut streams = begun(&scene, [WHOLE; AT_ONCE]).await;
     let mut let_in = 0;
     // Those that were let in first keep their memory to the end.
     for stream in streams.iter_mut().rev() {
@@ -114,7 +130,7 @@ pub(super) async fn many_large_messages_at_once() -> Found {
 
 pub(super) async fn large_messages_left_unfinished() -> Found {
     let scene = Scene::serving().await.unwrap();
-    let streams = begun(&scene).await;
+    let streams = begun(&scene, [WHOLE; AT_ONCE].into_iter().chain(fill())).await;
     let small = tokio::time::timeout(Duration::from_secs(5), honest(&scene)).await;
     drop(streams);
     scene.found(if small.is_ok() { "small ones are served" } else { Found::SUCCEEDED })
