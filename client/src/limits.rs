@@ -10,6 +10,10 @@ pub const CONNECT_TIME: Duration = Duration::from_secs(10);
 /// Time for one HTTP request and its whole answer.
 pub const EXCHANGE_TIME: Duration = Duration::from_secs(60);
 
+/// The same for evidence and for an opening that asks nothing: no model runs for them, and whoever needs the session waits.
+/// Longer than connecting, and than the enclave takes for everybody whom a host lets ask it for evidence at once.
+pub const SETUP_TIME: Duration = Duration::from_secs(15);
+
 /// Time for one inference with all its attempts.
 pub const INFER_TIME: Duration = Duration::from_secs(180);
 

@@ -2,8 +2,8 @@
 //!
 //! On `http://` it speaks HTTP/2 with prior knowledge (RFC 9113 section 3.3), on `https://` over ALPN. There the
 //! host needs a certificate under Mozilla's roots, which proves nothing about the enclave: whatever the host
-//! presents, nothing here is trusted. A host that says that it cannot serve is left: behind a layer-4 load balancer
-//! the next connection meets another.
+//! presents, nothing here is trusted. A host that says that it cannot serve, or does not answer in time, is left: behind a
+//! layer-4 load balancer the next connection meets another.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -23,12 +23,14 @@ use strongroom_core::{ClientError, TransportError};
 use strongroom_proto::Code;
 use strongroom_proto::limits::{MAX_EVIDENCE_BYTES, MAX_RECORD_BYTES};
 
-use crate::limits::{CONNECT_TIME, EXCHANGE_TIME, KEEP_ALIVE};
+use crate::limits::{CONNECT_TIME, EXCHANGE_TIME, KEEP_ALIVE, SETUP_TIME};
 
-/// A route of the host.
+/// What is asked of the host.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Route {
     Hello,
+    /// A message that opens a session and asks nothing.
+    Opening,
     Message,
 }
 
@@ -36,14 +38,14 @@ impl Route {
     const fn path(self) -> &'static str {
         match self {
             Self::Hello => "/v1/hello",
-            Self::Message => "/v1/message",
+            Self::Opening | Self::Message => "/v1/message",
         }
     }
 
     const fn max_answer_bytes(self) -> usize {
         match self {
             Self::Hello => MAX_EVIDENCE_BYTES,
-            Self::Message => MAX_RECORD_BYTES,
+            Self::Opening | Self::Message => MAX_RECORD_BYTES,
         }
     }
 }
@@ -72,6 +74,23 @@ pub(crate) struct Transport {
     met: AtomicBool,
     scheme: Scheme,
     authority: Authority,
+    times: Times,
+}
+
+/// How long an exchange may take.
+#[derive(Clone, Copy)]
+struct Times {
+    setup: Duration,
+    exchange: Duration,
+}
+
+impl Times {
+    const fn of(self, route: Route) -> Duration {
+        match route {
+            Route::Hello | Route::Opening => self.setup,
+            Route::Message => self.exchange,
+        }
+    }
 }
 
 impl Transport {
@@ -87,19 +106,32 @@ impl Transport {
             .map_err(|_| ClientError::Local("TLS cannot be set up"))?;
         let connector = tls.https_or_http().enable_http2().wrap_connector(tcp);
         let connections = RwLock::new(Arc::new(connections(connector.clone())));
-        Ok(Self { connector, connections, met: AtomicBool::new(false), scheme, authority })
+        let times = Times { setup: SETUP_TIME, exchange: EXCHANGE_TIME };
+        Ok(Self { connector, connections, met: AtomicBool::new(false), scheme, authority, times })
     }
 
     /// Posts `body` and returns the whole answer to a status of 200.
     pub(crate) async fn post(&self, route: Route, body: Bytes) -> Result<Vec<u8>, Failed> {
-        let exchange = tokio::time::timeout(EXCHANGE_TIME, self.exchange(route, body)).await;
-        exchange.unwrap_or(Err(TransportError::TimedOut.into()))
+        let connections = Arc::clone(&self.connections.read().unwrap_or_else(PoisonError::into_inner));
+        let exchange = self.exchange(&connections, route, body);
+        match tokio::time::timeout(self.times.of(route), exchange).await {
+            Ok(exchanged) => exchanged,
+            Err(_) => {
+                // Whatever it is that answers nothing, the next exchange is not to wait for it as well.
+                self.leave(&connections);
+                Err(TransportError::TimedOut.into())
+            }
+        }
     }
 
-    async fn exchange(&self, route: Route, body: Bytes) -> Result<Vec<u8>, Failed> {
+    async fn exchange(
+        &self,
+        connections: &Arc<Connections>,
+        route: Route,
+        body: Bytes,
+    ) -> Result<Vec<u8>, Failed> {
         let request = Request::post(self.uri(route)).body(Full::new(body));
         let request = request.map_err(|_| TransportError::Unreachable)?;
-        let connections = Arc::clone(&self.connections.read().unwrap_or_else(PoisonError::into_inner));
         let response = connections.request(request).await.map_err(|error| {
             let never_met = error.is_connect() && !self.met.load(Ordering::Relaxed);
             if never_met { TransportError::Unreachable } else { TransportError::Broken }
@@ -111,7 +143,7 @@ impl Transport {
             Some(Code::Ok) => Ok(whole(response.into_body(), route.max_answer_bytes()).await?),
             code => {
                 if code == Some(Code::Unavailable) {
-                    self.leave(&connections);
+                    self.leave(connections);
                 }
                 Err(Failed { error: TransportError::of_status(status), retry_after })
             }
@@ -203,6 +235,23 @@ mod tests {
         let transport = Transport::new(&format!("http://{free}")).unwrap();
         let failed = transport.post(Route::Hello, Bytes::new()).await.unwrap_err();
         assert_eq!(failed.error, TransportError::Unreachable);
+    }
+
+    /// Accepts connections and says nothing on them.
+    #[tokio::test]
+    async fn a_host_that_does_not_answer_in_time_is_left() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut transport = Transport::new(&format!("http://{}", silent.local_addr().unwrap())).unwrap();
+        transport.times = Times { setup: Duration::from_millis(50), exchange: Duration::from_secs(60) };
+        let mut held = Vec::new();
+        for route in [Route::Hello, Route::Opening] {
+            let failed = transport.post(route, Bytes::new()).await.unwrap_err();
+            assert_eq!(failed.error, TransportError::TimedOut);
+            let accepted = tokio::time::timeout(Duration::from_secs(10), silent.accept()).await;
+            held.push(accepted.expect("the exchange has a connection of its own").unwrap());
+        }
+        let answer = transport.post(Route::Message, Bytes::new());
+        assert!(tokio::time::timeout(Duration::from_millis(200), answer).await.is_err(), "a model may run");
     }
 
     #[test]

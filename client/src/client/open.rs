@@ -38,7 +38,7 @@ impl Client {
             return self.ask(&held, call).await;
         }
         // The lock is held: others wait for this session instead of attesting on their own.
-        let (held, said) = self.open(call).await?;
+        let (held, said) = self.open(call, Route::Message).await?;
         current.keep(held.as_ref());
         drop(current);
         match (said?, held) {
@@ -61,7 +61,7 @@ impl Client {
         if let Some(held) = current.held.as_ref().filter(|held| self.in_force(held)) {
             return Ok(Arc::clone(held));
         }
-        let (held, said) = self.open(&Call::nothing()).await?;
+        let (held, said) = self.open(&Call::nothing(), Route::Opening).await?;
         current.keep(held.as_ref());
         match (said?, held) {
             (Said::Open, Some(held)) => Ok(held),
@@ -95,11 +95,15 @@ impl Client {
     }
 
     /// Attests, judges and opens. The session is kept when the enclave keeps it: unless it refused the key.
-    async fn open(&self, call: &Call) -> Result<(Option<Arc<Held>>, Result<Said, ClientError>), Attempt> {
+    async fn open(
+        &self,
+        call: &Call,
+        route: Route,
+    ) -> Result<(Option<Arc<Held>>, Result<Said, ClientError>), Attempt> {
         let (nonce, evidence) = self.hello().await?;
         let judged = self.judge(nonce, &evidence);
         let Opening { held, message, pending } = self.party.open(judged, evidence, self.now(), call)?;
-        let record = self.transport.post(Route::Message, Bytes::from(message)).await?;
+        let record = self.transport.post(route, Bytes::from(message)).await?;
         let said = self.party.read_owned(&held, call, &pending, record);
         let kept = match &said {
             Ok(_) => true,

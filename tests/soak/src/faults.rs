@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use crate::command::{say, tell};
 use crate::limits::{GAP, GIVE_UP, HEAD_PERIOD, SETTLE};
 use crate::load::Load;
+use crate::pulse::Pulse;
 use crate::world::World;
 use crate::{Dice, SoakError};
 use fault::{Ended, Fault};
-use record::Record;
+use record::{Record, Recovery};
 
 /// How long, how often, and by which dice.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +53,9 @@ pub async fn run(plan: Plan) -> Result<bool, SoakError> {
     world.down().await;
     record.memory(world.peaks());
     log::judge(&world, &heads, latest, &mut record).await?;
+    if !record.is_kept() {
+        tell(&format!("the logs of host and proxy are in {}", folder.keep().display()));
+    }
     say(&record.table());
     Ok(record.is_kept())
 }
@@ -64,13 +68,18 @@ async fn suffer(
     load: &Load,
     record: &mut Record,
 ) -> Result<(), SoakError> {
-    let start = Instant::now();
+    let (start, pulse) = (Instant::now(), Pulse::begin());
     while start.elapsed() < plan.lasting && plan.kills.is_none_or(|kills| record.kills() < kills) {
         tokio::time::sleep(dice.between(GAP.0, GAP.1)).await;
         let fault = Fault::draw(dice, world);
         let ended = fault.befall(world, load, dice, record).await?;
+        record.stood_still(pulse.longest());
         match recovered(world, load, &ended).await {
-            Ok((took, last)) => record.recovered(fault, ended.kills, took, &last),
+            Ok((took, last)) => {
+                let stood = pulse.longest();
+                record.stood_still(stood);
+                record.recovered(fault, &Recovery { kills: ended.kills, took, last, stood });
+            }
             Err(who) => {
                 record.broken(format!("{}: {who} after {} s", fault.name(), GIVE_UP.as_secs()));
                 return Ok(());

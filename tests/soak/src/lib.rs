@@ -17,6 +17,7 @@ mod load;
 mod onnx;
 pub mod overload;
 mod process;
+mod pulse;
 mod reference;
 mod relay;
 mod world;

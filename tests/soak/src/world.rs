@@ -47,6 +47,7 @@ pub(crate) struct World {
     kms: Started,
     proxy: Started,
     proxy_address: SocketAddr,
+    proxy_log: PathBuf,
     /// What the host keeps things on, if it is one that can be full.
     pub(crate) disk: Option<Disk>,
     /// The epoch in force.
@@ -69,14 +70,19 @@ impl World {
         let kms = party::kms(&binaries, &ground).await?;
         let disk = disk.then(|| Disk::mount_at(&ground.layout.kept())).transpose()?;
         let sockets = Sockets::fresh()?;
-        let log = Some(folder.join("host.log"));
-        let host_options = HostOptions { listen: free(dice)?, log, ..HostOptions::default() };
+        let host_options = HostOptions {
+            listen: free(dice)?,
+            log: Some(folder.join("host.log")),
+            arguments: vec!["--log-level=debug".to_owned()],
+            ..HostOptions::default()
+        };
         let enclave = EnclaveProcess::start(&binaries, &ground, &sockets, &EnclaveOptions::default())?;
         let host = HostProcess::start(&binaries, &ground, &sockets, &host_options).await?;
         host.wait_until_serving(READY).await?;
         let relay = Relay::start(host.address()).await?;
         let proxy_address = free(dice)?;
-        let proxy = party::proxy(&binaries, &ground, &relay.url(), proxy_address)?;
+        let proxy_log = folder.join("proxy.log");
+        let proxy = party::proxy(&binaries, &ground, &relay.url(), proxy_address, &proxy_log)?;
         Ok(Self {
             proxy_url: format!("http://{proxy_address}"),
             ground,
@@ -90,6 +96,7 @@ impl World {
             kms,
             proxy,
             proxy_address,
+            proxy_log,
             disk,
             epoch: 1,
             boots: 1,
@@ -154,7 +161,8 @@ impl World {
     pub(crate) async fn restart_proxy(&mut self) -> Result<(), SoakError> {
         self.note_peaks();
         self.proxy.kill().await;
-        self.proxy = party::proxy(&self.binaries, &self.ground, &self.relay.url(), self.proxy_address)?;
+        let url = self.relay.url();
+        self.proxy = party::proxy(&self.binaries, &self.ground, &url, self.proxy_address, &self.proxy_log)?;
         Ok(())
     }
 

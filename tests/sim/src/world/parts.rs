@@ -116,7 +116,7 @@ pub struct HostOptions {
     pub kept: Option<PathBuf>,
     /// Arguments after the ordinary ones.
     pub arguments: Vec<String>,
-    /// Where its log goes, if not to the stderr of this process.
+    /// Where its log goes, if not to the stderr of this process; behind that of earlier hosts.
     pub log: Option<PathBuf>,
     /// Its working directory, if not that of this process.
     pub directory: Option<PathBuf>,
@@ -176,8 +176,8 @@ impl HostProcess {
             .arg(&ready_file)
             .args(&options.arguments);
         if let Some(log) = &options.log {
-            let file = std::fs::File::create(log).map_err(WorldError::io(log.display().to_string()))?;
-            command.stderr(file);
+            let file = std::fs::OpenOptions::new().append(true).create(true).open(log);
+            command.stderr(file.map_err(WorldError::io(log.display().to_string()))?);
         }
         if let Some(directory) = &options.directory {
             command.current_dir(directory);

@@ -16,6 +16,8 @@ pub(super) struct Record {
     begun: Instant,
     kills: u64,
     recoveries: BTreeMap<Fault, Vec<Duration>>,
+    /// The longest that this program was kept waiting for its turn.
+    stood: Duration,
     /// Largest share of a core that a party used while it waited for KMS.
     idled: BTreeMap<&'static str, f64>,
     /// Most connections to a KMS that was down.
@@ -26,6 +28,18 @@ pub(super) struct Record {
     memory: BTreeMap<&'static str, u64>,
     records: Records,
     broken: Vec<String>,
+}
+
+/// What came after a fault.
+pub(super) struct Recovery {
+    /// Processes that were killed.
+    pub(super) kills: u64,
+    /// Time to the last client's right answer, and to whatever else was held up.
+    pub(super) took: Duration,
+    /// What came last.
+    pub(super) last: String,
+    /// How long this program stood still meanwhile.
+    pub(super) stood: Duration,
 }
 
 /// What is left of the audit log.
@@ -49,6 +63,7 @@ impl Record {
             begun: Instant::now(),
             kills: 0,
             recoveries: BTreeMap::new(),
+            stood: Duration::ZERO,
             idled: BTreeMap::new(),
             knocks: 0,
             clients: Vec::new(),
@@ -75,13 +90,21 @@ impl Record {
         self.broken.push(what);
     }
 
-    pub(super) fn recovered(&mut self, fault: Fault, kills: u64, took: Duration, last: &str) {
+    pub(super) fn recovered(&mut self, fault: Fault, recovery: &Recovery) {
+        let Recovery { kills, took, last, stood } = recovery;
         self.kills += kills;
-        self.recoveries.entry(fault).or_default().push(took);
-        if took > self.recovery {
-            let seconds = took.as_secs_f64();
-            self.broken(format!("{}: answers again after {seconds:.2} s, last: {last}", fault.name()));
+        self.recoveries.entry(fault).or_default().push(*took);
+        if *took > self.recovery {
+            let (at, took, stood) = (seconds(self.begun.elapsed()), seconds(*took), seconds(*stood));
+            let fault = fault.name();
+            self.broken(format!(
+                "{fault}: answers again after {took}, last: {last}; at {at}, and the soak itself stood still for {stood}"
+            ));
         }
+    }
+
+    pub(super) fn stood_still(&mut self, time: Duration) {
+        self.stood = self.stood.max(time);
     }
 
     pub(super) fn idled(&mut self, party: &'static str, share: f64) {
@@ -144,7 +167,8 @@ impl Record {
         }
         let all: Vec<_> = self.recoveries.values().flatten().copied().collect();
         let _ = writeln!(text, "{}", row("any of them", &all));
-        let _ = writeln!(text, "promised: at most {} s\n", self.recovery.as_secs());
+        let _ = writeln!(text, "promised: at most {} s", self.recovery.as_secs());
+        let _ = writeln!(text, "the soak itself stood still for at most {}\n", seconds(self.stood));
         for (client, tally) in &self.clients {
             let none: u64 = tally.none.values().sum();
             let _ = writeln!(
@@ -152,6 +176,9 @@ impl Record {
                 "{client}: {} right, {} wrong, {none} without an answer",
                 tally.right, tally.wrong
             );
+            for (why, times) in &tally.none {
+                let _ = writeln!(text, "    {times} times: {why}");
+            }
         }
         let Records { logs, kept, acknowledged, missing, ends_early } = self.records;
         let (most, rows) = self.rows;
@@ -189,13 +216,17 @@ impl Record {
     }
 }
 
+fn seconds(time: Duration) -> String {
+    format!("{:.2} s", time.as_secs_f64())
+}
+
 fn row(name: &str, times: &[Duration]) -> String {
     let mut sorted = times.to_vec();
     sorted.sort_unstable();
     let at = |share: f64| {
         let place = (share * sorted.len() as f64).ceil() as usize;
         let time = sorted.get(place.saturating_sub(1)).copied().unwrap_or_default();
-        format!("{:.2} s", time.as_secs_f64())
+        seconds(time)
     };
     format!("{name:26} {:>5}  {:>8} {:>8} {:>8}", times.len(), at(0.5), at(0.99), at(1.0))
 }
@@ -208,9 +239,10 @@ mod tests {
     #[test]
     fn a_late_recovery_breaks_the_promise_and_a_quick_one_does_not() {
         let mut record = Record::begin(1, RECOVERY);
-        record.recovered(Fault::KillHost, 1, RECOVERY, "");
+        let after = |took| Recovery { kills: 1, took, last: "proxy".into(), stood: Duration::ZERO };
+        record.recovered(Fault::KillHost, &after(RECOVERY));
         assert!(record.is_kept() && record.kills() == 1);
-        record.recovered(Fault::KillHost, 1, RECOVERY + Duration::from_millis(1), "proxy");
+        record.recovered(Fault::KillHost, &after(RECOVERY + Duration::from_millis(1)));
         assert!(!record.is_kept());
         assert!(record.table().contains("last: proxy"), "{}", record.table());
     }

@@ -1,6 +1,8 @@
 //! KMS and proxy as processes.
 
+use std::fs::OpenOptions;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::Stdio;
 
 use strongroom_sim::world::{Binaries, Ground, READY, wait_for};
@@ -9,12 +11,15 @@ use tokio::process::{Child, Command};
 
 use crate::SoakError;
 
+/// Says what the proxy logs.
+const LOG: &str = "STRONGROOM_LOG";
+
 /// A started process; killed when dropped.
 pub(super) struct Started(Child);
 
 impl Started {
-    fn new(command: &mut Command, what: &str) -> Result<Self, SoakError> {
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    fn new(command: &mut Command, what: &str, log: Stdio) -> Result<Self, SoakError> {
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).kill_on_drop(true);
         command.spawn().map(Self).map_err(SoakError::io(what))
     }
 
@@ -34,7 +39,7 @@ pub(super) async fn kms(binaries: &Binaries, ground: &Ground) -> Result<Started,
     let mut command = Command::new(binaries.path("strongroom-sim"));
     let address = ground.kms_address;
     command.arg("kms").arg("--state").arg(ground.layout.root()).arg(format!("--listen={address}"));
-    let started = Started::new(&mut command, "simulated kms")?;
+    let started = Started::new(&mut command, "simulated kms", Stdio::null())?;
     let listens = async || TcpStream::connect(address).await.is_ok();
     if wait_for(READY, listens).await { Ok(started) } else { Err(SoakError::unfit("KMS does not listen")) }
 }
@@ -45,12 +50,18 @@ pub(super) fn proxy(
     ground: &Ground,
     url: &str,
     listen: SocketAddr,
+    log: &Path,
 ) -> Result<Started, SoakError> {
+    let log =
+        OpenOptions::new().append(true).create(true).open(log).map_err(SoakError::io("log of the proxy"))?;
     let mut command = Command::new(binaries.path("strongroom"));
     command
         .args(["proxy", &format!("--listen={listen}"), &format!("--url={url}")])
         .arg(format!("--trust={}", ground.layout.trust().display()))
         .arg(format!("--api-key=@{}", ground.layout.api_key().display()))
         .env("XDG_STATE_HOME", ground.layout.owner("proxy-state"));
-    Started::new(&mut command, "proxy")
+    if std::env::var_os(LOG).is_none() {
+        command.env(LOG, "warn,strongroom_client=debug");
+    }
+    Started::new(&mut command, "proxy", log.into())
 }
