@@ -23,7 +23,7 @@ pub const BATCH_WINDOW: Duration = Duration::from_millis(2);
 /// Hellos that may wait for a document.
 pub const MAX_WAITING_HELLOS: usize = 4096;
 
-/// Messages that may wait for a core, beyond those that have one; and as many that wait for memory first.
+/// Messages that may wait for a core, beyond those that have one; and as many of each size that wait for memory first.
 pub const MAX_WAITING_MESSAGES: usize = 512;
 
 /// Quick messages that may wait for their turn.
@@ -124,7 +124,7 @@ pub const SMALL_KIB: usize = 32 * 1024;
 /// KiB that those above [`LARGE_BODY_BYTES`](strongroom_link::limits::LARGE_BODY_BYTES) leave to those up to it.
 pub const MEDIUM_KIB: usize = 160 * 1024;
 
-/// Time that an answer waits for room among them; it is known before anything is charged.
+/// Time that an answer waits for room among them, before anything is charged; one that takes no core waits no longer in all.
 pub const MAX_ANSWER_WAIT: Duration = Duration::from_secs(5);
 
 /// Time that a run waits for memory that others have been promised, while it keeps its core.

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use strongroom_attestation::channel::{AnswerSlot, Sealed, ServerSession};
-use strongroom_attestation::release::{Operation, Priority};
+use strongroom_attestation::release::Operation;
 use strongroom_controls::Caller;
 use strongroom_proto::Code;
 use strongroom_proto::hello::OfferId;
@@ -18,20 +18,18 @@ use strongroom_proto::message::{ENCAPSULATED_KEY_BYTES, Message};
 use strongroom_seal::digest::RequestDigest;
 use strongroom_seal::message::{Ask, AuditReport, EnclaveStatus, Outcome, Refusal, split_opening};
 use strongroom_seal::model::AnswerBound;
-use strongroom_seal::secret::{ApiKey, ApiKeyDigest, SECRET_BYTES, wipe_stack};
-use tokio::time::timeout;
+use strongroom_seal::secret::{ApiKey, SECRET_BYTES, wipe_stack};
 use zeroize::Zeroizing;
 
 use crate::departure::Departure;
 use crate::done::Done;
 use crate::infer::{Incoming, Inference};
-use crate::limits::{MAX_ANSWER_WAIT, MAX_TURN_WAIT, QUICK_BYTES, QUICK_RUN};
+use crate::limits::{MAX_ANSWER_WAIT, QUICK_BYTES};
 use crate::memory::Share;
 use crate::offers::Offer;
 use crate::service::Service;
 use crate::serving::Serving;
 use crate::sessions::Live;
-use crate::turns::Run;
 
 impl Service {
     /// Handles one message, which is decrypted where it lies, and returns the record that answers it.
@@ -146,21 +144,16 @@ impl Service {
         sealed.map(|record| share.filled(record))
     }
 
-    /// Memory for an answer that took no core. Who waits for it is ordered by sessions, whosever they are: by keys, the host could
-    /// tell those that were refused.
+    /// Memory for an answer that took no core.
     async fn share(&self, live: &Live, bytes: usize) -> Result<Share, Code> {
-        if let Some(share) = self.room.answers.share_now(bytes) {
+        let answers = &self.room.answers;
+        if let Some(share) = answers.share_now(bytes) {
             return Ok(share);
         }
-        let id = live.channel.id();
-        let key = std::array::from_fn(|at| id.as_bytes().get(at).copied().unwrap_or_default());
-        let key = ApiKeyDigest::new(key);
-        let run = Run { key: &key, priority: Priority::Normal, expected: QUICK_RUN };
-        let waited = async {
-            let _first = self.memory_turns.of(bytes).take(run).await?;
-            self.room.answers.share(bytes, MAX_ANSWER_WAIT).await
-        };
-        timeout(MAX_TURN_WAIT, waited).await.map_err(|_| Code::Busy)?
+        let share = self.answer_queues.share(answers, bytes, MAX_ANSWER_WAIT).await?;
+        // Time has passed: what was decided was decided under a release that may be gone.
+        self.may_answer(&live.serving)?;
+        Ok(share)
     }
 
     /// What is checked before anything is decrypted: the release is the one in force, the size allowed.

@@ -25,7 +25,7 @@ use crate::event::Event;
 use crate::hello::Hellos;
 use crate::limits::{CROWD, MAX_WAITING_MESSAGES, MAX_WAITING_QUICK};
 use crate::load::{Loader, Unlocked};
-use crate::memory::BySize;
+use crate::memory::{BySize, Queues};
 use crate::offers::Offers;
 use crate::panics::Panics;
 use crate::pauses::Pauses;
@@ -57,6 +57,8 @@ pub(crate) struct Service {
     pub(crate) turns: Arc<Turns>,
     /// Of those that found no memory for their answers.
     pub(crate) memory_turns: BySize<Arc<Turns>>,
+    /// Of answers that took no core, and found none.
+    pub(crate) answer_queues: Queues,
     /// Of those that are quick, where many ask at once.
     pub(crate) quick_turns: Arc<Turns>,
     pub(crate) runners: Runners,
@@ -97,6 +99,7 @@ impl Service {
             refusal: Mutex::default(),
             turns: waiting(),
             memory_turns: BySize { small: waiting(), medium: waiting(), large: waiting() },
+            answer_queues: Queues::new(cores),
             quick_turns: Arc::new(Turns::new(cores, MAX_WAITING_QUICK)),
             runners: Runners::start(cores)?,
             quick_places: Semaphore::new(cores),
