@@ -5,6 +5,8 @@
 //! presents, nothing here is trusted. A host that says that it cannot serve, or does not answer in time, is left: behind a
 //! layer-4 load balancer the next connection meets another.
 
+mod life;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -15,15 +17,19 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, Request, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Body as _;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::Client as HttpClient;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::client::legacy::connect::{HttpConnector, capture_connection};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use strongroom_core::{ClientError, TransportError};
 use strongroom_proto::Code;
 use strongroom_proto::limits::{MAX_EVIDENCE_BYTES, MAX_RECORD_BYTES};
+use tokio::net::TcpStream;
+use tower::ServiceExt;
+use tower::util::MapResponse;
 
 use crate::limits::{CONNECT_TIME, EXCHANGE_TIME, KEEP_ALIVE, SETUP_TIME};
+use life::Watched;
 
 /// What is asked of the host.
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +69,8 @@ impl From<TransportError> for Failed {
     }
 }
 
-type Connector = HttpsConnector<HttpConnector>;
+type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+type Connector = MapResponse<HttpsConnector<HttpConnector>, fn(Stream) -> Watched<Stream>>;
 type Connections = HttpClient<Connector, Full<Bytes>>;
 
 /// Connections to one host.
@@ -105,6 +112,7 @@ impl Transport {
             .with_provider_and_webpki_roots(Arc::new(rustls::crypto::ring::default_provider()))
             .map_err(|_| ClientError::Local("TLS cannot be set up"))?;
         let connector = tls.https_or_http().enable_http2().wrap_connector(tcp);
+        let connector: Connector = ServiceExt::<Uri>::map_response(connector, Watched::new);
         let connections = RwLock::new(Arc::new(connections(connector.clone())));
         let times = Times { setup: SETUP_TIME, exchange: EXCHANGE_TIME };
         Ok(Self { connector, connections, met: AtomicBool::new(false), scheme, authority, times })
@@ -131,11 +139,16 @@ impl Transport {
         body: Bytes,
     ) -> Result<Vec<u8>, Failed> {
         let request = Request::post(self.uri(route)).body(Full::new(body));
-        let request = request.map_err(|_| TransportError::Unreachable)?;
-        let response = connections.request(request).await.map_err(|error| {
-            let never_met = error.is_connect() && !self.met.load(Ordering::Relaxed);
-            if never_met { TransportError::Unreachable } else { TransportError::Broken }
-        })?;
+        let mut request = request.map_err(|_| TransportError::Unreachable)?;
+        let carried = capture_connection(&mut request);
+        let response = tokio::select! {
+            biased;
+            response = connections.request(request) => response.map_err(|error| {
+                let never_met = error.is_connect() && !self.met.load(Ordering::Relaxed);
+                if never_met { TransportError::Unreachable } else { TransportError::Broken }
+            })?,
+            () = life::ended(carried) => return Err(TransportError::Broken.into()),
+        };
         self.met.store(true, Ordering::Relaxed);
         let status = response.status().as_u16();
         let retry_after = retry_after(response.headers());
@@ -252,6 +265,21 @@ mod tests {
         }
         let answer = transport.post(Route::Message, Bytes::new());
         assert!(tokio::time::timeout(Duration::from_millis(200), answer).await.is_err(), "a model may run");
+    }
+
+    /// One in a few thousand of these requests enters its connection in the moment in which that ends. It is hit where the
+    /// request is sent by a thread that runs no tasks of its own, as the body of this test is.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_request_does_not_outlive_its_connection() {
+        let closes = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let transport = Transport::new(&format!("http://{}", closes.local_addr().unwrap())).unwrap();
+        let accepting = tokio::spawn(async move { while closes.accept().await.is_ok() {} });
+        for _ in 0..20_000 {
+            let exchange = transport.post(Route::Hello, Bytes::from_static(&[1]));
+            let ended = tokio::time::timeout(SETUP_TIME / 3, exchange).await;
+            assert_eq!(ended.expect("it waits for nobody").unwrap_err().error, TransportError::Broken);
+        }
+        accepting.abort();
     }
 
     #[test]
