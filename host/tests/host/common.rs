@@ -29,7 +29,7 @@ pub(crate) const SOON: Duration = Duration::from_secs(10);
 pub(crate) const ECHO: u8 = b'e';
 /// The second byte is the code to answer with.
 pub(crate) const ANSWER_CODE: u8 = b'c';
-/// Answers after a second.
+/// Answers after a second, or as many as the second byte says.
 pub(crate) const SLEEP: u8 = b's';
 
 pub(crate) struct FakeEnclave {
@@ -51,7 +51,8 @@ impl FakeEnclave {
         match body.first() {
             Some(&ANSWER_CODE) => Self::reply(Code::from_byte(body[1]).unwrap(), "inner words".into()),
             Some(&SLEEP) => {
-                tokio::time::sleep(Duration::from_secs(1)).await;
+                let seconds = body.get(1).copied().unwrap_or(1);
+                tokio::time::sleep(Duration::from_secs(seconds.into())).await;
                 Self::reply(Code::Ok, "slept".into())
             }
             _ => Self::reply(Code::Ok, body),

@@ -129,7 +129,7 @@ async fn a_client_that_goes_keeps_its_place_while_the_enclave_works_for_it() {
     let slow: Vec<_> = (0..2)
         .map(|_| {
             let mut sender = sender.clone();
-            tokio::spawn(async move { h2_post(&mut sender, "/v1/message", vec![SLEEP]).await })
+            tokio::spawn(async move { h2_post(&mut sender, "/v1/message", vec![SLEEP, 4]).await })
         })
         .collect();
     until(async || enclave.fake.messages.load(Ordering::Relaxed) == 2).await;
