@@ -18,13 +18,14 @@ pub const SETUP_TIME: Duration = Duration::from_secs(15);
 pub const INFER_TIME: Duration = Duration::from_secs(180);
 
 /// Attempts at one exchange, the first one included.
-pub const MAX_ATTEMPTS: u32 = 10;
+pub const MAX_ATTEMPTS: u32 = 12;
 
 /// Wait before the second attempt; later waits double.
 pub const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 
-/// Longest wait between two attempts, whatever the host asks for.
-pub const MAX_BACKOFF: Duration = Duration::from_secs(5);
+/// Longest wait between two attempts, whatever the host asks for. Who has waited for long is to be served within 5 s of the
+/// service's return, which may come right after an attempt.
+pub const MAX_BACKOFF: Duration = Duration::from_secs(3);
 
 /// Interval of the HTTP/2 pings that notice a dead connection while an answer is awaited.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(20);

@@ -150,7 +150,7 @@ attacks! { Messages;
     /// tells the shipped client that all is well, and gives it random bytes of an answer's size
     the_client_is_told_200_with_noise("the word of the host counts as an answer of the enclave", "exit 14", "record-authentic");
     /// tells the shipped client again and again that its session is lost
-    the_client_is_told_421_for_ever("a client asks without end", "exit 40 after 10 attempts", "attempts-bounded");
+    the_client_is_told_421_for_ever("a client asks without end", "exit 40 after 12 attempts", "attempts-bounded");
 
     /// holds evidence back until after the client's deadline
     evidence_past_the_deadline("a client waits as long as the host likes", "the host did not answer in time", "client-deadline");
