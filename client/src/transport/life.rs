@@ -2,7 +2,7 @@
 //!
 //! hyper hands a request to its connection through a channel. Where the connection ends in the very moment in which the
 //! request enters it, nobody takes the request out, and nobody says so: hyper is waiting for the request's sender to go, and
-//! the sender for its answer (hyperium/hyper#4122). No ping notices, for there is no connection any more.
+//! the sender for its answer (hyperium/hyper#4122 is the same of HTTP/1). No ping notices, for there is no connection any more.
 
 use std::io;
 use std::pin::Pin;
